@@ -1,0 +1,137 @@
+"""What can go wrong, as one tree. Each class is one status; each problem carries its own remedy.
+
+::
+
+    DeployError                    has `status` and one or more `Problem`s
+    ├── InvalidInput               invalid              inputs, config or Truss directory; nothing was sent
+    ├── AuthFailed                 auth_failed          401 or 403
+    ├── Rejected                   rejected             the dry run or the prepare refused; nothing was uploaded
+    ├── UploadFailed               upload_failed
+    ├── CommitFailed               commit_failed        no deployment exists, and that was checked
+    ├── DeployFailed               deploy_failed
+    │   └── DeployTimeout          deploy_timeout
+    ├── PredictFailed              predict_failed
+    ├── PromotionFailed            promotion_failed
+    │   └── RolledBack             rolled_back
+    ├── RegistrationFailed         registration_failed
+    └── CleanupFailed              cleanup_failed
+
+    Cancelled                      cancelled            raised by a signal; not an `Exception`, so nothing swallows it
+
+Anything else that reaches `main` is a bug of ours: status `internal_error`.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import ClassVar
+
+from .status import Status
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One thing that is wrong: what, what to do about it, and where.
+
+    `file` is relative to the workspace (as annotations want it); `line` and `column` count from 1, 0 is unknown.
+    """
+
+    message: str
+    remedy: str = ""
+    file: str = ""
+    line: int = 0
+    column: int = 0
+
+    def __str__(self) -> str:
+        place = ":".join(str(part) for part in (self.file, self.line, self.column) if part)
+        text = f"{place}: {self.message}" if place else self.message
+        return f"{text}\n{self.remedy}" if self.remedy else text
+
+
+class DeployError(Exception):
+    """A run that ends in `status`, with every problem that was found."""
+
+    status: ClassVar[Status]
+
+    def __init__(self, problems: str | Problem | Iterable[Problem], remedy: str = "") -> None:
+        if isinstance(problems, str):
+            problems = Problem(problems, remedy)
+        self.problems: tuple[Problem, ...] = (problems,) if isinstance(problems, Problem) else tuple(problems)
+        super().__init__("\n".join(map(str, self.problems)))
+
+
+class InvalidInput(DeployError):
+    """Inputs, `config.yaml` or the Truss directory; nothing was sent."""
+
+    status = Status.INVALID
+
+
+class AuthFailed(DeployError):
+    """The service answered 401 or 403."""
+
+    status = Status.AUTH_FAILED
+
+
+class Rejected(DeployError):
+    """The service refused the payload, or could not be asked, before anything was uploaded."""
+
+    status = Status.REJECTED
+
+
+class UploadFailed(DeployError):
+    """The archive is not in S3; no deployment exists."""
+
+    status = Status.UPLOAD_FAILED
+
+
+class CommitFailed(DeployError):
+    """The archive is uploaded, but no deployment exists, and that was checked."""
+
+    status = Status.COMMIT_FAILED
+
+
+class DeployFailed(DeployError):
+    """The deployment exists and did not become live."""
+
+    status = Status.DEPLOY_FAILED
+
+
+class DeployTimeout(DeployFailed):
+    """The deployment exists and was not live when the time was up; it goes on."""
+
+    status = Status.DEPLOY_TIMEOUT
+
+
+class PredictFailed(DeployError):
+    """The deployment is live and its answer to the smoke test is not what was expected."""
+
+    status = Status.PREDICT_FAILED
+
+
+class PromotionFailed(DeployError):
+    """The deployment is live, and the environment does not serve it."""
+
+    status = Status.PROMOTION_FAILED
+
+
+class RolledBack(PromotionFailed):
+    """The environment failed its smoke test after the promotion and serves the previous deployment again."""
+
+    status = Status.ROLLED_BACK
+
+
+class RegistrationFailed(DeployError):
+    """The deployment is live and the registry was not told."""
+
+    status = Status.REGISTRATION_FAILED
+
+
+class CleanupFailed(DeployError):
+    """The run succeeded and a deployment that it should have retired is still there."""
+
+    status = Status.CLEANUP_FAILED
+
+
+class Cancelled(BaseException):
+    """The workflow was cancelled (SIGINT or SIGTERM)."""
+
+    status = Status.CANCELLED

@@ -1,0 +1,61 @@
+"""Every output of the action, once, and the record that writes each the moment it is known.
+
+A failed, timed-out or cancelled run still names what it made, because nothing waits for the end to be written.
+"""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+OUTPUTS: dict[str, str] = {
+    "status": "how the run ended: one of the closed list of statuses",
+    "model-id": "id of the model",
+    "model-name": "name of the model",
+    "model-created": "`true` when this run created the model, else `false`",
+    "deployment-id": "id of the deployment",
+    "deployment-name": "name of the deployment",
+    "deployment-status": "last status of the deployment that was seen",
+    "environment": "the environment that was pushed or promoted into",
+    "promoted-deployment-id": "id of the deployment that the environment serves after the promotion; it may be new",
+    "previous-deployment-id": "id of the deployment that the environment served before",
+    "predict-url": "URL of the deployment's predict endpoint",
+    "logs-url": "URL of the deployment's logs page",
+    "archive-sha256": "SHA-256 of the uploaded archive",
+    "archive-bytes": "size of the uploaded archive in bytes",
+    "content-digest": "SHA-256 over name, mode, size and SHA-256 of the packed files",
+    "deploy-time-seconds": "seconds from the commit until the deployment was live",
+    "predict-seconds": "seconds that the smoke test took",
+    "predict-response": "the smoke test's response, its first 4096 characters",
+    "nemo-entity": "`workspace/name` of the model entity in the NeMo Platform",
+    "plan": "the plan, as Markdown",
+    "result": "all of it as one JSON object",
+}
+
+
+@dataclass
+class Outputs:
+    """The outputs of this run so far. `write` gets each (name, text) once more whenever it changes."""
+
+    write: Callable[[str, str], None]
+    values: dict[str, str] = field(default_factory=dict)
+
+    def set(self, name: str, value: str | bool | float) -> None:
+        """Record an output and write it now. Booleans are written as `true`/`false`.
+
+        Raises `KeyError` for a name that `action.yml` does not know: GitHub would drop it without a word.
+        """
+        if name not in OUTPUTS:
+            raise KeyError(name)
+        text = str(value).lower() if isinstance(value, bool) else str(value)
+        if self.values.get(name) != text:
+            self.values[name] = text
+            self.write(name, text)
+
+    def get(self, name: str) -> str:
+        """The text of an output, `""` while it is not known."""
+        return self.values.get(name, "")
+
+    def close(self) -> None:
+        """Write `result`: everything that is known, as one JSON object in the order of the outputs table."""
+        known = {name: self.values[name] for name in OUTPUTS if name in self.values and name != "result"}
+        self.set("result", json.dumps(known, ensure_ascii=False))

@@ -1,0 +1,91 @@
+"""What a smoke test's response must contain: `predict-expect`, as a pure comparison.
+
+JSON is compared by containment: objects by subset, arrays by element, scalars by equality. `/regex/` is searched in
+the response's text.
+"""
+
+import json
+import re
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Expectation:
+    """Either a pattern to find in the text or a JSON value that the response must contain."""
+
+    text: str
+    pattern: re.Pattern[str] | None = None
+    value: Any = None
+
+    def mismatch(self, response: str) -> str:
+        """Why `response` is not what was expected, or `""` when it is."""
+        if self.pattern:
+            return "" if self.pattern.search(response) else f"nothing in it matches {self.text}"
+        try:
+            actual = json.loads(response)
+        except (ValueError, RecursionError):
+            actual = response  # a plain text answer can still equal an expected JSON string
+        return difference(self.value, actual, "$")
+
+
+def parse_expectation(text: str) -> Expectation:
+    """Read the input. Raises `ValueError` with what is wrong when it is neither JSON nor `/regex/`."""
+    if len(text) > 1 and text.startswith("/") and text.endswith("/"):
+        try:
+            return Expectation(text, pattern=re.compile(text[1:-1], re.DOTALL))
+        except re.error as error:
+            raise ValueError(f"is not a regular expression: {error}") from None
+    try:
+        return Expectation(text, value=json.loads(text))
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"is neither JSON nor a /regex/: {error}") from None
+
+
+def difference(expected: Any, actual: Any, path: str) -> str:
+    """The first place where `actual` does not contain `expected`, as JSONPath and reason, or `""`.
+
+    An array contains another when each expected element is contained in the element at the same index; it may have
+    more.
+    """
+    if isinstance(expected, dict):
+        if not isinstance(actual, dict):
+            return f"{path} is {_kind(actual)}, not an object"
+        for key, value in expected.items():
+            if key not in actual:
+                return f"{path}.{key} is missing"
+            if reason := difference(value, actual[key], f"{path}.{key}"):
+                return reason
+        return ""
+    if isinstance(expected, list):
+        if not isinstance(actual, list):
+            return f"{path} is {_kind(actual)}, not an array"
+        if len(actual) < len(expected):
+            return f"{path} has {len(actual)} elements, expected at least {len(expected)}"
+        pairs = enumerate(zip(expected, actual, strict=False))
+        reasons = (difference(one, other, f"{path}[{index}]") for index, (one, other) in pairs)
+        return next(filter(None, reasons), "")
+    if _kind(expected) == _kind(actual) and expected == actual:
+        return ""
+    return f"{path} is {_short(actual)}, expected {_short(expected)}"
+
+
+def _kind(value: Any) -> str:
+    match value:
+        case None:
+            return "null"
+        case bool():
+            return "a boolean"
+        case int() | float():
+            return "a number"
+        case str():
+            return "a string"
+        case dict():
+            return "an object"
+        case _:
+            return "an array"
+
+
+def _short(value: Any) -> str:
+    text = json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= 80 else text[:77] + "..."

@@ -1,0 +1,38 @@
+"""Keeps secrets out of everything that is shown: one place that knows them all and takes them out of any text.
+
+The runner's masks are the second line of defence; they cover neither comments nor files nor other CI systems.
+"""
+
+import base64
+import json
+from urllib.parse import quote, quote_plus
+
+PLACEHOLDER = "***"
+# A shorter text is no secret worth the name, and taking it out would shred every message.
+_SHORTEST = 4
+
+
+class Redactor:
+    """The secrets of this run, and `redact`, which every sink applies."""
+
+    def __init__(self) -> None:
+        self._forms: list[str] = []
+
+    def add(self, secret: str) -> None:
+        """Learn a secret, in all forms in which a server or a library is likely to repeat it."""
+        for line in {secret, *secret.splitlines()}:
+            plain = line.strip()
+            if len(plain) < _SHORTEST:
+                continue
+            encoded = base64.b64encode(plain.encode()).decode().rstrip("=")
+            forms = {plain, quote(plain, safe=""), quote(plain), quote_plus(plain), json.dumps(plain)[1:-1], encoded}
+            self._forms = sorted(forms | set(self._forms), key=len, reverse=True)
+
+    def redact(self, text: str) -> str:
+        """`text` with every known secret replaced."""
+        for form in self._forms:
+            text = text.replace(form, PLACEHOLDER)
+        return text
+
+    def __repr__(self) -> str:
+        return f"Redactor({len(self._forms)} forms)"

@@ -1,0 +1,136 @@
+"""GitHub's runner: commands on stdout, command files, annotations, masks. Elsewhere the same as plain lines.
+
+The only module that writes to stdout. Spec: the workflow commands of GitHub Actions and npm's `@actions/core`; the
+escaping and the heredoc are those of `actions-toolkit`.
+
+The runner scans each line for commands (`::x::` at its start, `##[x]` anywhere in it), so text that is not ours goes
+out between `::stop-commands::<random>` and its end, and everything is redacted before it is printed.
+"""
+
+import re
+import secrets
+import sys
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TextIO
+
+from actions_toolkit.command import Command
+from actions_toolkit.file_command import prepare_key_value_message
+
+from .errors import Problem
+from .redaction import Redactor
+
+# GitHub shows ten annotations of a kind per step and drops the rest without a word.
+ANNOTATIONS = 10
+# GitHub refuses a step summary above 1 MiB, whole.
+SUMMARY_BYTES = 1024 * 1024
+
+_COMMAND = re.compile(r"^\s*::|##\[", re.MULTILINE)
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029]")
+
+
+def printable(text: str) -> str:
+    """`text` without control characters (a terminal obeys them, a bare CR starts a line), except LF and TAB."""
+    return _CONTROL.sub(" ", text.replace("\r\n", "\n"))
+
+
+class Workflow:
+    """What the CI system is told. `environment` is the step's; `stream` is its stdout."""
+
+    def __init__(self, environment: Mapping[str, str], redactor: Redactor, stream: TextIO | None = None) -> None:
+        self.on_github = environment.get("GITHUB_ACTIONS") == "true"
+        self.redactor = redactor
+        self.annotated: dict[str, int] = {}
+        self._environment = environment
+        self._stream = stream or sys.stdout
+        self._lock = threading.RLock()  # the log stream prints from a thread of its own
+
+    def mask(self, secret: str) -> None:
+        """Hide a secret from now on, here and in the runner. Never prints it anywhere but in the runner's command."""
+        self.redactor.add(secret)
+        if self.on_github:
+            self._write(str(Command("add-mask", {}, secret)))
+
+    def info(self, text: str = "") -> None:
+        """Print lines of ours. They may quote foreign words, so what looks like a command is made harmless."""
+        text = printable(self.redactor.redact(text))
+        if self.on_github and _COMMAND.search(text):
+            self._stopped(text)
+        else:
+            self._write(text)
+
+    def foreign(self, text: str) -> None:
+        """Print what somebody else wrote (logs, answers): no line of it is taken for a command."""
+        text = printable(self.redactor.redact(text))
+        if self.on_github:
+            self._stopped(text)
+        else:
+            self._write(text)
+
+    @contextmanager
+    def group(self, title: str) -> Iterator[None]:
+        """Fold what is printed inside. Elsewhere the title is a line of its own."""
+        title = printable(self.redactor.redact(title)).replace("\n", " ")
+        self._write(str(Command("group", {}, title)) if self.on_github else f"== {title}")
+        try:
+            yield
+        finally:
+            if self.on_github:
+                self._write("::endgroup::")
+
+    def error(self, problem: Problem) -> None:
+        """An annotation on the run, at the problem's file and line when it has them."""
+        self._annotate("error", problem)
+
+    def warning(self, problem: Problem) -> None:
+        """As `error`; the run goes on."""
+        self._annotate("warning", problem)
+
+    def notice(self, problem: Problem) -> None:
+        """As `warning`, for what is no problem but should be seen."""
+        self._annotate("notice", problem)
+
+    def output(self, name: str, value: str) -> None:
+        """Write a step output. Elsewhere outputs are printed at the end, by the report."""
+        self._file_command("GITHUB_OUTPUT", name, value)
+
+    def state(self, name: str, value: str) -> None:
+        """Save a value for this action's post step."""
+        self._file_command("GITHUB_STATE", name, value)
+
+    def summary(self, markdown: str) -> None:
+        """Append Markdown to the step summary, cut to what GitHub accepts."""
+        path = self._environment.get("GITHUB_STEP_SUMMARY")
+        if path:
+            data = self.redactor.redact(markdown).encode("utf-8", "replace")
+            with Path(path).open("ab") as file:
+                file.write(data[: SUMMARY_BYTES - file.tell() - 1].decode("utf-8", "ignore").encode() + b"\n")
+
+    def _annotate(self, kind: str, problem: Problem) -> None:
+        text = printable(self.redactor.redact("\n".join(filter(None, (problem.message, problem.remedy)))))
+        self.annotated[kind] = self.annotated.get(kind, 0) + 1
+        if self.on_github and self.annotated[kind] <= ANNOTATIONS:
+            place = {"file": problem.file, "line": problem.line or "", "col": problem.column or ""}
+            where = {key: printable(str(value)) for key, value in place.items() if value}
+            self._write(str(Command(kind, where, text)))
+        else:
+            place_text = ":".join(str(part) for part in (problem.file, problem.line, problem.column) if part)
+            self.info(f"{kind}: {f'{place_text}: ' if place_text else ''}{text}")
+
+    def _file_command(self, variable: str, name: str, value: str) -> None:
+        path = self._environment.get(variable)
+        if path:
+            text = prepare_key_value_message(name, self.redactor.redact(value))
+            with Path(path).open("a", encoding="utf-8", errors="replace", newline="") as file:
+                file.write(text + "\n")
+
+    def _stopped(self, text: str) -> None:
+        token = secrets.token_hex(16)
+        self._write(f"::stop-commands::{token}\n{text}\n::{token}::")
+
+    def _write(self, text: str) -> None:
+        with self._lock:
+            self._stream.write(text + "\n")
+            self._stream.flush()

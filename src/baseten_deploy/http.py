@@ -1,0 +1,195 @@
+"""JSON over HTTP with timeouts, bounded reads and retries: the one place that sends, sleeps and tries again.
+
+Knows nothing about the calls: what a path means is `api`, whether to try again is `retry`.
+"""
+
+import json
+import time
+from collections.abc import Iterator, Mapping
+from typing import Any
+from urllib.parse import urlsplit
+
+import httpx
+
+from . import __version__
+from .clock import Clock
+from .redaction import Redactor
+from .retry import Failure, Fault, delay_before_retry, parse_hint
+
+CONNECT_SECONDS = 10.0
+READ_SECONDS = 30.0
+ANSWER_BYTES = 32 * 1024 * 1024
+ERROR_BYTES = 64 * 1024
+MESSAGE_CHARACTERS = 600
+USER_AGENT = f"baseten-deploy/{__version__}"
+
+
+class HttpError(Exception):
+    """A call that failed for good. `message` is what the server said, redacted and cut; `body` its JSON, if any."""
+
+    def __init__(self, failure: Failure, message: str, call: str, body: Any = None) -> None:
+        self.failure = failure
+        self.message = message
+        self.call = call
+        self.body = body
+        super().__init__(f"{call}: {message}")
+
+    @property
+    def status(self) -> int:
+        """The HTTP status, 0 when there was no answer."""
+        return self.failure.status
+
+
+def make_client() -> httpx.Client:
+    """A client for one run: proxies of the environment are used, except for loopback; redirects are not followed.
+
+    A redirect would carry the key to wherever it points, and the API has none.
+    """
+    loopback: dict[str, httpx.BaseTransport | None] = {
+        f"all://{host}": None for host in ("127.0.0.1", "localhost", "[::1]")
+    }
+    return httpx.Client(
+        follow_redirects=False,
+        timeout=httpx.Timeout(READ_SECONDS, connect=CONNECT_SECONDS),
+        mounts=loopback,
+        headers={"User-Agent": USER_AGENT, "Accept-Encoding": "identity"},  # identity: a bound on bytes bounds memory
+    )
+
+
+class Http:
+    """Calls to one base URL with one set of headers, until `deadline` (of `clock.now()`)."""
+
+    def __init__(
+        self,
+        base_url: str,
+        headers: Mapping[str, str],
+        *,
+        client: httpx.Client,
+        clock: Clock,
+        redactor: Redactor,
+        deadline: float = float("inf"),
+    ) -> None:
+        self.base_url = base_url.rstrip("/")
+        self.deadline = deadline
+        self._headers = dict(headers)
+        self._client = client
+        self._clock = clock
+        self._redactor = redactor
+
+    def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        body: Any = None,
+        params: Mapping[str, str | int] | None = None,
+        retry: bool,
+        seconds: float = READ_SECONDS,
+    ) -> dict[str, Any]:
+        """Send a request and return the JSON object that it answers; an empty answer is `{}`.
+
+        With `retry`, transient failures are tried again (see `retry`); pass it only where sending twice is harmless.
+        `seconds` bounds one try. Raises `HttpError`.
+        """
+        attempt = 1
+        while True:
+            try:
+                return self._once(method, path, body, params, seconds)
+            except HttpError as error:
+                left = self.deadline - self._clock.now()
+                wait = delay_before_retry(error.failure, attempt, self._clock.chance(), left) if retry else None
+                if wait is None:
+                    raise
+                self._clock.sleep(wait)
+                attempt += 1
+
+    def _once(
+        self, method: str, path: str, body: Any, params: Mapping[str, str | int] | None, seconds: float
+    ) -> dict[str, Any]:
+        call = f"{method} {path}"
+        timeout = httpx.Timeout(seconds, connect=min(seconds, CONNECT_SECONDS))
+        content = None if body is None else json.dumps(body, ensure_ascii=False, allow_nan=False).encode()
+        headers = self._headers if content is None else {**self._headers, "Content-Type": "application/json"}
+        try:
+            with self._client.stream(
+                method, self.base_url + path, content=content, params=params, headers=headers, timeout=timeout
+            ) as response:
+                limit = ERROR_BYTES if response.is_error else ANSWER_BYTES
+                data, whole = read_bounded(response.iter_bytes(), limit, seconds)
+        except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError) as error:
+            raise HttpError(Failure(Fault.NOT_SENT), self._no_connection(error), call) from None
+        except httpx.TimeoutException:
+            raise HttpError(Failure(Fault.NO_ANSWER), f"no answer within {seconds:g} s", call) from None
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            message = f"the connection broke: {self._cut(str(error) or type(error).__name__)}"
+            raise HttpError(Failure(Fault.NO_ANSWER), message, call) from None
+        if not response.is_success:
+            raise self._refusal(response, data, call)
+        return self._decode(data, whole, call)
+
+    def _decode(self, data: bytes, whole: bool, call: str) -> dict[str, Any]:
+        if not data.strip():
+            return {}
+        try:
+            value = json.loads(data) if whole else None
+        except (ValueError, RecursionError):
+            value = None
+        if not isinstance(value, dict):
+            start = self._cut(data[:200].decode("utf-8", "replace"))
+            message = f"the answer is not the expected JSON object: {start}"
+            raise HttpError(Failure(Fault.BAD_ANSWER), message, call)
+        return value
+
+    def _refusal(self, response: httpx.Response, data: bytes, call: str) -> HttpError:
+        text = data.decode("utf-8", "replace")
+        try:
+            body = json.loads(text)
+        except (ValueError, RecursionError):
+            body = None
+        hint = parse_hint(response.headers.get("Retry-After"), body, time.time())
+        failure = Failure(Fault.STATUS, response.status_code, hint)
+        if response.is_redirect:
+            target = response.headers.get("Location", "")
+            message = f"{response.status_code}: redirected to {self._cut(target)}; redirects are not followed"
+        else:
+            message = f"{response.status_code}: {self._cut(error_text(body, text) or response.reason_phrase)}"
+        return HttpError(failure, message, call, body)
+
+    def _no_connection(self, error: Exception) -> str:
+        host = urlsplit(self.base_url).netloc
+        return f"no connection to {host}: {self._cut(str(error) or type(error).__name__)}"
+
+    def _cut(self, text: str) -> str:
+        text = " ".join(self._redactor.redact(text).split())
+        return text if len(text) <= MESSAGE_CHARACTERS else text[:MESSAGE_CHARACTERS] + "..."
+
+
+def read_bounded(chunks: Iterator[bytes], limit: int, seconds: float) -> tuple[bytes, bool]:
+    """Read at most `limit` bytes for at most `seconds`; the bytes, and whether that was all.
+
+    A server that drips a byte at a time resets the client's own timeout with each. Raises `httpx.ReadTimeout`.
+    """
+    end = time.monotonic() + seconds
+    data = bytearray()
+    for chunk in chunks:
+        data += chunk
+        if len(data) > limit:
+            return bytes(data[:limit]), False
+        if time.monotonic() > end:
+            raise httpx.ReadTimeout("the answer did not end in time")
+    return bytes(data), True
+
+
+def error_text(body: Any, text: str) -> str:
+    """What an error answer says: the message of a JSON body, or its text without the HTML around it."""
+    if isinstance(body, dict):
+        for key in ("message", "error", "detail", "errors"):
+            if value := body.get(key):
+                said = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+                code = body.get("code")
+                return f"{said} ({code})" if isinstance(code, str) else said
+    if "<html" in text.lower() or "<!doctype" in text.lower():
+        import re  # noqa: PLC0415 - only for a proxy's page
+
+        text = re.sub(r"(?is)<(script|style)\b.*?</\1>|<[^>]*>", " ", text)
+    return text

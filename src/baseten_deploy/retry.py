@@ -1,0 +1,79 @@
+"""Whether to try a call again, and after how long: pure decisions. `http` is the one place that acts on them."""
+
+from dataclasses import dataclass
+from enum import Enum, auto
+
+ATTEMPTS = 5
+BASE_SECONDS = 0.5
+CAP_SECONDS = 20.0
+# 4xx answers that say "not now" rather than "no".
+_TRANSIENT_STATUSES = frozenset({408, 429})
+
+
+class Fault(Enum):
+    """How a call failed, by what that says about the server's state."""
+
+    NOT_SENT = auto()  # no connection: the server saw nothing
+    NO_ANSWER = auto()  # sent, and the answer did not come, or not whole: the server may have acted
+    BAD_ANSWER = auto()  # a success whose body is not what the call answers: the server may have acted
+    STATUS = auto()  # an HTTP error
+
+
+@dataclass(frozen=True)
+class Failure:
+    """One failed try. `hint` is what the server asked to wait, in seconds."""
+
+    fault: Fault
+    status: int = 0
+    hint: float | None = None
+
+    @property
+    def transient(self) -> bool:
+        """A later try may succeed."""
+        return self.fault is not Fault.STATUS or self.status in _TRANSIENT_STATUSES or self.status >= 500
+
+    @property
+    def refused_unseen(self) -> bool:
+        """The server certainly did nothing: it was not reached, or refused the request for its rate."""
+        return self.fault is Fault.NOT_SENT or (self.fault is Fault.STATUS and self.status == 429)
+
+    @property
+    def ambiguous(self) -> bool:
+        """The server may have acted: look before anything is sent again."""
+        return self.transient and not self.refused_unseen
+
+
+def backoff(attempt: int, chance: float) -> float:
+    """Seconds before the try after number `attempt` (from 1): exponential, full jitter (`chance` in [0, 1))."""
+    return float(min(CAP_SECONDS, BASE_SECONDS * 2 ** (attempt - 1)) * chance)
+
+
+def delay_before_retry(failure: Failure, attempt: int, chance: float, seconds_left: float) -> float | None:
+    """Seconds to wait before trying again after try number `attempt` (from 1); `None`: give up.
+
+    A server's hint is obeyed, never undercut; when it does not fit into the time that is left, waiting is pointless.
+    """
+    if not failure.transient or attempt >= ATTEMPTS:
+        return None
+    seconds = backoff(attempt, chance)
+    if failure.hint is not None:
+        seconds += failure.hint
+    return seconds if seconds < seconds_left else None
+
+
+def parse_hint(header: str | None, body: object, now_epoch: float) -> float | None:
+    """Seconds to wait from a `Retry-After` header (seconds or an HTTP date) or a `retry_after` field of the body."""
+    from email.utils import parsedate_to_datetime  # noqa: PLC0415 - only after a refusal
+
+    field = body.get("retry_after") if isinstance(body, dict) else None
+    if isinstance(field, int | float) and not isinstance(field, bool) and 0 <= field < float("inf"):
+        return float(field)
+    text = (header or "").strip()
+    if text.isascii() and text.isdigit():
+        return float(text)
+    if not text:
+        return None
+    try:
+        return max(0.0, parsedate_to_datetime(text).timestamp() - now_epoch)
+    except (ValueError, TypeError, OverflowError):
+        return None

@@ -1,0 +1,178 @@
+"""The stand-in as one thing: starts its two servers, hands out its parts, stops without a trace."""
+
+import secrets
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+from werkzeug.wrappers import Request
+
+from .control import PREFIX as CONTROL
+from .control import Control
+from .entities import Timing
+from .faults import Faults
+from .gate import Gate
+from .inference import PREFIX as INFERENCE
+from .inference import Answers, Inference
+from .limits import Limiter
+from .logs import Logs
+from .management import Management
+from .recorder import RecordedRequest, Recorder, Service
+from .server import Listener
+from .state import State
+from .storage import MultipartUpload, Storage
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
+
+class Sandbox:
+    """Baseten's service on loopback, from `start` (or `with`) to `stop`.
+
+    `speed` divides every time in `timing`. Port 0 is a free one. `api_key` None makes one up. `teams` are names, the
+    first is the default team. `filters_by_name` false ignores `?name=`, as an older service does. `seed` repeats the
+    random faults.
+    """
+
+    def __init__(
+        self,
+        *,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        s3_port: int = 0,
+        api_key: str | None = None,
+        speed: float = 1.0,
+        timing: Timing | None = None,
+        teams: Sequence[str] = ("Default",),
+        rate_limits: bool = True,
+        filters_by_name: bool = True,
+        credential_seconds: float = 3600.0,
+        seed: int | None = None,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self.api_key = api_key or f"sandbox.{secrets.token_hex(16)}"
+        self.faults = Faults(seed)
+        self.answers = Answers()
+        self.logs = Logs(clock)
+        self.state = State(clock=clock, timing=(timing or Timing()).at_speed(speed), teams=teams)
+        self._stopping = threading.Event()
+        self._recorder = Recorder(clock)
+        self._storage = Storage(
+            clock=clock, endpoint=lambda: self.s3_endpoint_url, credential_seconds=credential_seconds
+        )
+        self._inference = Inference(
+            state=self.state, answers=self.answers, api_key=self.api_key, sleep=self._stopping.wait
+        ).routes()
+        self._control = Control(self).routes()
+        self._management = Management(
+            state=self.state,
+            storage=self._storage,
+            logs=self.logs,
+            limiter=Limiter(clock) if rate_limits else None,
+            api_key=self.api_key,
+            filters_by_name=filters_by_name,
+        ).routes()
+        self._api = Listener(self._gate(self._route, _service_of), host, port)
+        self._s3 = Listener(self._gate(self._storage, lambda _: "s3"), host, s3_port)
+
+    def start(self) -> Self:
+        """Listen on both ports."""
+        with ExitStack() as undo:
+            undo.callback(self._storage.close)
+            self._api.start()
+            undo.callback(self._api.stop)
+            self._s3.start()
+            undo.pop_all()
+        return self
+
+    def stop(self) -> None:
+        """End every connection and forget everything."""
+        self._stopping.set()
+        self._api.stop()
+        self._s3.stop()
+        self._storage.close()
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    @property
+    def api_url(self) -> str:
+        """What the step's `api-url` is set to."""
+        return self._api.url
+
+    @property
+    def inference_url(self) -> str:
+        """What the step's `inference-url` is set to, with `{model_id}` in it."""
+        return f"{self._api.url}{INFERENCE}/model-{{model_id}}"
+
+    @property
+    def s3_endpoint_url(self) -> str:
+        """What the step's `s3-endpoint-url` is set to."""
+        return self._s3.url
+
+    @property
+    def bucket(self) -> str:
+        """The bucket that archives are uploaded to."""
+        return self._storage.bucket
+
+    @property
+    def requests(self) -> tuple[RecordedRequest, ...]:
+        """Every request so far to any of the services, in order."""
+        return self._recorder.requests()
+
+    def clear_requests(self) -> None:
+        """Forget the recorded requests."""
+        self._recorder.clear()
+
+    def object(self, bucket: str, s3_key: str) -> bytes:
+        """The bytes of an uploaded object; KeyError when there is none."""
+        return self._storage.object(bucket, s3_key)
+
+    def objects(self) -> list[str]:
+        """The keys of all uploaded objects."""
+        return self._storage.objects()
+
+    def multipart_uploads(self) -> list[MultipartUpload]:
+        """The multipart uploads that were neither completed nor aborted."""
+        return self._storage.multipart_uploads()
+
+    def revoke_credentials(self) -> None:
+        """From now on all S3 credentials issued so far are refused with `AccessDenied`."""
+        self._storage.keyring.revoke()
+
+    def expire_credentials(self) -> None:
+        """From now on all S3 credentials issued so far are refused with `ExpiredToken`."""
+        self._storage.keyring.expire()
+
+    @contextmanager
+    def offline(self, *, s3: bool = False) -> Iterator[None]:
+        """While inside, connections to the API and inference port (or to S3's) are refused."""
+        with (self._s3 if s3 else self._api).paused():
+            yield
+
+    def _gate(self, app: "WSGIApplication", service_of: Callable[[str], Service | None]) -> Gate:
+        return Gate(app, service_of=service_of, recorder=self._recorder, faults=self.faults, stopping=self._stopping)
+
+    def _route(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> "Iterable[bytes]":
+        path = Request(environ).path
+        if path.startswith(f"{INFERENCE}/"):
+            return self._inference(environ, start_response)
+        if path.startswith(f"{CONTROL}/"):
+            return self._control(environ, start_response)
+        return self._management(environ, start_response)
+
+
+def _service_of(path: str) -> Service | None:
+    if path.startswith(f"{CONTROL}/"):
+        return None
+    return "inference" if path.startswith(f"{INFERENCE}/") else "management"

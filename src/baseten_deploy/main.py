@@ -1,0 +1,173 @@
+"""From a process to a status: the only place that turns exceptions into annotations, outputs and an exit code."""
+
+import os
+import signal
+import sys
+import threading
+import traceback
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING
+
+from .errors import Cancelled, DeployError, Problem
+from .outputs import Outputs
+from .redaction import Redactor
+from .status import Status
+from .workflow import Workflow
+
+if TYPE_CHECKING:
+    from .run import Run
+
+
+def main(arguments: Sequence[str] | None = None, environment: Mapping[str, str] | None = None) -> int:
+    """Run the action once and return its exit code. Options and the environment default to the process's own."""
+    cancel_on_signals()
+    arguments = sys.argv[1:] if arguments is None else arguments
+    environment = os.environ if environment is None else environment
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(encoding="utf-8", errors="backslashreplace")  # type: ignore[union-attr]
+    redactor = Redactor()
+    workflow = Workflow(environment, redactor)
+    end = Ending(environment, workflow, Outputs(workflow.output, redactor.redact))
+    try:
+        run(arguments, environment, end, redactor)
+    except DeployError as error:
+        end.errors += error.problems
+        end.status = error.status
+    except (Cancelled, KeyboardInterrupt):
+        end.status = Status.CANCELLED
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - the last resort, reported as what it is
+        if isinstance(error, SystemExit) and not (end.run or error.code):
+            return 0  # `--help` and `--version`
+        end.status = Status.INTERNAL_ERROR
+        end.bug(traceback.format_exc())
+    return end.report()
+
+
+def run(arguments: Sequence[str], environment: Mapping[str, str], end: "Ending", redactor: Redactor) -> None:
+    """Make the run from the environment and go through its pipeline."""
+    from .cli import with_options  # noqa: PLC0415 - a signal during the slow imports must find its handler
+    from .rules import check  # noqa: PLC0415
+    from .settings import read_settings, secrets_of  # noqa: PLC0415
+
+    environment = with_options(arguments, environment)
+    for secret in secrets_of(environment):
+        end.workflow.mask(secret)
+
+    from .checkout import read_checkout  # noqa: PLC0415
+    from .clock import Clock  # noqa: PLC0415
+    from .http import make_client  # noqa: PLC0415
+    from .pipeline import go  # noqa: PLC0415
+    from .run import Run, make_api  # noqa: PLC0415
+
+    settings, problems = read_settings(environment)
+    workspace = find_workspace(environment, settings.truss_directory)
+    checkout = read_checkout(environment, workspace)
+    clock = Clock()
+    with make_client() as client:
+        end.run = Run(
+            settings=settings,
+            input_problems=[*problems, *check(settings, secretless=checkout.secretless)],
+            environment=environment,
+            workspace=workspace,
+            workflow=end.workflow,
+            outputs=end.outputs,
+            redactor=redactor,
+            clock=clock,
+            client=client,
+            api=make_api(settings, client, clock, redactor),
+            checkout=checkout,
+            started=clock.now(),
+        )
+        end.status = go(end.run)
+
+
+def find_workspace(environment: Mapping[str, str], truss: str) -> Path:
+    """Nothing outside of it is packed: GitHub's workspace, else the current directory.
+
+    Without a CI system somebody types a path, and may well type one elsewhere: then that Truss is the workspace.
+    """
+    given = environment.get("GITHUB_WORKSPACE") or environment.get("CI_PROJECT_DIR") or environment.get("WORKSPACE")
+    workspace = Path(os.path.realpath(given or "."))
+    directory = Path(os.path.realpath(workspace / truss))
+    return workspace if given or directory.is_relative_to(workspace) else directory
+
+
+class Ending:
+    """How the run ended, and the report of it."""
+
+    def __init__(self, environment: Mapping[str, str], workflow: Workflow, outputs: Outputs) -> None:
+        self.environment = environment
+        self.workflow = workflow
+        self.outputs = outputs
+        self.status = Status.INTERNAL_ERROR
+        self.errors: list[Problem] = []
+        self.run: Run | None = None
+
+    def bug(self, trace: str) -> None:
+        """Show a traceback of ours, folded, and say where to report it."""
+        with self.workflow.group("Traceback"):
+            self.workflow.foreign(trace)
+        said = trace.strip().splitlines()[-1]
+        repository = self.environment.get("GITHUB_ACTION_REPOSITORY", "")
+        server = self.environment.get("GITHUB_SERVER_URL", "https://github.com")
+        where = f": {server}/{repository}/issues" if repository else " in this action's repository"
+        self.errors.append(Problem(f"A bug of this action: {said}", f"Please report it with the traceback{where}"))
+
+    def report(self) -> int:
+        """Write what is left to write, and return the exit code."""
+        from .report import summary  # noqa: PLC0415
+
+        ignore_signals()  # the run has ended; a cancel from now on must not cut its report short
+        for problem in self.errors:
+            self.workflow.error(problem)
+        self.outputs.set("status", self.status)
+        self.workflow.state("status", self.status)
+        self.outputs.close()
+        warnings = self.run.warnings if self.run else ()
+        tail = [*map(self.workflow.redactor.redact, self.run.log.tail)] if self.run and self.run.log else ()
+        known = self.outputs.shown()
+        notes = self.run.notes if self.run else ()
+        mode = self.run.settings.mode if self.run else ""
+        errors, warnings = self._shown(self.errors), self._shown(warnings)
+        markdown = summary(self.status, known, errors, warnings, tail, notes, mode)
+        self.workflow.summary(markdown)
+        if not self.workflow.on_github:
+            self.workflow.info("\n".join(f"{name}={value}" for name, value in known.items()))
+        if self.run and self.status is not Status.CANCELLED:  # then there are seconds left, and others need them
+            from .comment import leave  # noqa: PLC0415
+
+            leave(self.run, markdown)
+        self.workflow.info(f"Status: {self.status}")
+        return self.status.exit_code
+
+    def _shown(self, problems: Iterable[Problem]) -> list[Problem]:
+        """Without secrets: what Markdown's escaping makes of one, the redactor would not know again."""
+        redact = self.workflow.redactor.redact
+        return [replace(each, message=redact(each.message), remedy=redact(each.remedy)) for each in problems]
+
+
+def cancel_on_signals() -> None:
+    """Turn the first SIGINT or SIGTERM into `Cancelled`; later ones find the run ending already.
+
+    As PID 1 of a container, Python would ignore SIGTERM without a handler.
+    """
+
+    def cancel(_signal: int, _frame: FrameType | None) -> None:
+        ignore_signals()
+        raise Cancelled
+
+    _handle_signals(cancel)
+
+
+def ignore_signals() -> None:
+    """Let SIGINT and SIGTERM pass."""
+    _handle_signals(signal.SIG_IGN)
+
+
+def _handle_signals(handler: "signal.Handlers | Callable[[int, FrameType | None], None]") -> None:
+    if threading.current_thread() is threading.main_thread():  # elsewhere Python does not allow it
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, handler)

@@ -1,0 +1,266 @@
+"""The run, step by step, as DESIGN section 2 lists it. What is hard in a step is a module of its own."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+from . import aftermath, environments, gate, planning, upload
+from .api import Deployment, Model, failing_as
+from .commit import Committed
+from .environment_settings import applied
+from .errors import InvalidInput, PredictFailed, Problem, PromotionFailed, Rejected
+from .http import HttpError
+from .live import find_live, unchanged
+from .markdown import escape
+from .predict import environment_url, predict_url
+from .promotion import Ours
+from .proof import ask, wait
+from .push import Draft, create_from_listing, draft_deployment, push
+from .resolve import resolve
+from .retirement import clean_up, retire_old
+from .rules import find_warnings, is_offline
+from .run import Run, in_background
+from .settings import Mode
+from .status import Status
+from .truss import Truss, read_truss
+
+LOGS_PAGE = "https://app.baseten.co/models/{model}/logs/{deployment}"
+
+
+def go(run: Run) -> Status:
+    """Do what `mode` says. Raises `DeployError` with the status that a run ends in that fails."""
+    if is_offline(run.settings, secretless=run.checkout.secretless):
+        return plan_offline(run)
+    modes = {Mode.DEPLOY: deploy, Mode.PLAN: plan, Mode.PROMOTE: promote, Mode.CLEANUP: retire}
+    return modes[run.settings.mode](run)
+
+
+def deploy(run: Run) -> Status:
+    """Put the Truss of this run into production."""
+    settings = run.settings
+    truss = read_source(run)
+    draft = draft_deployment(run, truss) if truss else None
+    if draft and is_live_already(run, draft):
+        return Status.SKIPPED
+    with aftermath.of_commit(run, announce):
+        committed = push(run, draft) if draft else create_from_listing(run)
+    announce(run, committed)
+    payload = smoke_test_payload(run, truss.config if truss else {})
+    ours = Ours(committed.deployment)
+    with aftermath.of_deployment(run, committed.model, ours):
+        if settings.wait:
+            wait(run, committed.model, ours, settings.environment)
+            ask(run, run.outputs.get("predict-url"), payload)
+        else:
+            run.outputs.set("deployment-status", committed.deployment.status)
+            run.say("Not waiting (`wait: false`)")
+        if settings.promote_to:
+            target = promotion_target(run, committed.model, settings.promote_to)
+            # A model that is new had no production environment to update before the push.
+            update = settings.environment_settings if committed.created_model and target.before else None
+            gate.promote(run, committed.model, ours, target, payload, update=update)
+    if settings.cleanup:
+        clean_up(run, committed.model, committed.deployment.id)
+    return Status.SUCCESS
+
+
+def plan(run: Run) -> Status:
+    """`mode: plan`: say what `deploy` would do; read, send one dry run, and change nothing."""
+    truss = read_source(run)
+    if truss:
+        planning.plan_push(run, truss)
+    else:
+        planning.plan_listing(run)
+    return Status.PLANNED
+
+
+def plan_offline(run: Run) -> Status:
+    """A run that gets no API key, such as a fork's, does the half that needs none. Sends nothing."""
+    planning.plan_offline(run, read_source(run))
+    return Status.SKIPPED
+
+
+def promote(run: Run) -> Status:
+    """`mode: promote`: bring an existing deployment into an environment, after it passed its checks."""
+    settings = run.settings
+    begin(run)
+    with run.phase("Look up"):
+        model = existing_model(run)
+        deployment = existing_deployment(run, model)
+        announce(run, Committed(model, deployment, created_model=False))
+        target = environments.find(run, model.id, settings.environment)
+        payload = smoke_test_payload(run, {}) if not settings.predict else stored_payload(run, model, deployment)
+    ours = Ours(deployment)
+    with run.phase("Environment"):
+        environments.ensure(run, model.id, target)
+    wait(run, model, ours)
+    ask(run, run.outputs.get("predict-url"), payload)
+    gate.promote(run, model, ours, target, payload)
+    return Status.SUCCESS
+
+
+def retire(run: Run) -> Status:
+    """`mode: cleanup`: retire old deployments by their labels."""
+    begin(run)
+    retire_old(run, existing_model(run))
+    return Status.SUCCESS
+
+
+def begin(run: Run) -> None:
+    """Raise what is wrong with the inputs, and say what has no effect. Sends nothing."""
+    if run.input_problems:
+        raise InvalidInput(run.input_problems)
+    for warning in find_warnings(run.settings):
+        run.warn(warning)
+
+
+def read_source(run: Run) -> Truss | None:
+    """The Truss of this run, `None` when it deploys a library listing. Raises what is wrong with it or the inputs."""
+    if not run.settings.library_listing:
+        return read(run)
+    begin(run)
+    return None
+
+
+def read(run: Run) -> Truss:
+    """Read and check the Truss; raise the problems of the inputs and of the Truss together. Sends nothing."""
+    in_background(upload.preload)
+    with run.phase("Read the Truss"):
+        try:
+            truss = read_truss(truss_directory(run), run.workspace, run.settings.config)
+        except InvalidInput as error:
+            raise InvalidInput([*run.input_problems, *error.problems]) from None
+        name = truss.config.get("model_name")
+        if not (run.settings.model_name or run.settings.model_id or (isinstance(name, str) and name.strip())):
+            run.input_problems.append(
+                Problem(
+                    "The model has no name: the config has no `model_name`",
+                    "Add `model_name: my-model` to it, or set the input `model-name`.",
+                    truss.config_file,
+                )
+            )
+        begin(run)
+        if not run.settings.model_id:
+            run.outputs.set("model-name", run.settings.model_name or str(name).strip())
+        for warning in truss.warnings:
+            run.warn(warning)
+        size = sum(file.size for file in truss.files)
+        run.say(f"{len(truss.files)} files, {size} bytes, config {truss.config_file}")
+    return truss
+
+
+def is_live_already(run: Run, draft: Draft) -> bool:
+    """`skip-unchanged`: whether this content is what is live where the run goes to; then the outputs name it."""
+    settings, model = run.settings, draft.destination.model
+    if not settings.skip_unchanged or model is None:
+        return False
+    with failing_as(Rejected, "Looking up what is live"):
+        places = find_live(run, draft.destination, draft.targets)
+    deployment = unchanged(places, draft.digest)
+    if deployment is None:
+        run.say("Not skipped: the content differs from what is live, or that is not known")
+        return False
+    where = " and ".join(place.where for place in places)
+    run.say(f"Unchanged: this content is live already in {where}")
+    run.notes.append(f"Unchanged: this content is live already in {escape(where)}.")
+    announce(run, Committed(model, deployment, created_model=False))
+    run.outputs.set("deployment-status", deployment.status)
+    if settings.promote_to and places[-1].deployment:
+        run.outputs.set("promoted-deployment-id", places[-1].deployment.id)
+    wanted = settings.environment_settings or {}
+    if any(target.before and not applied(wanted, target.before.settings) for target in draft.targets):
+        run.warn(
+            Problem(
+                "`environment-settings` differ and are not applied: `skip-unchanged` leaves everything as it is",
+                "Run once without `skip-unchanged`.",
+            )
+        )
+    return True
+
+
+def truss_directory(run: Run) -> Path:
+    """The Truss directory, absolute. Raises `InvalidInput` when it is not within the workspace."""
+    directory = Path(os.path.realpath(run.workspace / run.settings.truss_directory))
+    if directory.is_relative_to(run.workspace):
+        return directory
+    raise InvalidInput(
+        f"`truss-directory`: {run.settings.truss_directory!r} is outside of the workspace {run.workspace}",
+        "Only what is checked out in the workspace is deployed; give a path relative to it.",
+    )
+
+
+def announce(run: Run, committed: Committed) -> None:
+    """Write ids and URLs at once: whatever happens from here on, they name what was made."""
+    settings, model, deployment = run.settings, committed.model, committed.deployment
+    if settings.environment and settings.mode is Mode.DEPLOY:
+        url = environment_url(
+            settings.inference_url, model.id, settings.environment, regional=settings.regional_environment
+        )
+    else:
+        development = settings.development or deployment.is_development
+        url = predict_url(settings.inference_url, model.id, deployment.id, development=development)
+    run.outputs.set("model-id", model.id)
+    run.outputs.set("model-name", model.name)
+    run.outputs.set("model-created", committed.created_model)
+    run.outputs.set("deployment-id", deployment.id)
+    run.outputs.set("deployment-name", deployment.name)
+    if settings.environment:
+        run.outputs.set("environment", settings.environment)
+    run.outputs.set("predict-url", url)
+    run.outputs.set("logs-url", LOGS_PAGE.format(model=model.id, deployment=deployment.id))
+    run.say(f"Deployment {deployment.id} of the model {model.name!r} ({model.id})")
+    run.say(f"Logs: {run.outputs.get('logs-url')}")
+
+
+def promotion_target(run: Run, model: Model, name: str) -> environments.Target:
+    """The environment to promote into, as it is right before that; created now when the model was new."""
+    run.allow_retries()
+    try:
+        target = environments.find(run, model.id, name)
+        if target.before is None:
+            environments.ensure(run, model.id, target)
+    except (InvalidInput, Rejected) as error:  # past the point where nothing was made
+        raise PromotionFailed(error.problems) from error
+    return target
+
+
+def existing_model(run: Run) -> Model:
+    """The model of the inputs, which must exist."""
+    destination = resolve(run.api, run.settings, run.settings.model_name)
+    if destination.model:
+        return destination.model
+    raise InvalidInput(
+        f"`model-name`: there is no model {run.settings.model_name!r} that this API key can see",
+        "Correct the name, or set `team` or `model-id`.",
+    )
+
+
+def existing_deployment(run: Run, model: Model) -> Deployment:
+    """The deployment of the inputs, which must exist in the model."""
+    deployment_id = run.settings.deployment_id
+    with failing_as(Rejected, f"Looking up the deployment {deployment_id!r}"):
+        try:
+            return run.api.deployment(model.id, deployment_id)
+        except HttpError as error:
+            if error.status != 404:
+                raise
+    raise InvalidInput(
+        f"`deployment-id`: the model {model.name!r} ({model.id}) has no deployment {deployment_id!r}",
+        "Pass the `deployment-id` output of the job that deployed it.",
+    )
+
+
+def smoke_test_payload(run: Run, config: dict[str, Any]) -> Any:
+    """`predict-payload`, else the config's example input, else `None`: nothing is known to ask."""
+    if run.settings.predict_payload is not None:
+        return run.settings.predict_payload
+    metadata = config.get("model_metadata")
+    return metadata.get("example_model_input") if isinstance(metadata, dict) else None
+
+
+def stored_payload(run: Run, model: Model, deployment: Deployment) -> Any:
+    """As `smoke_test_payload`, with the config that the deployment was built from."""
+    if run.settings.predict_payload is not None:
+        return run.settings.predict_payload
+    with failing_as(PredictFailed, "Reading the config of the deployment for its example input"):
+        return smoke_test_payload(run, run.api.deployment_config(model.id, deployment.id))

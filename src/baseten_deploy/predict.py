@@ -1,0 +1,225 @@
+"""The smoke test: one real request to the deployed model, and whether its answer is what was expected.
+
+A gateway that is not ready yet (408, 429, 502, 503, 504, no connection) is asked again until the time is up, a
+connection that breaks some times; an error of the model itself is not.
+"""
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+
+from .clock import Clock
+from .errors import PredictFailed
+from .expect import Expectation
+from .http import ERROR_BYTES, error_text
+from .redaction import Redactor
+from .retry import ATTEMPTS, backoff, parse_hint
+
+# Answers of the way to the model rather than of the model.
+NOT_READY = frozenset({408, 429, 502, 503, 504})
+ANSWER_BYTES = 16 * 1024 * 1024
+SHOWN_CHARACTERS = 600
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """The answer's text (of a stream: its joined content), its time in seconds and the number of stream events."""
+
+    text: str
+    seconds: float
+    events: int = 0
+
+
+class _NotReady(Exception):
+    """Ask again; `hint` is what the server asked to wait, in seconds; `broke` says that a connection was there."""
+
+    def __init__(self, message: str, hint: float | None = None, *, broke: bool = False) -> None:
+        self.message = message
+        self.hint = hint
+        self.broke = broke
+        super().__init__(message)
+
+
+def predict_url(inference_url: str, model_id: str, deployment_id: str, *, development: bool = False) -> str:
+    """The predict endpoint of one deployment; `inference_url` has `{model_id}` where the id goes."""
+    base = inference_url.replace("{model_id}", model_id).rstrip("/")
+    return f"{base}/development/predict" if development else f"{base}/deployment/{deployment_id}/predict"
+
+
+def environment_url(inference_url: str, model_id: str, environment: str, *, regional: bool = False) -> str:
+    """The predict endpoint of an environment; a regional one has a host of its own."""
+    if regional:
+        return inference_url.replace("{model_id}", f"{model_id}-{environment}").rstrip("/") + "/predict"
+    return f"{inference_url.replace('{model_id}', model_id).rstrip('/')}/environments/{environment}/predict"
+
+
+def smoke_test(
+    url: str,
+    api_key: str,
+    payload: Any,
+    expectation: Expectation | None,
+    *,
+    seconds: float,
+    client: httpx.Client,
+    clock: Clock,
+    redactor: Redactor,
+    answered: Callable[[Prediction], None],
+) -> Prediction:
+    """Call the model and compare. `answered` gets the prediction before it is judged, so that it is reported anyway.
+
+    Raises `PredictFailed`.
+    """
+    deadline = clock.now() + seconds
+    attempt, broken = 1, 0
+    while True:
+        left = deadline - clock.now()
+        try:
+            prediction = _call(url, api_key, payload, left, client, clock, redactor)
+            break
+        except TimeoutError as error:
+            raise PredictFailed(
+                f"The smoke test got no answer within {seconds:g} s",
+                "Raise `predict-timeout`, or send a smaller `predict-payload`.",
+            ) from error
+        except _NotReady as error:
+            broken += error.broke
+            if broken >= ATTEMPTS:
+                raise PredictFailed(error.message, "The model may have crashed on the request; see its log.") from error
+            wait = backoff(attempt, clock.chance()) + (error.hint or 0.0)
+            if clock.now() + wait >= deadline:
+                raise PredictFailed(
+                    f"The smoke test got no answer within {seconds:g} s: {error.message}",
+                    "The deployment is live, but its endpoint does not answer. Raise `predict-timeout` if the model "
+                    "scales up from zero, or check `inference-url`.",
+                ) from error
+            clock.sleep(wait)
+            attempt += 1
+    answered(prediction)
+    if expectation and (reason := expectation.mismatch(prediction.text)):
+        raise PredictFailed(
+            f"The smoke test's answer is not what `predict-expect` says: {reason}. It was: "
+            f"{cut(redactor.redact(prediction.text), SHOWN_CHARACTERS)}",
+            "Correct the model, or `predict-expect` if the answer is right.",
+        )
+    return prediction
+
+
+def _call(
+    url: str, api_key: str, payload: Any, seconds: float, client: httpx.Client, clock: Clock, redactor: Redactor
+) -> Prediction:
+    start = clock.now()
+    timeout = httpx.Timeout(max(seconds, 0.1), connect=min(max(seconds, 0.1), 10.0))
+    headers = {"Authorization": f"Api-Key {api_key}", "Content-Type": "application/json"}
+    body = json.dumps(payload).encode()  # ASCII: any text can be sent
+    try:
+        with client.stream("POST", url, content=body, headers=headers, timeout=timeout) as response:
+            data, complete = _read(response, start + seconds, clock)
+    except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError) as error:
+        raise _NotReady(f"no connection ({redactor.redact(str(error))})") from error
+    except httpx.TimeoutException as error:
+        raise TimeoutError from error
+    except httpx.InvalidURL as error:
+        raise PredictFailed(f"The smoke test has no URL to ask: {error}", "Correct `inference-url`.") from error
+    except httpx.HTTPError as error:
+        message = f"The smoke test's connection broke: {redactor.redact(str(error))}"
+        raise _NotReady(message, broke=True) from error
+    text = data.decode("utf-8", "replace")
+    if not response.is_success:
+        _refuse(response, text, redactor, clock.epoch_millis() / 1000)
+    if not complete:
+        raise PredictFailed(
+            f"The smoke test's answer is longer than {ANSWER_BYTES // 2**20} MiB",
+            "Send a `predict-payload` with a smaller answer.",
+        )
+    took = clock.now() - start
+    streamed = isinstance(payload, dict) and payload.get("stream") is True
+    if streamed or response.headers.get("Content-Type", "").startswith("text/event-stream"):
+        return _streamed(text, took, redactor)
+    return Prediction(text, took)
+
+
+def _read(response: httpx.Response, deadline: float, clock: Clock) -> tuple[bytes, bool]:
+    limit = ANSWER_BYTES if response.is_success else ERROR_BYTES
+    data = bytearray()
+    for chunk in response.iter_bytes():
+        data += chunk
+        if len(data) > limit:
+            return bytes(data[:limit]), False
+        if clock.now() > deadline:
+            raise TimeoutError
+    return bytes(data), True
+
+
+def _refuse(response: httpx.Response, text: str, redactor: Redactor, now_epoch: float) -> None:
+    try:
+        body = json.loads(text)
+    except (ValueError, RecursionError):
+        body = None
+    said = cut(redactor.redact(error_text(body, text)) or response.reason_phrase, SHOWN_CHARACTERS)
+    message = f"The smoke test was answered {response.status_code}: {said}"
+    status = response.status_code
+    if status in NOT_READY:
+        raise _NotReady(message, parse_hint(response.headers.get("Retry-After"), body, now_epoch))
+    if status in (401, 403):
+        raise PredictFailed(message, "Give the API key permission to call models, or set `predict: false`.")
+    if status in (400, 422):
+        raise PredictFailed(message, "The model does not take this payload: correct `predict-payload`.")
+    if status == 404 or response.is_redirect:
+        raise PredictFailed(
+            message, "Check `inference-url`; a model without a predict endpoint needs `predict: false`."
+        )
+    raise PredictFailed(message, "The model failed on the payload; its log has the traceback.")
+
+
+def _streamed(text: str, seconds: float, redactor: Redactor) -> Prediction:
+    """Join the content of server-sent events: OpenAI-like deltas, else the events' data line by line."""
+    events = list(_events(text))
+    if not events:
+        if text.strip():
+            return Prediction(text, seconds)  # streams that are not SSE are plain text in chunks
+        raise PredictFailed("The smoke test's stream ended without a single event", "See the model's log.")
+    pieces: list[str] = []
+    plain: list[str] = []
+    for data in events:
+        try:
+            event = json.loads(data)
+        except (ValueError, RecursionError):
+            event = None
+        if isinstance(event, dict) and event.get("error"):
+            said = cut(redactor.redact(error_text(event, data)), SHOWN_CHARACTERS)
+            raise PredictFailed(f"The smoke test's stream carried an error: {said}", "See the model's log.")
+        pieces += _deltas(event)
+        plain.append(data)
+    return Prediction("".join(pieces) if pieces else "\n".join(plain), seconds, len(events))
+
+
+def _events(text: str) -> Iterator[str]:
+    """The data of each event, without the closing `[DONE]`. Spec: the event stream format of the HTML standard."""
+    lines: list[str] = []
+    for line in (*text.replace("\r\n", "\n").split("\n"), ""):
+        if line.startswith("data:"):
+            lines.append(line[5:].removeprefix(" "))
+        elif not line and lines:
+            data = "\n".join(lines)
+            lines = []
+            if data.strip() != "[DONE]":
+                yield data
+
+
+def _deltas(event: Any) -> list[str]:
+    choices = event.get("choices") if isinstance(event, dict) else None
+    texts = []
+    for choice in choices if isinstance(choices, list) else []:
+        if isinstance(choice, dict):
+            delta = choice.get("delta") or choice.get("message") or {}
+            content = delta.get("content") if isinstance(delta, dict) else None
+            texts.append(content or choice.get("text") or "")
+    return [text for text in texts if isinstance(text, str) and text]
+
+
+def cut(text: str, length: int) -> str:
+    """`text`, at most `length` characters long."""
+    return text if len(text) <= length else text[: length - 3] + "..."

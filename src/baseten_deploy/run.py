@@ -1,0 +1,109 @@
+"""What one run carries from step to step: its settings, its connections, what it tells and what it learned."""
+
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeVar
+
+import httpx
+
+from .api import Api
+from .checkout import Checkout
+from .clock import Clock
+from .errors import Problem
+from .http import Http
+from .log_stream import LogStream
+from .outputs import Outputs
+from .redaction import Redactor
+from .resolve import Destination
+from .settings import Settings
+from .workflow import Workflow
+
+T = TypeVar("T")
+
+# Outside of a wait, retries may take this long in each step, however short the wait is to be or long the run took.
+RETRY_SECONDS = 300.0
+
+
+@dataclass(frozen=True)
+class Phase:
+    """A step of the run for the report; seconds since the run began."""
+
+    title: str
+    start: float
+    end: float
+
+
+@dataclass
+class Run:
+    """One run. Made by `main`; the pipeline's steps fill in what they learn."""
+
+    settings: Settings
+    input_problems: list[Problem]
+    environment: Mapping[str, str]
+    workspace: Path
+    workflow: Workflow
+    outputs: Outputs
+    redactor: Redactor
+    clock: Clock
+    client: httpx.Client
+    api: Api
+    checkout: Checkout
+    started: float
+    warnings: list[Problem] = field(default_factory=list)
+    phases: list[Phase] = field(default_factory=list)
+    log: LogStream | None = None
+    sent: tuple[Destination, str] | None = None  # of a commit that is on its way, with its deploy key
+    notes: list[str] = field(default_factory=list)  # Markdown for the summary
+
+    @contextmanager
+    def phase(self, title: str) -> Iterator[None]:
+        """A folded group in the log and a row in the report."""
+        self.allow_retries()
+        start = self.clock.now() - self.started
+        try:
+            with self.workflow.group(title):
+                yield
+        finally:
+            self.phases.append(Phase(title, start, self.clock.now() - self.started))
+
+    def allow_retries(self) -> None:
+        """Let the next calls be retried: the time of what went before is not theirs."""
+        self.api.http.deadline = max(self.api.http.deadline, self.clock.now() + RETRY_SECONDS)
+
+    def say(self, text: str) -> None:
+        """A line for the log."""
+        self.workflow.info(text)
+
+    def warn(self, problem: Problem) -> None:
+        """An annotation, and a line of the report."""
+        self.warnings.append(problem)
+        self.workflow.warning(problem)
+
+    def warn_text(self, text: str) -> None:
+        """A warning that says it all by itself."""
+        self.warn(Problem(text))
+
+
+def make_api(settings: Settings, client: httpx.Client, clock: Clock, redactor: Redactor) -> Api:
+    """The management API of these settings."""
+    headers = {"Authorization": f"Bearer {settings.baseten_api_key}"}
+    deadline = clock.now() + RETRY_SECONDS
+    return Api(Http(settings.api_url, headers, client=client, clock=clock, redactor=redactor, deadline=deadline))
+
+
+def in_background(work: Callable[[], T]) -> "Future[T]":
+    """Start `work` in a daemon thread: unlike an executor's, it never keeps a cancelled run from ending."""
+    future: Future[T] = Future()
+
+    def body() -> None:
+        try:
+            future.set_result(work())
+        except BaseException as error:  # noqa: BLE001 - handed to whoever asks for the result
+            future.set_exception(error)
+
+    threading.Thread(target=body, daemon=True).start()
+    return future

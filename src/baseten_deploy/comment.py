@@ -1,0 +1,136 @@
+"""One comment per model on the pull request, edited in place: found by a hidden marker, created when there is none.
+
+It says what the step summary says. The runner's masks do not cover comments, so the text is redacted here. Whatever
+goes wrong is a warning: a comment never fails a run. Spec: GitHub's REST API for issue comments.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+from urllib.parse import quote
+
+import httpx
+
+from .checkout import Checkout
+from .clock import Clock
+from .errors import Problem
+from .http import Http, HttpError, make_client
+from .markdown import code, cut, link
+from .redaction import Redactor
+from .run import Run
+
+API_URL = "https://api.github.com"
+# GitHub refuses a longer one.
+BODY_CHARACTERS = 65536
+PAGE = 100
+# GitHub ends a conversation at 2500 comments.
+PAGES = 30
+SECONDS = 30.0
+
+_HEADERS = {"Accept": "application/vnd.github+json", "X-GitHub-Api-Version": "2022-11-28"}
+# What a passer-by can be to a repository. The markers are no secret, so one of theirs may carry ours.
+_STRANGERS = frozenset({"NONE", "CONTRIBUTOR", "FIRST_TIME_CONTRIBUTOR", "FIRST_TIMER", "MANNEQUIN"})
+
+
+def leave(run: Run, markdown: str, connect: Callable[[], httpx.Client] = make_client) -> None:
+    """Write the comment of this run's model, when there are a token and a pull request. Raises nothing."""
+    token, number = run.settings.github_token, run.checkout.pull_request
+    if not (token and number and run.checkout.repository and run.workflow.on_github):
+        return
+    model = run.settings.model_id or run.outputs.get("model-name") or run.settings.model_name
+    if not model:
+        run.say("No pull-request comment: the run ended before the name of the model was known")
+        return
+    redact = run.redactor.redact
+    body = compose(redact(markdown), marker(redact(model)), footer(run.checkout, run.environment))
+    try:
+        with connect() as client:
+            http = connection(run.environment, token, client, run.clock, run.redactor)
+            said = upsert(http, run.checkout.repository, number, marker(redact(model)), body)
+    except HttpError as error:
+        _report(run, error)
+    except Exception as error:  # noqa: BLE001 - whatever it is, the run itself has ended well or badly without it
+        run.warn_text(f"The pull-request comment could not be written: {type(error).__name__}")
+    else:
+        run.say(f"Pull-request comment {said}")
+
+
+def marker(model: str) -> str:
+    """The first line of the comment, which nobody sees. A model's name can neither end it nor look like another's."""
+    return f"<!-- baseten-deploy: {quote(model, safe='').replace('--', '%2D%2D')} -->"
+
+
+def compose(markdown: str, first: str, last: str) -> str:
+    """The comment's body: marker, text and last line, the text cut to what GitHub takes."""
+    room = BODY_CHARACTERS - len(first) - len(last) - 3
+    return f"{first}\n{cut(markdown.rstrip(), room, '*Cut here: the summary of the run has it all.*')}\n\n{last}"
+
+
+def footer(checkout: Checkout, environment: Mapping[str, str]) -> str:
+    """Which commit and run this is about."""
+    commit = f"Commit {code(checkout.sha[:7])}" if checkout.sha else ""
+    server = environment.get("GITHUB_SERVER_URL", "https://github.com")
+    run = f"{server}/{checkout.repository}/actions/runs/{checkout.run_id}"
+    return " · ".join(filter(None, (commit, link("the run", run) if checkout.run_id else "")))
+
+
+def connection(
+    environment: Mapping[str, str], token: str, client: httpx.Client, clock: Clock, redactor: Redactor
+) -> Http:
+    """GitHub's API as this job sees it: github.com's, or that of an Enterprise server."""
+    return Http(
+        environment.get("GITHUB_API_URL") or API_URL,
+        {"Authorization": f"Bearer {token}", **_HEADERS},
+        client=client,
+        clock=clock,
+        redactor=redactor,
+        deadline=clock.now() + SECONDS,
+    )
+
+
+def upsert(http: Http, repository: str, number: str, first: str, body: str) -> str:
+    """Edit the comment that begins with the line `first`, or create it; the answer is what was done. `HttpError`."""
+    base = f"/repos/{quote(repository)}/issues"
+    comments = f"{base}/{quote(number, safe='')}/comments"
+    found = find(http, comments, first)
+    if found is not None:
+        try:
+            http.request("PATCH", f"{base}/comments/{found}", body={"body": body}, retry=True)
+        except HttpError as error:
+            if error.status != 404:
+                raise
+        else:
+            return "updated"
+    http.request("POST", comments, body={"body": body}, retry=False)  # a second try could make a second comment
+    return "created"
+
+
+def find(http: Http, comments: str, first: str) -> int | None:
+    """The id of the oldest comment that begins with the line `first` and is no stranger's."""
+    for page in range(1, PAGES + 1):
+        rows = http.get_list(comments, params={"per_page": PAGE, "page": page})
+        for row in rows:
+            if isinstance(row, dict) and isinstance(row.get("id"), int) and _is_ours(row, first):
+                return int(row["id"])
+        if len(rows) < PAGE:
+            break
+    return None
+
+
+def _is_ours(row: Mapping[str, Any], first: str) -> bool:
+    body, author = row.get("body"), row.get("user")
+    if not isinstance(body, str) or body.lstrip().partition("\n")[0].rstrip() != first:
+        return False
+    is_user = isinstance(author, dict) and author.get("type") == "User"
+    return not (is_user and row.get("author_association") in _STRANGERS)
+
+
+def _report(run: Run, error: HttpError) -> None:
+    if error.status == 403 and run.checkout.secretless:
+        run.say(
+            f"No pull-request comment: the token of a run from a fork or of Dependabot only reads ({error.message})"
+        )
+        return
+    remedy = ""
+    if error.status in (401, 403, 404):
+        remedy = "Give the job `permissions: pull-requests: write`, and pass `github-token: ${{ github.token }}`."
+    run.warn(Problem(f"The pull-request comment could not be written: {error.message}", remedy))

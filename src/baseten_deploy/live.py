@@ -1,0 +1,82 @@
+"""What is live where a run goes to, and whether it is the same already: for the plan and for `skip-unchanged`.
+
+Looks only. What is live there is what the environment serves, else what the model serves in production, or, for a
+development push, the development deployment.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from .api import Api, Deployment, Model
+from .environments import Target
+from .http import HttpError
+from .resolve import Destination
+from .run import Run
+from .settings import CONTENT_DIGEST_LABEL
+from .wait import LIVE
+
+
+@dataclass(frozen=True)
+class Live:
+    """A place that a run goes to, in words; the deployment that serves there, and one that is about to replace it."""
+
+    where: str
+    deployment: Deployment | None = None
+    candidate: Deployment | None = None
+
+    @property
+    def digest(self) -> str:
+        """The content digest of what serves here, `""` for none: not everything is deployed by this action."""
+        return _digest(self.deployment)
+
+    def has(self, digest: str) -> bool:
+        """Whether this content is live here, and nothing else is on its way."""
+        return (
+            self.deployment is not None
+            and self.deployment.status in LIVE
+            and self.digest == digest
+            and (self.candidate is None or _digest(self.candidate) == digest)
+        )
+
+
+def _digest(deployment: Deployment | None) -> str:
+    label = deployment.labels.get(CONTENT_DIGEST_LABEL) if deployment else ""
+    return label if isinstance(label, str) else ""
+
+
+def find_live(run: Run, destination: Destination, targets: Sequence[Target]) -> list[Live]:
+    """What is live in each place that the run goes to, the first one first; never empty. Raises `HttpError`."""
+    if targets:
+        return [
+            Live(
+                f"the environment {target.name!r}",
+                target.before.current if target.before else None,
+                target.before.candidate if target.before else None,
+            )
+            for target in targets
+        ]
+    model = destination.model
+    if not run.settings.development:
+        return [find_production(run.api, model)]
+    return [_look_up(run.api, "the development slot", model, model.development_deployment_id if model else "")]
+
+
+def find_production(api: Api, model: Model | None) -> Live:
+    """What a model serves in production. Raises `HttpError`."""
+    return _look_up(api, "production", model, model.production_deployment_id if model else "")
+
+
+def _look_up(api: Api, where: str, model: Model | None, deployment_id: str) -> Live:
+    if not model or not deployment_id:
+        return Live(where)
+    try:
+        return Live(where, api.deployment(model.id, deployment_id))
+    except HttpError as error:
+        if error.status != 404:  # it was deleted meanwhile
+            raise
+        return Live(where)
+
+
+def unchanged(places: Sequence[Live], digest: str) -> Deployment | None:
+    """The deployment that makes a run with this content needless, when it is live in every one of the places."""
+    return places[0].deployment if all(place.has(digest) for place in places) else None

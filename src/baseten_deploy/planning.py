@@ -1,0 +1,193 @@
+"""`mode: plan`: finds out what a deploy run would do, by reading and by one dry run. Changes nothing.
+
+Also its offline half, for runs that get no API key. What is not known is said in the plan and never ends the run; only
+a refusal of the dry run does, after the plan was shown. How the facts read is `plan`.
+"""
+
+from . import nemo
+from .api import Deployment, Model
+from .archive import content_digest, file_digest
+from .diff import FileChange, config_diff, file_changes, same_config
+from .errors import DeployError, Problem, RegistrationFailed, Rejected
+from .http import HttpError
+from .live import Live, find_live, find_production, unchanged
+from .live_archive import Unreadable, read_archive
+from .nemo_api import Registry
+from .nemo_entity import DeployedModel, openai_url, wanted_registration
+from .plan import Comparison, Plan, describe
+from .push import Draft, draft_deployment, find_environments, prepare
+from .resolve import Destination, find_by_name, find_team
+from .run import Run, in_background
+from .truss import Truss
+
+
+def plan_push(run: Run, truss: Truss) -> None:
+    """Plan the deployment of a Truss. Raises what the dry run raised, and what keeps a run from getting so far."""
+    draft = draft_deployment(run, truss)
+    with run.phase("Plan"):
+        checking = in_background(lambda: prepare(run, draft.destination, draft.payload, dry_run=True))
+        comparison, skips = _compare(run, draft)
+        registration = _plan_registration(run, draft.destination, draft.digest)
+        refusal: DeployError | None = None
+        try:
+            checking.result()
+        except DeployError as error:
+            refusal = error
+        plan = Plan(
+            settings=run.settings,
+            name=draft.destination.name,
+            deployment_name=str(draft.payload.get("deployment_name") or ""),
+            destination=draft.destination,
+            targets=draft.targets,
+            comparison=comparison,
+            verdict=refusal.problems if refusal else (),
+            skips=skips,
+            files=truss.files,
+            digest=draft.digest,
+            dropped=truss.dropped,
+            warnings=run.warnings,
+            registration=registration,
+        )
+        _show(run, plan)
+    if refusal:
+        raise refusal
+
+
+def plan_listing(run: Run) -> None:
+    """Plan a model from a library listing, which has neither an archive nor a dry run."""
+    settings = run.settings
+    with run.phase("Plan"):
+        team_id = find_team(run.api, settings.team) if settings.team else ""
+        name = settings.model_name or settings.library_listing
+        found = find_by_name(run.api, name, team_id) if settings.model_name else Destination(name, None, team_id)
+        run.outputs.set("model-name", name)
+        refusal = Rejected(f"A model {name!r} exists already", "Choose another `model-name`.") if found.model else None
+        plan = Plan(
+            settings=settings,
+            name=name,
+            destination=found,
+            targets=find_environments(run, Destination(name, None, team_id)),
+            verdict=refusal.problems if refusal else None,
+            warnings=run.warnings,
+            registration=_plan_registration(run, Destination(name, None, team_id), ""),
+        )
+        _show(run, plan)
+    if refusal:
+        raise refusal
+
+
+def plan_offline(run: Run, truss: Truss | None) -> None:
+    """What can be said of a Truss (or, without one, a library listing) without the service. Sends nothing."""
+    settings = run.settings
+    run.workflow.notice(
+        Problem(
+            "There is no API key: GitHub gives no secrets to a run from a fork or of Dependabot",
+            "The Truss is checked as far as that goes without one, and nothing is sent. "
+            "`fail-without-credentials: true` makes such a run fail.",
+        )
+    )
+    with run.phase("Plan"):
+        digest = content_digest(truss.files) if truss else ""
+        if digest:
+            run.outputs.set("content-digest", digest)
+        plan = Plan(
+            settings=settings,
+            name=run.outputs.get("model-name") or settings.model_id or settings.model_name or settings.library_listing,
+            deployment_name="" if settings.development else settings.deployment_name or run.checkout.deployment_name,
+            files=truss.files if truss else (),
+            digest=digest,
+            dropped=truss.dropped if truss else (),
+            warnings=run.warnings,
+        )
+        _show(run, plan)
+
+
+def _show(run: Run, plan: Plan) -> None:
+    markdown = describe(plan, run.redactor.redact)
+    run.outputs.set("plan", markdown)
+    if run.workflow.on_github:  # elsewhere all outputs are printed at the end
+        run.workflow.foreign(markdown)
+
+
+def _compare(run: Run, draft: Draft) -> tuple[Comparison | None, bool]:
+    """With what is live where the run goes to, else with the model's production; and what `skip-unchanged` would do."""
+    model = draft.destination.model
+    if model is None:
+        return None, False
+    try:
+        places = find_live(run, draft.destination, draft.targets)
+        live = places[0] if places[0].deployment else find_production(run.api, model)
+    except HttpError as error:
+        why = f"what is live could not be looked up ({error.message})"
+        return Comparison(Live("unknown"), why_no_files=why), False
+    if live.deployment is None:
+        return Comparison(live, why_no_files="nothing is live yet"), False
+    reading = in_background(lambda: _live_files(run, draft, model, live))
+    same, lines, why_no_config = _live_config(run, draft, model, live.deployment)
+    files, why_no_files = reading.result()
+    everywhere = live is places[0] and all(place.digest == draft.digest for place in places[1:])
+    comparison = Comparison(live, everywhere, same, lines, why_no_config, files, why_no_files)
+    return comparison, unchanged(places, draft.digest) is not None
+
+
+def _live_config(
+    run: Run, draft: Draft, model: Model, deployment: Deployment
+) -> tuple[bool | None, tuple[str, ...], str]:
+    """Whether the config is the same, how it differs, and why that is not known."""
+    try:
+        before = run.api.deployment_config(model.id, deployment.id)
+    except HttpError as error:
+        return None, (), f"the service does not answer with its config ({error.message})"
+    after = draft.payload["config"]
+    return same_config(before, after), config_diff(before, after), ""
+
+
+def _live_files(run: Run, draft: Draft, model: Model, live: Live) -> tuple[tuple[FileChange, ...] | None, str]:
+    """How the files differ, or why that is not known. The same digest needs no download."""
+    assert live.deployment is not None
+    if live.digest == draft.digest:
+        return (), ""
+    try:
+        url = run.api.download_url(model.id, live.deployment.id)
+        run.redactor.add(url)
+        return file_changes(read_archive(run.client, url), draft.truss.files, file_digest), ""
+    except HttpError as error:
+        return None, f"the service does not hand out its archive ({error.message})"
+    except Unreadable as error:
+        return None, f"its archive could not be read: {error}"
+
+
+def _plan_registration(run: Run, destination: Destination, digest: str) -> nemo.RegistrationPlan | None:
+    """What would be registered, and what would keep it from that, as warnings; `None` when nothing would."""
+    settings = run.settings
+    if not settings.nemo_url:
+        return None
+    environment = settings.promote_to or settings.environment
+    model_id = destination.model.id if destination.model else ""
+    url = openai_url(settings.inference_url, model_id, environment=environment, regional=settings.regional_environment)
+    model = DeployedModel(
+        model_id=model_id,
+        model_name=destination.name,
+        deployment_id="",
+        endpoint_url=url if model_id and environment else "",
+        environment=environment,
+        git_sha=run.checkout.sha,
+        content_digest=digest,
+    )
+    registry = Registry(
+        settings.nemo_url,
+        settings.nemo_workspace,
+        settings.nemo_token,
+        client=run.client,
+        clock=run.clock,
+        redactor=run.redactor,
+    )
+    try:
+        plan = nemo.plan_registration(registry, model, wanted_registration(settings, destination.name))
+    except RegistrationFailed as error:
+        for problem in error.problems:
+            run.warn(problem)
+        return None
+    for problem in plan.problems:
+        run.warn(problem)
+    return plan

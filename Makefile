@@ -1,0 +1,78 @@
+# One command does here what CI does. Needs Python 3.11 or newer, make and git; everything else goes into .venv.
+.DEFAULT_GOAL := help
+.PHONY: help demo sandbox test lint format generate requirements image clean
+
+VENV := .venv
+BIN := $(VENV)/bin
+# The first interpreter that is new enough; say `make PYTHON=/path/to/python` for another. A candidate is run and not only
+# looked up: a version manager's shim exists for versions that are not there.
+PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
+	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
+# The packages are used from the checkout; nothing of ours is installed.
+RUN := PYTHONPATH=src $(BIN)/python
+
+PYTEST_ARGS ?=
+# The real parts need ../shared, a network and minutes: .ci/run has them.
+FAST := not real_s3 and not real_image and not real_core and not real_nemo
+WORKFLOWS := $(wildcard .github/workflows/*.yml examples/workflows/*.yml)
+
+help: ## what there is
+	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1\t\2/p' Makefile | expand -t 22
+
+demo: $(VENV)/ready ## deploy examples/hello-truss to the sandbox, twice, as the runner would
+	@$(RUN) scripts/demo.py
+
+sandbox: $(VENV)/ready ## start the sandbox and print what to set to deploy to it
+	@$(RUN) -m baseten_sandbox
+
+test: $(VENV)/ready ## all tests that need nothing but this checkout
+	$(BIN)/python -m pytest -n auto -m "$(FAST)" $(PYTEST_ARGS)
+
+lint: $(VENV)/ready ## format, lint, types, generated files, workflows, Dockerfile
+	$(BIN)/ruff format --check
+	$(BIN)/ruff check
+	$(BIN)/mypy
+	$(RUN) scripts/generate.py --check
+	$(BIN)/check-jsonschema --builtin-schema vendor.github-actions action.yml
+	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows $(WORKFLOWS)
+	$(BIN)/check-jsonschema --builtin-schema vendor.dependabot .github/dependabot.yml
+	$(BIN)/zizmor --offline --quiet --persona pedantic action.yml .github $(wildcard examples/workflows/*.yml)
+	$(BIN)/hadolint Dockerfile
+	@echo "lint: all clean"
+
+format: $(VENV)/ready ## rewrite the Python files as the formatter wants them
+	$(BIN)/ruff check --fix-only
+	$(BIN)/ruff format
+
+generate: $(VENV)/ready ## write inputs.py and outputs.py into action.yml, README.md and docs/
+	$(RUN) scripts/generate.py
+
+# For maintainers, after a change of the dependencies in pyproject.toml; `UPGRADE=--upgrade` raises everything.
+# One file for all Python versions from 3.11 and all platforms. No index or link of this machine gets in.
+UPGRADE ?=
+COMPILE := $(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --quiet $(UPGRADE) \
+	--no-emit-index-url --no-emit-find-links \
+	--custom-compile-command "make requirements"
+requirements: $(VENV)/ready ## pin the dependencies of pyproject.toml anew, in requirements*.txt
+	$(BIN)/python -m pip install --quiet uv
+	$(COMPILE) --output-file requirements.txt > /dev/null
+	$(COMPILE) --output-file requirements-dev.txt --constraint requirements.txt --extra sandbox --group dev > /dev/null
+	$(COMPILE) --output-file requirements-truss.txt --constraint requirements.txt --extra sandbox --group truss > /dev/null
+
+image: ## build the image
+	docker build --tag baseten-deploy .
+
+clean: ## remove what these commands made
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	find . -name __pycache__ -prune -exec rm -rf {} +
+
+# All of requirements-dev.txt is pinned, so nothing is resolved. A half-made environment is never used: the stamp comes last.
+$(VENV)/ready: requirements-dev.txt
+	@[ -n "$(PYTHON)" ] && $(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo \
+		"No Python 3.11 or newer here. Install one, or name it: make PYTHON=/path/to/python" >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { echo "$(PYTHON) lacks the venv module." \
+		"On Debian or Ubuntu: sudo apt install python3-venv" >&2; exit 1; }
+	@echo "Setting up $(VENV) with $$($(PYTHON) --version); about half a minute, once"
+	@$(PYTHON) -m venv --clear $(VENV)
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check --no-compile --no-deps --only-binary :all: --require-hashes -r requirements-dev.txt
+	@touch $@

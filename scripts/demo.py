@@ -1,0 +1,159 @@
+"""`make demo`: two deployments of examples/hello-truss to the sandbox, run and shown as GitHub's runner does it.
+
+The first creates a model, the second adds a changed deployment to it. Everything is on loopback and in a temporary
+directory; nothing needs an account. `--unfold` shows what the log folds away.
+"""
+
+import re
+import shutil
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from rich.console import Console
+from rich.markdown import Markdown
+from rich.rule import Rule
+from rich.table import Table
+from rich.text import Text
+
+from baseten_sandbox import Sandbox
+from runner import HEAD_SHA, ROOT, Result, Runner, Step, push
+from workflow_commands import SHOWN_AS, Line
+
+STYLES = {"error": "bold red", "warning": "yellow", "notice": "blue"}
+WIDTH = 118
+
+
+class LogView:
+    """The log as GitHub shows it: groups folded, `add-mask` and the brackets around foreign text left out."""
+
+    def __init__(self, console: Console, *, unfold: bool) -> None:
+        self._console = console
+        self._unfold = unfold
+        self._folded: int | None = None  # lines of the group that is open
+
+    def show(self, line: Line) -> None:
+        """Print one entry."""
+        match line.tag:
+            case "group":
+                self._end_group()
+                self._console.print(Text(f"▸ {line.text}", style="bold"))
+                self._folded = 0
+            case "endgroup":
+                self._end_group()
+            case "stop-commands" | "resume-commands" | "debug":
+                pass
+            case tag:
+                if self._folded is not None:
+                    self._folded += 1
+                    if not self._unfold and tag not in STYLES:
+                        return
+                text = SHOWN_AS.get(tag, "").replace("##[", "").replace("]", ": ") + line.text
+                indent = "  " if self._folded is not None else ""
+                for part in text.split("\n"):
+                    self._console.print(Text(indent + part, style=STYLES.get(tag, "")))
+
+    def _end_group(self) -> None:
+        if self._folded and not self._unfold:
+            self._console.print(Text(f"  … {self._folded} line{'s'[: self._folded - 1]} folded", style="dim"))
+        self._folded = None
+
+
+def follow(step: Step, view: LogView) -> Result:
+    """Show a step's log while it runs."""
+    shown = 0
+    while True:
+        running = step.running
+        for line in step.log.lines[shown:]:
+            shown += 1
+            view.show(line)
+        if not running:
+            result = step.wait()
+            for line in result.log.lines[shown:]:
+                view.show(line)
+            return result
+        time.sleep(0.05)
+
+
+def show_result(console: Console, result: Result) -> None:
+    """Print the outputs and the rendered summary of a step."""
+    names = max(map(len, result.outputs), default=0)
+    table = Table(title="Outputs", title_justify="left", show_header=False)
+    table.add_column(width=names, style="bold")
+    table.add_column(width=console.width - names - 7, no_wrap=True, overflow="ellipsis")  # 7: borders and padding
+    for name, value in result.outputs.items():
+        table.add_row(name, Text(value.replace("\n", "⏎")))
+    console.print(table)
+    console.print(Text("Summary", style="italic"))
+    console.print(Markdown(for_terminal(result.summary)))
+
+
+def for_terminal(markdown: str) -> str:
+    """GitHub renders some HTML in Markdown, a terminal does not."""
+    markdown = re.sub(r"<br\s*/?>", " · ", markdown)
+    markdown = re.sub(r"<summary>(.*?)</summary>", r"\n**\1**\n", markdown, flags=re.DOTALL)
+    return re.sub(r"</?[a-z]+[^<>`]*>", "", markdown)
+
+
+def deploy(console: Console, runner: Runner, title: str, inputs: dict[str, str], *, unfold: bool) -> Result:
+    """Run the action once and show it all."""
+    console.print("")
+    console.print(Rule(title, align="left"))
+    console.print(Text("uses: ./\nwith:", style="dim"))
+    for name, value in inputs.items():
+        console.print(Text(f"  {name}: {'***' if name.endswith('-key') else value}", style="dim"))
+    result = follow(runner.start(inputs), LogView(console, unfold=unfold))
+    console.print(Text(f"Step: {result.outcome}, exit code {result.exit_code}, {result.seconds:.1f} s\n", style="dim"))
+    show_result(console, result)
+    return result
+
+
+def main(arguments: list[str]) -> int:
+    """Run the demo; returns the exit code."""
+    unknown = set(arguments) - {"--unfold"}
+    if unknown:
+        print(__doc__)
+        return 2
+    unfold = "--unfold" in arguments
+    console = Console(width=min(WIDTH, Console().width) if sys.stdout.isatty() else WIDTH, highlight=False)
+    with tempfile.TemporaryDirectory(prefix="baseten-deploy-demo-") as directory, Sandbox() as sandbox:
+        runner = Runner(Path(directory))
+        truss = runner.workspace / "hello-truss"
+        shutil.copytree(ROOT / "examples" / "hello-truss", truss, ignore=shutil.ignore_patterns("__pycache__"))
+        console.print(
+            f"The sandbox plays Baseten's service at {sandbox.api_url}, and its S3 at {sandbox.s3_endpoint_url}."
+        )
+        inputs = {
+            "baseten-api-key": sandbox.api_key,
+            "truss-directory": "hello-truss",
+            "predict-expect": '{"echo": {"name": "world"}}',  # the sandbox runs no models: it echoes
+            "api-url": sandbox.api_url,
+            "inference-url": sandbox.inference_url,
+            "s3-endpoint-url": sandbox.s3_endpoint_url,
+        }
+        first = deploy(console, runner, "1. A new model", inputs, unfold=unfold)
+        if first.outcome != "success":
+            return 1
+        model = truss / "model" / "model.py"
+        model.write_text(model.read_text().replace('"Hello"', '"Good evening"'))
+        runner.event = push(sha=HEAD_SHA)
+        second = deploy(console, runner, "2. A changed Truss, into the same model", inputs, unfold=unfold)
+    return verdict(console, first, second)
+
+
+def verdict(console: Console, first: Result, second: Result) -> int:
+    """Say whether it went as announced; the demo is a test, too."""
+    new = (first.outcome, first.outputs.get("model-created")) == ("success", "true")
+    same = second.outputs.get("model-id") == first.outputs.get("model-id")
+    changed = second.outputs.get("content-digest") != first.outputs.get("content-digest")
+    added = (second.outcome, second.outputs.get("model-created")) == ("success", "false")
+    if new and same and changed and added:
+        console.print(Text("\nTwo deployments of one model, both live and smoke-tested.", style="bold green"))
+        return 0
+    console.print(Text("\nThis is not what the demo should show: see the log above.", style="bold red"))
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -35,6 +35,7 @@ class Model:
     name: str
     team: str = ""
     production_deployment_id: str = ""
+    development_deployment_id: str = ""
 
 
 @dataclass(frozen=True)
@@ -141,7 +142,7 @@ class Api:
         Safe to try again: it makes nothing but credentials.
         """
         answer = self.http.request("POST", "/v1/prepare_model_upload", body=body, retry=True)
-        return self._parse(_target, answer, "/v1/prepare_model_upload")
+        return self._parse(_target, answer, "/v1/prepare_model_upload") if not body.get("dry_run") else None
 
     def create_model(self, source: JsonObject, team_id: str = "") -> tuple[Model, Deployment]:
         """Create a model with its first deployment. Sent once: the caller decides what a failure means."""
@@ -166,6 +167,11 @@ class Api:
         path = f"{_deployment_path(model_id, deployment_id)}/config"
         answer = self._get(path, {"output_format": "both"})
         return self._parse(lambda body: dict(body["config"] or {}), answer, path)
+
+    def download_url(self, model_id: str, deployment_id: str) -> str:
+        """A presigned URL of a deployment's archive: whoever has it can read the archive."""
+        path = f"{_deployment_path(model_id, deployment_id)}/download"
+        return self._parse(lambda body: _text(body["download_url"]), self._get(path), path)
 
     def environments(self, model_id: str) -> list[Environment]:
         """All environments of a model."""
@@ -195,7 +201,7 @@ class Api:
         path = f"{_deployment_path(model_id, deployment_id)}/logs"
         params: dict[str, str | int] = {"start_epoch_millis": start_millis, "direction": "asc", "limit": limit}
         answer = self.http.request("GET", path, params=params, retry=False, seconds=10)
-        return self._parse(lambda body: [_log_line(row) for row in body["logs"]], answer, path)
+        return self._parse(lambda body: [_log_line(row) for row in _rows(body, "logs")], answer, path)
 
     def deactivate(self, model_id: str, deployment_id: str) -> None:
         """Take a deployment out of service; doing it twice is harmless."""
@@ -214,7 +220,7 @@ class Api:
 
     def _list(self, path: str, key: str, parse: Callable[[JsonObject], T], params: Any = None) -> list[T]:
         answer = self._get(path, params)
-        return self._parse(lambda body: [parse(row) for row in body[key]], answer, path)
+        return self._parse(lambda body: [parse(row) for row in _rows(body, key)], answer, path)
 
     def _commit(self, path: str, source: JsonObject) -> tuple[Model, Deployment]:
         answer = self.http.request("POST", path, body={"source": source}, retry=False, seconds=120)
@@ -224,7 +230,7 @@ class Api:
     def _parse(parse: Callable[[JsonObject], T], body: JsonObject, path: str) -> T:
         try:
             return parse(body)
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
+        except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
             message = f"the answer lacks what this call answers ({type(error).__name__}: {error})"
             raise HttpError(Failure(Fault.BAD_ANSWER), message, path) from None
 
@@ -247,24 +253,38 @@ def _text(value: object) -> str:
     return value
 
 
+def _rows(body: JsonObject, key: str) -> list[JsonObject]:
+    rows = body[key]
+    if not isinstance(rows, list):  # an empty object would pass for an empty list: "there is none, make one"
+        raise TypeError(f"{key} is no array")
+    return rows
+
+
+def _optional(row: JsonObject, key: str) -> str:
+    """A text that the run can do without: `""` when it is missing, or something else."""
+    value = row.get(key)
+    return value if isinstance(value, str) else ""
+
+
 def _model(row: JsonObject) -> Model:
     return Model(
         id=_text(row["id"]),
         name=_text(row["name"]),
-        team=row.get("team_name") or "",
-        production_deployment_id=row.get("production_deployment_id") or "",
+        team=_optional(row, "team_name"),
+        production_deployment_id=_optional(row, "production_deployment_id"),
+        development_deployment_id=_optional(row, "development_deployment_id"),
     )
 
 
 def _deployment(row: JsonObject) -> Deployment:
     return Deployment(
         id=_text(row["id"]),
-        name=row.get("name") or "",
+        name=_optional(row, "name"),
         status=_text(row["status"]),
-        environment=row.get("environment") or "",
-        labels=row.get("labels") or {},
+        environment=_optional(row, "environment"),
+        labels=dict(row.get("labels") or {}),
         is_development=bool(row.get("is_development")),
-        created_at=row.get("created_at") or "",
+        created_at=_optional(row, "created_at"),
     )
 
 
@@ -283,19 +303,21 @@ def _environment(row: JsonObject) -> Environment:
 
 def _promotion(row: JsonObject) -> Promotion:
     return Promotion(
-        _text(row["status"]), int(row.get("percent_traffic_to_new_version") or 0), row.get("error_message") or ""
+        _text(row["status"]), int(row.get("percent_traffic_to_new_version") or 0), _optional(row, "error_message")
     )
 
 
 def _log_line(row: JsonObject) -> LogLine:
-    return LogLine(int(row["timestamp"]), str(row["message"]), row.get("replica") or "", row.get("level") or "")
+    message = row["message"]
+    text = "" if message is None else str(message)
+    return LogLine(int(row["timestamp"]), text, _optional(row, "replica"), _optional(row, "level"))
 
 
 def _target(body: JsonObject) -> Target | None:
-    if not body.get("s3_key"):
+    if body["s3_key"] is None:  # null, not missing: an answer that says nothing does not say "no archive"
         return None
     creds = body["creds"]
     credentials = Credentials(
         _text(creds["aws_access_key_id"]), _text(creds["aws_secret_access_key"]), _text(creds["aws_session_token"])
     )
-    return Target(_text(body["s3_bucket"]), _text(body["s3_key"]), body.get("s3_region") or "", credentials)
+    return Target(_text(body["s3_bucket"]), _text(body["s3_key"]), _optional(body, "s3_region"), credentials)

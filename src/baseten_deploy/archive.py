@@ -30,7 +30,8 @@ _LEVEL = isal_zlib.ISAL_DEFAULT_COMPRESSION
 _RAW_DEFLATE = -15
 # RFC 1952: no name, no time, unknown system.
 _GZIP_HEADER = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\xff"
-
+# Beyond that, the one thread that reads the archive and computes its SHA-256 is the limit.
+_MAX_THREADS = 8
 _CLOSED = "The archive was closed while it was read"
 
 
@@ -47,6 +48,11 @@ def content_digest(files: Sequence[PackedFile]) -> str:
         stopped.set()
         pool.shutdown(wait=False, cancel_futures=True)
     return whole.hexdigest()
+
+
+def file_digest(file: PackedFile) -> str:
+    """SHA-256 of one file's content, in hex. Raises `UploadFailed`."""
+    return _sha256(file, threading.Event())
 
 
 def _sha256(file: PackedFile, stopped: threading.Event) -> str:
@@ -94,17 +100,11 @@ class ArchiveStream:
 
     def read(self, size: int = -1) -> bytes:
         """The next `size` bytes, fewer only at the end; all that is left without a size."""
-        pieces = []
-        missing = size if size >= 0 else None
-        while missing is None or missing > 0:
-            if not self._ready and not self._next():
-                break
-            piece = self._ready if missing is None else self._ready[:missing]
-            self._ready = self._ready[len(piece) :]
-            if missing is not None:
-                missing -= len(piece)
-            pieces.append(piece)
-        content = b"".join(pieces)
+        try:
+            content = b"".join(self._pieces(size))
+        except BaseException:
+            self.close()  # what was taken is lost, so going on would leave a gap
+            raise
         self._sha256.update(content)
         self.bytes_read += len(content)
         return content
@@ -113,6 +113,14 @@ class ArchiveStream:
         """Stop packing. May be called at any time from any thread; a `read` after it fails."""
         self._closed = True
         self._pool.shutdown(wait=False, cancel_futures=True)
+
+    def _pieces(self, size: int) -> Iterator[memoryview]:
+        missing = size
+        while missing != 0 and (self._ready or self._next()):
+            piece = self._ready if missing < 0 else self._ready[:missing]
+            self._ready = self._ready[len(piece) :]
+            missing -= len(piece) if missing > 0 else 0
+            yield piece
 
     def _next(self) -> bool:
         """Make something ready to be read, unless the archive has ended."""
@@ -125,9 +133,6 @@ class ArchiveStream:
             while len(self._packing) <= self._threads and (block := next(self._blocks, None)):
                 self._packing.append(self._pool.submit(_pack, block))
             packed = self._packing.popleft().result() if self._packing else None
-        except UploadFailed:
-            self.close()
-            raise
         except (CancelledError, RuntimeError):
             if self._closed:
                 raise ValueError(_CLOSED) from None
@@ -180,7 +185,7 @@ class _Packed:
 
 
 def _blocks(files: Iterable[PackedFile]) -> Iterator[_Block]:
-    """The tar stream in blocks of `BLOCK_BYTES`, the last one shorter."""
+    """The tar stream in blocks of `BLOCK_BYTES`; only the last one has another size."""
     block = _Block()
     total = 0
     for part in _tar_parts(files):
@@ -206,10 +211,7 @@ def _blocks(files: Iterable[PackedFile]) -> Iterator[_Block]:
 def _tar_parts(files: Iterable[PackedFile]) -> Iterator[bytes | _Piece]:
     for file in files:
         yield _header(file)
-        if isinstance(file.source, bytes):
-            yield file.source
-        else:
-            yield _Piece(file, 0, file.size)
+        yield _Piece(file, 0, file.size)
         if file.size % tarfile.BLOCKSIZE:
             yield bytes(-file.size % tarfile.BLOCKSIZE)
 
@@ -225,15 +227,18 @@ def _pack(block: _Block) -> _Packed:
     content = memoryview(bytearray(block.size))
     filled = source_bytes = 0
     for part in block.parts:
+        target = content[filled : filled + len(part)]
+        filled += len(part)
         if isinstance(part, bytes):
-            content[filled : filled + len(part)] = part
-            filled += len(part)
+            target[:] = part
+            continue
+        source_bytes += len(part)
+        if isinstance(part.file.source, bytes):
+            target[:] = part.file.source[part.offset : part.offset + part.size]
             continue
         with _unchanged(part.file) as file:
             file.seek(part.offset)
-            _fill(content[filled : filled + part.size], file, part.file)
-        filled += part.size
-        source_bytes += part.size
+            _fill(target, file, part.file)
     compressor = isal_zlib.compressobj(_LEVEL, isal_zlib.DEFLATED, _RAW_DEFLATE)
     # The flush ends the block on a byte without ending the stream, so that blocks can be joined.
     deflated = compressor.compress(content) + compressor.flush(isal_zlib.Z_SYNC_FLUSH)
@@ -280,4 +285,5 @@ def _changed(file: PackedFile, what: str) -> UploadFailed:
 
 
 def _cpus() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    cpus = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return min(cpus, _MAX_THREADS)

@@ -5,15 +5,21 @@ No git binary: the workspace belongs to another user, and git refuses to look at
 """
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+DEPENDABOT = "dependabot[bot]"
+
 
 @dataclass(frozen=True)
 class Checkout:
-    """Facts about the commit; `""` is unknown. `sha` is a pull request's head, never the merge commit."""
+    """Facts about the commit; `""` is unknown. `sha` is a pull request's head, never the merge commit.
+
+    `secretless`: GitHub gives this run no secrets and a token that only reads, whatever the workflow says.
+    """
 
     sha: str = ""
     ref: str = ""
@@ -22,6 +28,7 @@ class Checkout:
     run_id: str = ""
     run_attempt: str = ""
     pull_request: str = ""
+    secretless: bool = False
 
     @property
     def deployment_name(self) -> str:
@@ -62,47 +69,91 @@ class Checkout:
 
 def read_checkout(environment: Mapping[str, str], workspace: Path) -> Checkout:
     """Read the facts; whatever is missing or malformed is simply unknown, since a run does not depend on it."""
+
+    def first(*names: str) -> str:
+        return next((value for name in names if (value := environment.get(name))), "")
+
     event = _event(environment.get("GITHUB_EVENT_PATH", ""))
-    pull_request = event.get("pull_request")
-    pull_request = pull_request if isinstance(pull_request, dict) else {}
-    head = pull_request.get("head")
-    head_sha = head.get("sha") if isinstance(head, dict) else ""
-    number = pull_request.get("number") or event.get("number") if pull_request else ""
-    sha = head_sha or environment.get("GITHUB_SHA") or environment.get("CI_COMMIT_SHA") or environment.get("GIT_COMMIT")
-    ref = environment.get("GITHUB_REF") or environment.get("CI_COMMIT_REF_NAME") or environment.get("GIT_BRANCH") or ""
-    tag = environment.get("CI_COMMIT_TAG", "")
-    if environment.get("GITHUB_REF_TYPE") == "tag":
-        tag = environment.get("GITHUB_REF_NAME", "")
+    number, head = _pull_request(event)
+    # GitLab's first is set when a pipeline runs on the merged result, whose commit is not the merge request's own.
+    sha = head or first("GITHUB_SHA", "CI_MERGE_REQUEST_SOURCE_BRANCH_SHA", "CI_COMMIT_SHA", "GIT_COMMIT")
+    on_tag = environment.get("GITHUB_REF_TYPE") == "tag"
     return Checkout(
-        sha=str(sha or _head_of(workspace)),
-        ref=ref,
-        tag=tag,
-        repository=environment.get("GITHUB_REPOSITORY") or environment.get("CI_PROJECT_PATH", ""),
-        run_id=environment.get("GITHUB_RUN_ID") or environment.get("CI_PIPELINE_ID", ""),
-        run_attempt=environment.get("GITHUB_RUN_ATTEMPT", ""),
-        pull_request=str(number or environment.get("CI_MERGE_REQUEST_IID", "")),
+        sha=sha or _head_of(workspace),
+        ref=first("GITHUB_REF", "CI_COMMIT_REF_NAME", "GIT_BRANCH"),
+        tag=first("GITHUB_REF_NAME") if on_tag else first("CI_COMMIT_TAG", "TAG_NAME"),
+        repository=first("GITHUB_REPOSITORY", "CI_PROJECT_PATH"),
+        run_id=first("GITHUB_RUN_ID", "CI_PIPELINE_ID"),
+        run_attempt=first("GITHUB_RUN_ATTEMPT"),
+        pull_request=number or first("CI_MERGE_REQUEST_IID", "CHANGE_ID"),
+        secretless=_is_secretless(environment, event),
     )
+
+
+def _is_secretless(environment: Mapping[str, str], event: Mapping[str, Any]) -> bool:
+    """Whether this is Dependabot's run, or a pull request's from a fork (which `pull_request_target` trusts)."""
+    sender = event.get("sender")
+    login = sender.get("login") if isinstance(sender, dict) else ""
+    if DEPENDABOT in (environment.get("GITHUB_ACTOR"), login):
+        return True
+    if environment.get("GITHUB_EVENT_NAME") == "pull_request_target":
+        return False
+    pull_request = event.get("pull_request")
+    head, base = (_side(pull_request, name) for name in ("head", "base"))
+    if "repo" not in head:
+        return False
+    repository = head["repo"]
+    if not isinstance(repository, dict):  # the fork is deleted
+        return True
+    ours = _side(base, "repo").get("full_name") or environment.get("GITHUB_REPOSITORY")
+    theirs = repository.get("full_name")
+    if isinstance(ours, str) and isinstance(theirs, str):
+        return ours.lower() != theirs.lower()  # a repository that is a fork itself has branches of its own
+    return repository.get("fork") is True
+
+
+def _side(row: object, name: str) -> dict[str, Any]:
+    value = row.get(name) if isinstance(row, dict) else None
+    return value if isinstance(value, dict) else {}
+
+
+def _pull_request(event: Mapping[str, Any]) -> tuple[str, str]:
+    """Number and head commit of the pull request that an event is about, `""` for what it does not say."""
+    pull_request = _side(event, "pull_request")
+    number = pull_request.get("number") or event.get("number") if pull_request else None
+    sha = _side(pull_request, "head").get("sha")
+    is_sha = isinstance(sha, str) and sha.isascii() and sha.isalnum()
+    return str(number) if isinstance(number, int) else "", str(sha) if is_sha else ""
 
 
 def _event(path: str) -> dict[str, Any]:
     try:
         event = json.loads(Path(path).read_text(encoding="utf-8")) if path else {}
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return {}
     return event if isinstance(event, dict) else {}
 
 
 def _head_of(workspace: Path) -> str:
-    """The commit that `.git/HEAD` points to, `""` when there is none or it is packed away."""
+    """The commit that `.git/HEAD` points to, `""` when there is none."""
     for directory in (workspace, *workspace.parents):
         git = directory / ".git"
         try:
-            head = (git / "HEAD").read_text(encoding="ascii").strip()
+            head = (git / "HEAD").read_text(encoding="utf-8").strip()
             if head.startswith("ref: "):
-                head = (git / head.removeprefix("ref: ")).read_text(encoding="ascii").strip()
+                head = _resolved(git, head.removeprefix("ref: "))
         except (OSError, ValueError):
             if git.exists():
                 return ""
             continue
-        return head if len(head) >= 40 and head.isalnum() else ""
+        return head if re.fullmatch(r"[0-9a-f]{40}|[0-9a-f]{64}", head) else ""
     return ""
+
+
+def _resolved(git: Path, ref: str) -> str:
+    """The commit of a ref: in a file of its own, or in `packed-refs` after `git gc`. Raises `OSError`, `ValueError`."""
+    try:
+        return (git / ref).read_text(encoding="utf-8").strip()
+    except FileNotFoundError:
+        lines = (git / "packed-refs").read_text(encoding="utf-8").splitlines()
+        return next((commit for commit, _, name in (line.partition(" ") for line in lines) if name == ref), "")

@@ -69,12 +69,15 @@ def read_config(path: Path, roots: Sequence[Path], workspace: Path) -> ConfigFil
     """Read a config file, or a symlink to one below one of `roots`. Raises `InvalidInput`."""
     name = relative_name(path, workspace)
     try:
-        source, _ = regular_file(path, roots)
+        directory = Path(os.path.realpath(path.parent))
+        if not any(directory.is_relative_to(root) for root in roots):
+            raise InvalidInput(Problem("In a directory outside of the Truss", "Put a copy of it into the Truss.", name))
+        source, _ = regular_file(directory / path.name, roots)
         content = source.read_bytes()
     except Refused as refused:
         raise InvalidInput(Problem(refused.message, refused.remedy, name)) from None
     except OSError as error:
-        raise InvalidInput(Problem(f"Cannot be read: {os.strerror(error.errno or 0)}", "", name)) from None
+        raise InvalidInput(Problem(f"Cannot be read: {error.strerror}", "", name)) from None
     try:
         text, broken = content.decode(), None
     except UnicodeDecodeError as error:

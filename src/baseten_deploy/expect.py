@@ -34,12 +34,16 @@ def parse_expectation(text: str) -> Expectation:
     if len(text) > 1 and text.startswith("/") and text.endswith("/"):
         try:
             return Expectation(text, pattern=re.compile(text[1:-1], re.DOTALL))
-        except re.error as error:
+        except (re.error, OverflowError, RecursionError) as error:
             raise ValueError(f"is not a regular expression: {error}") from None
     try:
-        return Expectation(text, value=json.loads(text))
+        return Expectation(text, value=json.loads(text, parse_constant=_refuse_constant))
     except (ValueError, RecursionError) as error:
         raise ValueError(f"is neither JSON nor a /regex/: {error}") from None
+
+
+def _refuse_constant(name: str) -> Any:
+    raise ValueError(f"{name} is no JSON value")
 
 
 def difference(expected: Any, actual: Any, path: str) -> str:

@@ -69,7 +69,7 @@ def regular_file(path: Path, roots: Sequence[Path]) -> tuple[Path, os.stat_resul
     except OSError as error:
         raise Refused(*_why_unusable(path, error)) from None
     root = next((root for root in roots if target.is_relative_to(root)), None)
-    link = path.readlink()
+    link = printable(path.readlink())
     if root is None:
         raise Refused(f"A symlink to `{link}`, which is outside of the Truss", _REMOVE_OR_IGNORE)
     if ".git" in target.relative_to(root).parts:
@@ -83,7 +83,7 @@ def _readable(path: Path, found: os.stat_result) -> tuple[Path, os.stat_result]:
     if not stat.S_ISREG(found.st_mode):
         raise Refused(f"{_kind(found.st_mode)}, which an archive cannot hold", _REMOVE_OR_IGNORE)
     if not os.access(path, os.R_OK, effective_ids=os.access in os.supports_effective_ids):
-        raise Refused("Cannot be read: permission denied", "Change its mode or owner before this step.")
+        raise Refused("Cannot be read: Permission denied", "Change its mode or owner before this step.")
     return path, found
 
 
@@ -98,7 +98,7 @@ def _kind(mode: int) -> str:
 def _why_unusable(path: Path, error: OSError) -> tuple[str, str]:
     if not path.is_symlink():
         return f"Cannot be read: {error.strerror}", ""
-    link = path.readlink()
+    link = printable(path.readlink())
     if isinstance(error, FileNotFoundError | NotADirectoryError):
         return f"A broken symlink to `{link}`", _REMOVE_OR_IGNORE
     return f"A symlink to `{link}` that cannot be followed: {error.strerror}", _REMOVE_OR_IGNORE
@@ -166,7 +166,7 @@ class PackingList:
     def drop(self, name: str, path: Path, rules: IgnoreRules | None = None) -> None:
         """Note that `name` is left out, unless nobody would miss it."""
         if not UNREMARKABLE.ignores(name) and not (name.endswith("/") and _is_unremarkable(path)):
-            self.dropped.append(Dropped(name, rules or self._rules))
+            self.dropped.append(Dropped(printable(name), rules or self._rules))
 
     def _add_file(self, path: Path, name: str, roots: Sequence[Path]) -> None:
         if name in self._replaced:
@@ -188,12 +188,13 @@ class PackingList:
         self._files[name] = PackedFile(name, source, mode, found.st_size, found.st_mtime_ns)
 
     def find_clashes(self) -> None:
-        """Report names that are a file and, from elsewhere, a directory."""
+        """Report names that are a file and, from elsewhere, a directory; each with the first file in it."""
+        found = set()
         for name, path in list(self._origins.items()):
-            for parent in PurePosixPath(name).parents:
-                other = self._origins.get(str(parent))
-                if other is not None:
-                    self._clash(str(parent), path, other)
+            for parent in map(str, PurePosixPath(name).parents):
+                if parent in self._origins and parent not in found:
+                    found.add(parent)
+                    self._clash(parent, path, self._origins[parent])
 
     def problem(self, path: Path, message: str, remedy: str = "") -> None:
         """Note what is wrong with a file."""
@@ -219,7 +220,12 @@ class PackingList:
 
 def relative_name(path: Path, workspace: Path) -> str:
     """`path` as annotations want it: relative to the workspace where that is possible."""
-    return path.relative_to(workspace).as_posix() if path.is_relative_to(workspace) else path.as_posix()
+    return printable(path.relative_to(workspace) if path.is_relative_to(workspace) else path)
+
+
+def printable(path: Path | str) -> str:
+    """`path` as text that can be written anywhere: bytes that are not UTF-8 are escaped."""
+    return str(path).encode(errors="backslashreplace").decode()
 
 
 def listed(names: Iterable[str], limit: int = 5) -> str:

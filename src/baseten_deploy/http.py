@@ -4,9 +4,8 @@ Knows nothing about the calls: what a path means is `api`, whether to try again 
 """
 
 import json
-import time
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 import httpx
@@ -16,11 +15,14 @@ from .clock import Clock
 from .redaction import Redactor
 from .retry import Failure, Fault, delay_before_retry, parse_hint
 
+T = TypeVar("T", dict[str, Any], list[Any])
+
 CONNECT_SECONDS = 10.0
 READ_SECONDS = 30.0
 ANSWER_BYTES = 32 * 1024 * 1024
 ERROR_BYTES = 64 * 1024
 MESSAGE_CHARACTERS = 600
+STRAY_CHARACTERS = 200  # of an answer that is not what was asked for
 USER_AGENT = f"baseten-deploy/{__version__}"
 
 
@@ -91,10 +93,26 @@ class Http:
         With `retry`, transient failures are tried again (see `retry`); pass it only where sending twice is harmless.
         `seconds` bounds one try. Raises `HttpError`.
         """
+        return self._request(dict, method, path, body, params, retry, seconds)
+
+    def get_list(self, path: str, *, params: Mapping[str, str | int] | None = None) -> list[Any]:
+        """As `request`, for a GET that answers a JSON array."""
+        return self._request(list, "GET", path, None, params, True, READ_SECONDS)
+
+    def _request(
+        self,
+        kind: type[T],
+        method: str,
+        path: str,
+        body: Any,
+        params: Mapping[str, str | int] | None,
+        retry: bool,
+        seconds: float,
+    ) -> T:
         attempt = 1
         while True:
             try:
-                return self._once(method, path, body, params, seconds)
+                return self._once(kind, method, path, body, params, seconds)
             except HttpError as error:
                 left = self.deadline - self._clock.now()
                 wait = delay_before_retry(error.failure, attempt, self._clock.chance(), left) if retry else None
@@ -104,18 +122,18 @@ class Http:
                 attempt += 1
 
     def _once(
-        self, method: str, path: str, body: Any, params: Mapping[str, str | int] | None, seconds: float
-    ) -> dict[str, Any]:
+        self, kind: type[T], method: str, path: str, body: Any, params: Mapping[str, str | int] | None, seconds: float
+    ) -> T:
         call = f"{method} {path}"
         timeout = httpx.Timeout(seconds, connect=min(seconds, CONNECT_SECONDS))
-        content = None if body is None else json.dumps(body, ensure_ascii=False, allow_nan=False).encode()
+        content = None if body is None else json.dumps(body, allow_nan=False).encode()  # ASCII: any text can be sent
         headers = self._headers if content is None else {**self._headers, "Content-Type": "application/json"}
         try:
             with self._client.stream(
                 method, self.base_url + path, content=content, params=params, headers=headers, timeout=timeout
             ) as response:
                 limit = ERROR_BYTES if response.is_error else ANSWER_BYTES
-                data, whole = read_bounded(response.iter_bytes(), limit, seconds)
+                data, whole = read_bounded(response.iter_bytes(), limit, seconds, self._clock)
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError) as error:
             raise HttpError(Failure(Fault.NOT_SENT), self._no_connection(error), call) from None
         except httpx.TimeoutException:
@@ -125,18 +143,19 @@ class Http:
             raise HttpError(Failure(Fault.NO_ANSWER), message, call) from None
         if not response.is_success:
             raise self._refusal(response, data, call)
-        return self._decode(data, whole, call)
+        return self._decode(kind, data, whole, call)
 
-    def _decode(self, data: bytes, whole: bool, call: str) -> dict[str, Any]:
+    def _decode(self, kind: type[T], data: bytes, whole: bool, call: str) -> T:
         if not data.strip():
-            return {}
+            return kind()
         try:
             value = json.loads(data) if whole else None
         except (ValueError, RecursionError):
             value = None
-        if not isinstance(value, dict):
-            start = self._cut(data[:200].decode("utf-8", "replace"))
-            message = f"the answer is not the expected JSON object: {start}"
+        if not isinstance(value, kind):
+            start = self._cut(data[:ERROR_BYTES].decode("utf-8", "replace"))
+            expected = "object" if kind is dict else "array"
+            message = f"the answer is not the expected JSON {expected}: {start[:STRAY_CHARACTERS]}"
             raise HttpError(Failure(Fault.BAD_ANSWER), message, call)
         return value
 
@@ -146,7 +165,7 @@ class Http:
             body = json.loads(text)
         except (ValueError, RecursionError):
             body = None
-        hint = parse_hint(response.headers.get("Retry-After"), body, time.time())
+        hint = parse_hint(response.headers.get("Retry-After"), body, self._clock.epoch_millis() / 1000)
         failure = Failure(Fault.STATUS, response.status_code, hint)
         if response.is_redirect:
             target = response.headers.get("Location", "")
@@ -164,18 +183,18 @@ class Http:
         return text if len(text) <= MESSAGE_CHARACTERS else text[:MESSAGE_CHARACTERS] + "..."
 
 
-def read_bounded(chunks: Iterator[bytes], limit: int, seconds: float) -> tuple[bytes, bool]:
+def read_bounded(chunks: Iterator[bytes], limit: int, seconds: float, clock: Clock) -> tuple[bytes, bool]:
     """Read at most `limit` bytes for at most `seconds`; the bytes, and whether that was all.
 
     A server that drips a byte at a time resets the client's own timeout with each. Raises `httpx.ReadTimeout`.
     """
-    end = time.monotonic() + seconds
+    end = clock.now() + seconds
     data = bytearray()
     for chunk in chunks:
         data += chunk
         if len(data) > limit:
             return bytes(data[:limit]), False
-        if time.monotonic() > end:
+        if clock.now() > end:
             raise httpx.ReadTimeout("the answer did not end in time")
     return bytes(data), True
 
@@ -191,5 +210,6 @@ def error_text(body: Any, text: str) -> str:
     if "<html" in text.lower() or "<!doctype" in text.lower():
         import re  # noqa: PLC0415 - only for a proxy's page
 
-        text = re.sub(r"(?is)<(script|style)\b.*?</\1>|<[^>]*>", " ", text)
+        # Each tag ends its search at the next one, so that no page takes longer than its length.
+        text = re.sub(r"(?is)<(script|style)\b((?!<\1\b).)*?</\1>|<[^<>]*>", " ", text)
     return text

@@ -3,6 +3,8 @@
 Knows paths as text only, and reads one file. What is walked, and what is said about ignored files, is elsewhere.
 """
 
+import re
+import warnings
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -160,8 +162,7 @@ class IgnoreRules:
 
     @cached_property
     def _spec(self) -> PathSpec[GitIgnoreSpecPattern]:
-        # The base class of the deprecated GitWildMatchPattern that truss uses, with the same behaviour.
-        return PathSpec.from_lines(GitIgnoreSpecPattern, self.patterns)
+        return PathSpec([_compile(pattern) for pattern in self.patterns])
 
 
 DEFAULT_RULES = IgnoreRules(custom=False, patterns=DEFAULT_PATTERNS)
@@ -175,13 +176,15 @@ def read_rules(directory: Path) -> IgnoreRules:
     file = directory / IGNORE_FILE
     if not file.exists():
         return DEFAULT_RULES
+    if not file.is_file() or not file.resolve().is_relative_to(directory.resolve()):
+        raise InvalidInput(Problem("Not a file of this Truss", "Put a copy of it there.", IGNORE_FILE))
     try:
         # Universal newlines and no more: a form feed does not end a line here.
         lines = [line.strip() for line in file.read_text(encoding="utf-8").split("\n")]
     except UnicodeDecodeError:
-        raise InvalidInput(Problem("Not a UTF-8 file.", "Save it as UTF-8.", IGNORE_FILE)) from None
+        raise InvalidInput(Problem("Not UTF-8", "Save it as UTF-8.", IGNORE_FILE)) from None
     except OSError as error:
-        raise InvalidInput(Problem(f"Cannot be read: {error.strerror}.", file=IGNORE_FILE)) from None
+        raise InvalidInput(Problem(f"Cannot be read: {error.strerror}", file=IGNORE_FILE)) from None
     problems = [problem for number, line in enumerate(lines, 1) if (problem := _check(line, number))]
     if problems:
         raise InvalidInput(problems)
@@ -190,8 +193,15 @@ def read_rules(directory: Path) -> IgnoreRules:
 
 def _check(line: str, number: int) -> Problem | None:
     try:
-        GitIgnoreSpecPattern(line)
-    except GitIgnorePatternError:
+        _compile(line)
+    except (GitIgnorePatternError, re.error):
         remedy = "Use the pattern syntax of .gitignore."
-        return Problem(f"`{line}` is not an ignore pattern.", remedy, IGNORE_FILE, number, 1)
+        return Problem(f"`{line}` is not an ignore pattern", remedy, IGNORE_FILE, number, 1)
     return None
+
+
+def _compile(pattern: str) -> GitIgnoreSpecPattern:
+    """The base class of the deprecated `GitWildMatchPattern` that truss uses, with the same behaviour."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)  # `[[:alpha:]]`: the regular expression may change its meaning
+        return GitIgnoreSpecPattern(pattern)

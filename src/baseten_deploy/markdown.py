@@ -1,21 +1,30 @@
 """Markdown that foreign text cannot break out of."""
 
 import re
+import unicodedata
 from collections.abc import Iterable, Sequence
 
 # Everything that GitHub-flavoured Markdown gives a meaning, as HTML entities: a backslash would do for most of it, but
 # not inside a table cell or where the text is HTML.
 _SPECIAL = {char: f"&#{ord(char)};" for char in "&<>`*_[]()|~\\#!@:$"}
+# GitHub looks for mentions, issues and bare addresses in what is rendered, where an entity is its character again: a
+# space of no width parts them.
+_REFERENCE = re.compile(r"(?<=[@#])|(?<=www)(?=\.)|(?<=GH)(?=-\d)", re.IGNORECASE)
 
 
 def escape(text: str) -> str:
     """`text` as plain words on one line: no markup, no mention, no link, no table cell."""
-    return "".join(_SPECIAL.get(char, char) for char in " ".join(text.split()))
+    return _escape(" ".join(text.split()))
+
+
+def _escape(line: str) -> str:
+    parts = _REFERENCE.split(visible(line))
+    return "&#8203;".join("".join(_SPECIAL.get(char, char) for char in part) for part in parts)
 
 
 def code(text: str) -> str:
     """`text` as inline code on one line. Also fine inside a table cell."""
-    line = " ".join(text.split())
+    line = visible(" ".join(text.split()))
     if not line:
         return ""
     if "|" in line or "`" in line:  # a table would be split at `|` even within code
@@ -27,7 +36,7 @@ def block(text: str, language: str = "") -> str:
     """`text` as a fenced block, with a fence longer than any in it."""
     longest = max((len(run) for run in re.findall(r"`+", text)), default=0)
     fence = "`" * max(3, longest + 1)
-    return f"{fence}{language}\n{text.rstrip()}\n{fence}"
+    return f"{fence}{language}\n{visible(text.rstrip())}\n{fence}"
 
 
 def link(text: str, url: str) -> str:
@@ -45,7 +54,51 @@ def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 def texts(message: str) -> str:
     """Our own messages: `code spans` in them stay, everything else is plain."""
-    parts = message.split("`")
+    line = " ".join(message.split())
+    parts = line.split("`")
     if len(parts) % 2 == 0:
-        return escape(message)
-    return "".join(code(part) if index % 2 else escape(part) for index, part in enumerate(parts))
+        return _escape(line)
+    return "".join(code(part) if index % 2 else _escape(part) for index, part in enumerate(parts))
+
+
+def visible(text: str) -> str:
+    r"""`text` with every character that draws nothing or turns its surroundings around written out: `\u202e`.
+
+    Line feeds and tabs stay.
+    """
+    return "".join(char if char in "\n\t" or _is_drawn(char) else _written_out(char) for char in text)
+
+
+def cut(markdown: str, limit: int, note: str) -> str:
+    """`markdown` in at most `limit` characters: whole lines from its start, what is open closed, `note` at the end."""
+    if len(markdown) <= limit:
+        return markdown
+    kept: list[str] = []
+    fence, ending = "", ""
+    size = details = 0
+    for line in markdown.split("\n"):
+        size += len(line) + 1
+        run = re.match("`{3,}", line)
+        if not fence:
+            details += line.count("<details") - line.count("</details>")
+            fence = run[0] if run else ""
+        elif run and line == run[0] and len(run[0]) >= len(fence):
+            fence = ""
+        closing = (f"{fence}\n" if fence else "") + "\n</details>\n" * details + f"\n{note}"
+        if size + len(closing) > limit:
+            break
+        kept.append(line)
+        ending = closing
+    return "\n".join([*kept, ending])[:limit]
+
+
+def _is_drawn(char: str) -> bool:
+    category = unicodedata.category(char)
+    return char == " " or category[0] not in "CZ"
+
+
+def _written_out(char: str) -> str:
+    number = ord(char)
+    if number < 0x100:
+        return f"\\x{number:02x}"
+    return f"\\u{number:04x}" if number < 0x10000 else f"\\U{number:08x}"

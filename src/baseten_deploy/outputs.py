@@ -34,9 +34,13 @@ OUTPUTS: dict[str, str] = {
 
 @dataclass
 class Outputs:
-    """The outputs of this run so far. `write` gets each (name, text) once more whenever it changes."""
+    """The outputs of this run so far. `write` gets each (name, text) once more whenever it changes.
+
+    `values` are as they are used; `redact` takes the secrets out of those that are shown together.
+    """
 
     write: Callable[[str, str], None]
+    redact: Callable[[str], str] = str
     values: dict[str, str] = field(default_factory=dict)
 
     def set(self, name: str, value: str | bool | float) -> None:
@@ -55,7 +59,11 @@ class Outputs:
         """The text of an output, `""` while it is not known."""
         return self.values.get(name, "")
 
+    def shown(self) -> dict[str, str]:
+        """Everything that is known, without secrets, in the order of the outputs table."""
+        return {name: self.redact(self.values[name]) for name in OUTPUTS if name in self.values}
+
     def close(self) -> None:
-        """Write `result`: everything that is known, as one JSON object in the order of the outputs table."""
-        known = {name: self.values[name] for name in OUTPUTS if name in self.values and name != "result"}
+        """Write `result`: everything that is known, as one JSON object."""
+        known = {name: value for name, value in self.shown().items() if name != "result"}
         self.set("result", json.dumps(known, ensure_ascii=False))

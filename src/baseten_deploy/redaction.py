@@ -7,6 +7,8 @@ import base64
 import json
 from urllib.parse import quote, quote_plus
 
+from .markdown import escape
+
 PLACEHOLDER = "***"
 # A shorter text is no secret worth the name, and taking it out would shred every message.
 _SHORTEST = 4
@@ -24,8 +26,10 @@ class Redactor:
             plain = line.strip()
             if len(plain) < _SHORTEST:
                 continue
-            encoded = base64.b64encode(plain.encode()).decode().rstrip("=")
-            forms = {plain, quote(plain, safe=""), quote(plain), quote_plus(plain), json.dumps(plain)[1:-1], encoded}
+            data = plain.encode("utf-8", "surrogatepass")
+            encoded = base64.b64encode(data).decode().rstrip("=")
+            forms = {plain, quote(data, safe=""), quote(data), quote_plus(data), encoded, escape(plain)}
+            forms |= {json.dumps(plain, ensure_ascii=ascii_only)[1:-1] for ascii_only in (True, False)}
             self._forms = sorted(forms | set(self._forms), key=len, reverse=True)
 
     def redact(self, text: str) -> str:

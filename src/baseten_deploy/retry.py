@@ -8,6 +8,7 @@ BASE_SECONDS = 0.5
 CAP_SECONDS = 20.0
 # 4xx answers that say "not now" rather than "no".
 _TRANSIENT_STATUSES = frozenset({408, 429})
+_LONGEST_HINT = 1e9  # seconds; beyond it a number is no time, and may not even be a float
 
 
 class Fault(Enum):
@@ -45,7 +46,7 @@ class Failure:
 
 def backoff(attempt: int, chance: float) -> float:
     """Seconds before the try after number `attempt` (from 1): exponential, full jitter (`chance` in [0, 1))."""
-    return float(min(CAP_SECONDS, BASE_SECONDS * 2 ** (attempt - 1)) * chance)
+    return float(min(CAP_SECONDS, BASE_SECONDS * 2 ** min(attempt - 1, 30)) * chance)
 
 
 def delay_before_retry(failure: Failure, attempt: int, chance: float, seconds_left: float) -> float | None:
@@ -66,11 +67,11 @@ def parse_hint(header: str | None, body: object, now_epoch: float) -> float | No
     from email.utils import parsedate_to_datetime  # noqa: PLC0415 - only after a refusal
 
     field = body.get("retry_after") if isinstance(body, dict) else None
-    if isinstance(field, int | float) and not isinstance(field, bool) and 0 <= field < float("inf"):
+    if isinstance(field, int | float) and not isinstance(field, bool) and 0 <= field <= _LONGEST_HINT:
         return float(field)
     text = (header or "").strip()
     if text.isascii() and text.isdigit():
-        return float(text)
+        return min(float(text), _LONGEST_HINT)
     if not text:
         return None
     try:

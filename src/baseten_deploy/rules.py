@@ -2,12 +2,13 @@
 
 import re
 from collections.abc import Callable
+from ipaddress import ip_address
 from urllib.parse import urlsplit
 
+from .environment_settings import check_environment_settings
 from .errors import Problem
 from .settings import CONTENT_DIGEST_LABEL, DEPLOY_KEY_LABEL, Aftermath, Mode, Settings
 
-LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 DEPLOYMENT_NAME = re.compile(r"[0-9a-zA-Z_.-]+")
 
 # Fields of the deployment payload that have an input of their own, which knows what else goes with them.
@@ -23,9 +24,23 @@ _PAYLOAD_FIELDS_WITH_AN_INPUT = {
 }
 
 
-def check(settings: Settings) -> list[Problem]:
-    """What is wrong with inputs that are fine each by itself: formats, and what is refused together."""
-    return [*_malformed(settings), *_refused_together(settings), *_missing(settings), *not_available_yet(settings)]
+def check(settings: Settings, *, secretless: bool = False) -> list[Problem]:
+    """What is wrong with inputs that are fine each by itself: formats, and what is refused together.
+
+    `secretless`: GitHub gives this run no secrets, so that it may lack the API key (see `is_offline`).
+    """
+    return [
+        *_malformed(settings),
+        *_refused_together(settings),
+        *_missing(settings, needs_key=not is_offline(settings, secretless=secretless)),
+        *not_available_yet(settings),
+    ]
+
+
+def is_offline(settings: Settings, *, secretless: bool) -> bool:
+    """Whether this is a fork's or Dependabot's run without a key that is to do the half that needs none."""
+    may_be = settings.mode in (Mode.DEPLOY, Mode.PLAN) and not settings.fail_without_credentials
+    return secretless and may_be and not settings.baseten_api_key
 
 
 def _malformed(settings: Settings) -> list[Problem]:
@@ -65,6 +80,18 @@ def _malformed(settings: Settings) -> list[Problem]:
         for name, other in _PAYLOAD_FIELDS_WITH_AN_INPUT.items()
         if name in (settings.deployment_settings or {})
     ]
+    problems += check_environment_settings(settings.environment_settings or {})
+    if (
+        settings.environment
+        and settings.preserve_env_instance_type
+        and "instance_type_id" in (settings.deployment_settings or {})
+    ):
+        problems.append(
+            Problem(
+                "`deployment-settings`: `instance_type_id` contradicts keeping the environment's instance type",
+                "Set `preserve-env-instance-type: false` too.",
+            )
+        )
     config = (settings.deployment_settings or {}).get("config", {})
     if not isinstance(config, dict):
         problems.append(Problem("`deployment-settings`: `config` must be an object", "Write the config's keys in it."))
@@ -72,21 +99,33 @@ def _malformed(settings: Settings) -> list[Problem]:
 
 
 def _url_problem(url: str) -> str:
-    """Why a base URL is refused, or `""`. Keys travel to it, so it is https unless the host is loopback."""
+    """Why a base URL is refused, or `""`. Keys travel to it, so it is https unless the host is loopback.
+
+    What may hold a password or a token (a user, a query) is not repeated.
+    """
+    if "@" in url:
+        return "must not carry a user name or password"
+    if "?" in url or "#" in url:
+        return "is a base URL and must not have a query or a fragment"
     try:
         parts = urlsplit(url.replace("{model_id}", "model"))
         host, _ = parts.hostname or "", parts.port
     except ValueError:
         return f"{url!r} is not a URL"
-    if parts.scheme not in ("http", "https") or not host:
+    # urlsplit drops line breaks, and clients disagree about what a backslash means.
+    if parts.scheme not in ("http", "https") or not host or re.search(r"[\s\\\x00-\x20\x7f]", url):
         return f"{url!r} is not an http(s) URL"
-    if parts.username or parts.password:
-        return "must not carry a user name or password"
-    if parts.query or parts.fragment:
-        return f"{url!r} is a base URL and must not have a query or a fragment"
-    if parts.scheme == "http" and host not in LOOPBACK and not host.startswith("127."):
+    if parts.scheme == "http" and not is_loopback(host):
         return f"{url!r} is not https: credentials would travel in clear"
     return ""
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a URL's host is this machine: `localhost`, 127.0.0.0/8 or `::1`. A name such as `127.example` is not."""
+    try:
+        return host == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def _refused_together(settings: Settings) -> list[Problem]:
@@ -129,9 +168,9 @@ def _refused_together(settings: Settings) -> list[Problem]:
     return problems
 
 
-def _missing(settings: Settings) -> list[Problem]:
+def _missing(settings: Settings, *, needs_key: bool) -> list[Problem]:
     problems = []
-    if not settings.baseten_api_key:
+    if needs_key and not settings.baseten_api_key:
         problems.append(
             Problem(
                 "`baseten-api-key`: is missing or empty",
@@ -161,18 +200,7 @@ def _missing(settings: Settings) -> list[Problem]:
 
 # Inputs whose feature is not built yet: refused, so that nobody believes that they took effect.
 _NOT_YET: dict[str, Callable[[Settings], bool]] = {
-    "mode": lambda s: s.mode is not Mode.DEPLOY,
-    "environment": lambda s: bool(s.environment),
-    "create-environment": lambda s: s.create_environment,
-    "environment-settings": lambda s: s.environment_settings is not None,
-    "skip-unchanged": lambda s: s.skip_unchanged,
-    "regional-environment": lambda s: s.regional_environment,
-    "promote-to": lambda s: bool(s.promote_to),
-    "rollback-on-failure": lambda s: s.rollback_on_failure,
-    "on-cancel": lambda s: s.on_cancel is not Aftermath.KEEP,
     "nemo-url": lambda s: bool(s.nemo_url),
-    "github-token": lambda s: bool(s.github_token),
-    "fail-without-credentials": lambda s: s.fail_without_credentials,
 }
 
 
@@ -188,34 +216,59 @@ def not_available_yet(settings: Settings) -> list[Problem]:
 def find_warnings(settings: Settings) -> list[Problem]:
     """Inputs that have no effect on this run; none is ignored without a word."""
     s = settings
-    idle: list[tuple[bool, str, str]] = [
-        (s.mode is not Mode.CLEANUP and s.cleanup_labels is not None, "cleanup-labels", "only `mode: cleanup` uses it"),
-        (s.mode is not Mode.CLEANUP and s.keep_latest > 0, "keep-latest", "only `mode: cleanup` uses it"),
-        (s.mode is not Mode.PROMOTE and bool(s.deployment_id), "deployment-id", "only `mode: promote` uses it"),
-        (
-            s.create_environment and not (s.environment or s.promote_to),
-            "create-environment",
-            "neither `environment` nor `promote-to` is set",
-        ),
-        (
-            s.cleanup and not s.wait,
-            "cleanup",
-            "with `wait: false` it stops a deployment that is still being built",
-        ),
-        (s.predict_expect is not None and not (s.predict and s.wait), "predict-expect", "no smoke test runs"),
-    ]
-    if s.library_listing:
-        unused = {
-            "development": s.development,
-            "deployment-name": bool(s.deployment_name),
-            "labels": s.labels is not None,
-            "deployment-settings": s.deployment_settings is not None,
-            "disable-archive-download": s.disable_archive_download,
+    idle: dict[str, dict[str, bool]] = {}  # by reason: the inputs, and whether each is set
+    if s.mode is not Mode.CLEANUP:
+        idle["only `mode: cleanup` uses it"] = {
+            "cleanup-labels": s.cleanup_labels is not None,
+            "keep-latest": s.keep_latest > 0,
+            "retire": s.retire is not Aftermath.DEACTIVATE,
         }
-        idle += [(is_set, name, "a library listing brings its own deployment") for name, is_set in unused.items()]
+    if s.mode is not Mode.PROMOTE:
+        idle["only `mode: promote` uses it"] = {"deployment-id": bool(s.deployment_id)}
+    payload = {
+        "development": s.development,
+        "deployment-name": bool(s.deployment_name),
+        "labels": s.labels is not None,
+        "deployment-settings": s.deployment_settings is not None,
+        "disable-archive-download": s.disable_archive_download,
+    }
+    if s.mode in (Mode.PROMOTE, Mode.CLEANUP):
+        idle[f"`mode: {s.mode}` deploys nothing"] = payload | {
+            "library-listing": bool(s.library_listing),
+            "config": bool(s.config),
+            "promote-to": bool(s.promote_to),
+            "skip-unchanged": s.skip_unchanged,
+            "cleanup": s.cleanup,
+        }
+    elif s.library_listing:
+        idle["a library listing brings its own deployment"] = payload | {"skip-unchanged": s.skip_unchanged}
+    if not (s.environment or s.promote_to):
+        idle["neither `environment` nor `promote-to` is set"] = {"create-environment": s.create_environment}
+    if not (s.predict and (s.wait or s.mode is Mode.PROMOTE)):
+        idle["no smoke test runs"] = {
+            "predict-payload": s.predict_payload is not None,
+            "predict-expect": s.predict_expect is not None,
+        }
+    if not s.nemo_url:
+        idle["`nemo-url` is not set"] = {
+            "nemo-token": bool(s.nemo_token),
+            "nemo-model-name": bool(s.nemo_model_name),
+            "nemo-entity": s.nemo_entity is not None,
+            "nemo-provider": s.nemo_provider is not None,
+        }
     warnings = [
-        Problem(f"`{name}` has no effect: {why}", f"Remove `{name}`.") for is_idle, name, why in idle if is_idle
+        Problem(f"`{name}` has no effect: {why}", f"Remove `{name}`.")
+        for why, names in idle.items()
+        for name, is_set in names.items()
+        if is_set
     ]
+    if s.cleanup and not s.wait:
+        warnings.append(
+            Problem(
+                "`cleanup` with `wait: false` stops a deployment that is still being built",
+                "Remove `wait: false`, or `cleanup`.",
+            )
+        )
     warnings += [
         Problem(f"`labels`: `{name}` is set by the action itself", "Use another label name.")
         for name in (DEPLOY_KEY_LABEL, CONTENT_DIGEST_LABEL)

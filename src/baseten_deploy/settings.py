@@ -19,6 +19,7 @@ from .strict_yaml import YamlError
 from .strict_yaml import load as load_yaml
 
 PREFIX = "INPUT_"
+_NOT_TEXT = ("has something in it that is no character of UTF-8", "Write whole characters, in UTF-8.")
 
 # Labels that this action owns: the first makes "exactly one deployment" checkable, the second "unchanged".
 DEPLOY_KEY_LABEL = "deploy-key"
@@ -129,9 +130,14 @@ def read_settings(environment: Mapping[str, str]) -> tuple[Settings, list[Proble
     return settings, reader.problems + reader.unknown_inputs()
 
 
+def variable_of(name: str) -> str:
+    """The environment variable in which GitHub's runner passes an input: upper case, hyphens kept."""
+    return PREFIX + name.upper()
+
+
 def secrets_of(environment: Mapping[str, str]) -> list[str]:
     """The values of all secret inputs, for masking before anything else can be printed."""
-    names = [PREFIX + spec.name.upper() for spec in INPUTS if spec.kind is Kind.SECRET]
+    names = [variable_of(spec.name) for spec in INPUTS if spec.kind is Kind.SECRET]
     values = (environment.get(name, "").strip() for name in (*names, "BASETEN_API_KEY"))
     return list(dict.fromkeys(value for value in values if value))
 
@@ -154,8 +160,11 @@ class _Reader:
 
     def read(self, spec: Input) -> Any:
         """The value of an input; the default's value when it is empty or does not parse."""
-        text = self.environment.get(PREFIX + spec.name.upper(), "").strip()
+        text = self.environment.get(variable_of(spec.name), "").strip()
         default = self.parse(spec, spec.default)
+        if not _is_text(text):
+            self.problem(spec, *_NOT_TEXT)
+            return default
         return self.parse(spec, text, default) if text else default
 
     def parse(self, spec: Input, text: str, default: Any = None) -> Any:
@@ -195,7 +204,8 @@ class _Reader:
             "predict-timeout": (0, 86400),
         }.get(spec.name, (0, 10**9))
         whole = spec.kind is Kind.INTEGER
-        if re.fullmatch(r"[+-]?\d+" if whole else r"[+-]?(\d+\.?\d*|\.\d+)", text):
+        # 20 digits are more than any limit has, and int() refuses some thousand.
+        if len(text) <= 20 and re.fullmatch(r"[+-]?\d+" if whole else r"[+-]?(\d+\.?\d*|\.\d+)", text):
             number = int(text) if whole else float(text)
             if low <= number <= high and (number > 0 or whole):
                 return number
@@ -210,8 +220,11 @@ class _Reader:
         except YamlError as error:
             self.problem(spec, f"line {error.line}, column {error.column}: {error.message}", "Write YAML or JSON.")
             return default
-        if isinstance(value, dict):
+        if isinstance(value, dict) and _is_text(json.dumps(value, ensure_ascii=False)):
             return value
+        if isinstance(value, dict):
+            self.problem(spec, *_NOT_TEXT)
+            return default
         self.problem(
             spec,
             f"must be an object, not {type(value).__name__}",
@@ -221,10 +234,15 @@ class _Reader:
 
     def _json(self, spec: Input, text: str, default: Any) -> Any:
         try:
-            return json.loads(text, parse_constant=_refuse_constant)
+            value = json.loads(text)
+            json.dumps(value, ensure_ascii=False, allow_nan=False).encode()  # as it will be sent
+        except UnicodeEncodeError:
+            self.problem(spec, *_NOT_TEXT)
+            return default
         except (ValueError, RecursionError) as error:
             self.problem(spec, f"is not JSON: {error}", """Write JSON, for example `{"prompt": "Hello"}`.""")
             return default
+        return value
 
     def _expectation(self, spec: Input, text: str, default: Any) -> Any:
         try:
@@ -236,17 +254,27 @@ class _Reader:
     def unknown_inputs(self) -> list[Problem]:
         """A problem for each `INPUT_*` variable that no input of this action has."""
         problems = []
+        known = {variable_of(name) for name in BY_NAME}
         for variable in sorted(self.environment):
+            if not variable.startswith(PREFIX) or variable in known:
+                continue
             name = variable.removeprefix(PREFIX).lower()
-            if not variable.startswith(PREFIX) or name in BY_NAME:
+            if name in BY_NAME:  # only outside of GitHub, whose runner writes upper case
+                remedy = f"Write the variable's name in upper case: `{variable_of(name)}`."
+                problems.append(Problem(f"`{variable}`: nothing reads this variable", remedy))
                 continue
             near = suggestion(name.replace("_", "-"), list(BY_NAME), "Did you mean `{}`? ")
             problems.append(Problem(f"`{name}`: there is no such input", f"{near}Correct or remove it."))
         return problems
 
 
-def _refuse_constant(name: str) -> Any:
-    raise ValueError(f"{name} is no JSON value")
+def _is_text(text: str) -> bool:
+    """Whether it can be sent: no half of a surrogate pair, as which Python shows bytes that are not UTF-8."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _listed(names: tuple[str, ...]) -> str:

@@ -50,6 +50,7 @@ def read_truss(directory: Path, workspace: Path, config: str = "") -> Truss:
     """
     _check_directory(directory, workspace)
     config_path = _find_config(directory, workspace, config)
+    ignore_file = relative_name(directory / IGNORE_FILE, workspace)
     problems: list[Problem] = []
     try:
         written = read_config(config_path, [directory], workspace)
@@ -59,34 +60,27 @@ def read_truss(directory: Path, workspace: Path, config: str = "") -> Truss:
     try:
         rules = read_rules(directory)
     except InvalidInput as error:
-        ignore_file = relative_name(directory / IGNORE_FILE, workspace)
         raise InvalidInput([*problems, *(replace(each, file=ignore_file) for each in error.problems)]) from None
     packing, found = _pack(directory, workspace, written, rules, is_other=bool(config))
-    files = packing.files
-    names = {file.name for file in files}
+    names = [file.name for file in packing.files]
     warnings: list[Problem] = []
     if written is not None:
-        wrong, warnings = config_checks.check(written, Contents(directory, names, rules))
+        wrong, warnings = config_checks.check(written, Contents(directory, frozenset(names), rules))
         problems += [*wrong, *found]
     problems += sorted(packing.problems, key=lambda problem: problem.file)
     if not config and rules.ignores_file(CONFIG_FILE):
-        problems.append(_config_ignored(rules, relative_name(directory / IGNORE_FILE, workspace)))
+        problems.append(_config_ignored(rules, ignore_file))
     if problems or written is None:
-        raise InvalidInput(problems)
-    ignore_file = relative_name(directory / IGNORE_FILE, workspace)
+        raise InvalidInput(dict.fromkeys(problems))  # a config that is a bad symlink is found twice
     dropped = sorted(packing.dropped, key=lambda each: each.name)
-    warnings = [
-        *written.warnings,
-        *warnings,
-        *ignored.find_warnings(rules, [file.name for file in files], dropped, ignore_file),
-    ]
+    warnings = [*written.warnings, *warnings, *ignored.find_warnings(rules, names, dropped, ignore_file)]
     return Truss(
         directory=directory,
         config_file=written.file,
         config=written.value,
         positions=written.positions,
         raw_config=written.raw,
-        files=files,
+        files=packing.files,
         ignore=rules,
         dropped=tuple(each.name for each in dropped),
         warnings=tuple(warnings),

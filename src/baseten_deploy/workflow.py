@@ -11,7 +11,7 @@ import re
 import secrets
 import sys
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TextIO
@@ -25,14 +25,17 @@ from .redaction import Redactor
 # GitHub shows ten annotations of a kind per step and drops the rest without a word.
 ANNOTATIONS = 10
 # GitHub refuses a step summary above 1 MiB, whole.
-SUMMARY_BYTES = 1024 * 1024
+SUMMARY_BYTES = 1024 * 1024 - 1
 
 _COMMAND = re.compile(r"^\s*::|##\[", re.MULTILINE)
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029]")
+# With what is invisible: .NET skips it when it looks for `::`, and some of it turns the direction of a line.
+_CONTROL = re.compile(
+    r"[\x00-\x08\x0b-\x1f\x7f-\x9f\xad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff]"
+)
 
 
 def printable(text: str) -> str:
-    """`text` without control characters (a terminal obeys them, a bare CR starts a line), except LF and TAB."""
+    """`text` without control and invisible characters (a terminal obeys them, a bare CR starts a line), but LF, TAB."""
     return _CONTROL.sub(" ", text.replace("\r\n", "\n"))
 
 
@@ -43,6 +46,7 @@ class Workflow:
         self.on_github = environment.get("GITHUB_ACTIONS") == "true"
         self.redactor = redactor
         self.annotated: dict[str, int] = {}
+        self._unwritable: set[str] = set()  # command files
         self._environment = environment
         self._stream = stream or sys.stdout
         self._lock = threading.RLock()  # the log stream prints from a thread of its own
@@ -50,7 +54,7 @@ class Workflow:
     def mask(self, secret: str) -> None:
         """Hide a secret from now on, here and in the runner. Never prints it anywhere but in the runner's command."""
         self.redactor.add(secret)
-        if self.on_github:
+        if self.on_github and secret.strip():
             self._write(str(Command("add-mask", {}, secret)))
 
     def info(self, text: str = "") -> None:
@@ -102,29 +106,41 @@ class Workflow:
 
     def summary(self, markdown: str) -> None:
         """Append Markdown to the step summary, cut to what GitHub accepts."""
-        path = self._environment.get("GITHUB_STEP_SUMMARY")
-        if path:
-            data = self.redactor.redact(markdown).encode("utf-8", "replace")
-            with Path(path).open("ab") as file:
-                file.write(data[: SUMMARY_BYTES - file.tell() - 1].decode("utf-8", "ignore").encode() + b"\n")
+        data = self.redactor.redact(markdown).encode("utf-8", "replace")
+
+        def content(size: int) -> bytes:
+            room = SUMMARY_BYTES - size - 1
+            return data[:room].decode("utf-8", "ignore").encode() + b"\n" if room > 0 else b""
+
+        self._append("GITHUB_STEP_SUMMARY", content)
 
     def _annotate(self, kind: str, problem: Problem) -> None:
         text = printable(self.redactor.redact("\n".join(filter(None, (problem.message, problem.remedy)))))
         self.annotated[kind] = self.annotated.get(kind, 0) + 1
         if self.on_github and self.annotated[kind] <= ANNOTATIONS:
-            place = {"file": problem.file, "line": problem.line or "", "col": problem.column or ""}
-            where = {key: printable(str(value)) for key, value in place.items() if value}
+            place = {"file": printable(self.redactor.redact(problem.file)), "line": problem.line, "col": problem.column}
+            where = {key: str(value) for key, value in place.items() if value}
             self._write(str(Command(kind, where, text)))
         else:
             place_text = ":".join(str(part) for part in (problem.file, problem.line, problem.column) if part)
             self.info(f"{kind}: {f'{place_text}: ' if place_text else ''}{text}")
 
     def _file_command(self, variable: str, name: str, value: str) -> None:
+        text = prepare_key_value_message(name, self.redactor.redact(value)) + "\n"
+        self._append(variable, lambda _size: text.encode("utf-8", "replace"))
+
+    def _append(self, variable: str, content: Callable[[int], bytes]) -> None:
+        """Append to a command file, whose size `content` gets. One that cannot be written to does not end the run."""
         path = self._environment.get(variable)
-        if path:
-            text = prepare_key_value_message(name, self.redactor.redact(value))
-            with Path(path).open("a", encoding="utf-8", errors="replace", newline="") as file:
-                file.write(text + "\n")
+        if not path or variable in self._unwritable:
+            return
+        try:
+            with Path(path).open("ab") as file:
+                file.write(content(file.tell()))
+        except OSError as error:
+            self._unwritable.add(variable)
+            remedy = "Outside of GitHub's runner, unset the variable or mount the file into the container."
+            self.warning(Problem(f"Cannot write to `{variable}`, {path}: {error.strerror}", remedy))
 
     def _stopped(self, text: str) -> None:
         token = secrets.token_hex(16)

@@ -11,6 +11,10 @@ class Clock:
         """Monotonic seconds: only differences mean anything."""
         return time.monotonic()
 
+    def real(self, seconds: float) -> float:
+        """How long `seconds` are for a socket, which knows no other clock than the machine's."""
+        return seconds
+
     def epoch_millis(self) -> int:
         """Milliseconds since 1970, as log queries count."""
         return time.time_ns() // 1_000_000

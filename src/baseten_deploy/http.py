@@ -125,7 +125,8 @@ class Http:
         self, kind: type[T], method: str, path: str, body: Any, params: Mapping[str, str | int] | None, seconds: float
     ) -> T:
         call = f"{method} {path}"
-        timeout = httpx.Timeout(seconds, connect=min(seconds, CONNECT_SECONDS))
+        real = self._clock.real
+        timeout = httpx.Timeout(real(seconds), connect=real(min(seconds, CONNECT_SECONDS)))
         content = None if body is None else json.dumps(body, allow_nan=False).encode()  # ASCII: any text can be sent
         headers = self._headers if content is None else {**self._headers, "Content-Type": "application/json"}
         try:

@@ -1,5 +1,6 @@
 """From a process to a status: the only place that turns exceptions into annotations, outputs and an exit code."""
 
+import logging
 import os
 import signal
 import sys
@@ -18,21 +19,28 @@ from .status import Status
 from .workflow import Workflow
 
 if TYPE_CHECKING:
+    from .clock import Clock
     from .run import Run
 
 
-def main(arguments: Sequence[str] | None = None, environment: Mapping[str, str] | None = None) -> int:
+def main(
+    arguments: Sequence[str] | None = None,
+    environment: Mapping[str, str] | None = None,
+    clock: "Clock | None" = None,
+) -> int:
     """Run the action once and return its exit code. Options and the environment default to the process's own."""
     cancel_on_signals()
     arguments = sys.argv[1:] if arguments is None else arguments
     environment = os.environ if environment is None else environment
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(encoding="utf-8", errors="backslashreplace")  # type: ignore[union-attr]
+    # Else the warnings of libraries go to stderr as they are, with whatever a server put into them.
+    logging.getLogger().addHandler(logging.NullHandler())
     redactor = Redactor()
     workflow = Workflow(environment, redactor)
     end = Ending(environment, workflow, Outputs(workflow.output, redactor.redact))
     try:
-        run(arguments, environment, end, redactor)
+        run(arguments, environment, end, redactor, clock)
     except DeployError as error:
         end.errors += error.problems
         end.status = error.status
@@ -46,7 +54,13 @@ def main(arguments: Sequence[str] | None = None, environment: Mapping[str, str] 
     return end.report()
 
 
-def run(arguments: Sequence[str], environment: Mapping[str, str], end: "Ending", redactor: Redactor) -> None:
+def run(
+    arguments: Sequence[str],
+    environment: Mapping[str, str],
+    end: "Ending",
+    redactor: Redactor,
+    clock: "Clock | None" = None,
+) -> None:
     """Make the run from the environment and go through its pipeline."""
     from .cli import with_options  # noqa: PLC0415 - a signal during the slow imports must find its handler
     from .rules import check  # noqa: PLC0415
@@ -65,7 +79,7 @@ def run(arguments: Sequence[str], environment: Mapping[str, str], end: "Ending",
     settings, problems = read_settings(environment)
     workspace = find_workspace(environment, settings.truss_directory)
     checkout = read_checkout(environment, workspace)
-    clock = Clock()
+    clock = clock or Clock()
     with make_client() as client:
         end.run = Run(
             settings=settings,

@@ -14,7 +14,7 @@ import httpx
 from .clock import Clock
 from .errors import PredictFailed
 from .expect import Expectation
-from .http import ERROR_BYTES, error_text
+from .http import CONNECT_SECONDS, ERROR_BYTES, error_text
 from .redaction import Redactor
 from .retry import ATTEMPTS, backoff, parse_hint
 
@@ -98,10 +98,12 @@ def smoke_test(
             clock.sleep(wait)
             attempt += 1
     answered(prediction)
-    if expectation and (reason := expectation.mismatch(prediction.text)):
+    if expectation and expectation.mismatch(prediction.text):
+        shown = redactor.redact(prediction.text)  # before anything is cut: half a secret is not found any more
+        reason = expectation.mismatch(shown) or "it differs in a secret"
         raise PredictFailed(
             f"The smoke test's answer is not what `predict-expect` says: {reason}. It was: "
-            f"{cut(redactor.redact(prediction.text), SHOWN_CHARACTERS)}",
+            f"{cut(shown, SHOWN_CHARACTERS)}",
             "Correct the model, or `predict-expect` if the answer is right.",
         )
     return prediction
@@ -111,7 +113,8 @@ def _call(
     url: str, api_key: str, payload: Any, seconds: float, client: httpx.Client, clock: Clock, redactor: Redactor
 ) -> Prediction:
     start = clock.now()
-    timeout = httpx.Timeout(max(seconds, 0.1), connect=min(max(seconds, 0.1), 10.0))
+    patience = max(clock.real(seconds), 0.1)
+    timeout = httpx.Timeout(patience, connect=min(patience, clock.real(CONNECT_SECONDS)))
     headers = {"Authorization": f"Api-Key {api_key}", "Content-Type": "application/json"}
     body = json.dumps(payload).encode()  # ASCII: any text can be sent
     try:

@@ -147,6 +147,7 @@ def upload(run: Run, truss: Truss, destination: Destination, payload: dict[str, 
         renew=renew,
         largest=largest_archive(truss),
         endpoint_url=run.settings.s3_endpoint_url,
+        clock=run.clock,
     )
     run.outputs.set("archive-bytes", uploaded.size)
     run.outputs.set("archive-sha256", uploaded.sha256)

@@ -59,7 +59,7 @@ def read_archive(
             if not response.is_success:
                 raise Unreadable(f"its download was answered with {response.status_code}")
             declared = response.headers.get("Content-Length", "")
-            if declared.isascii() and declared.isdigit() and int(declared) > bounds.archive_bytes:
+            if declared.isascii() and declared.isdigit() and int(declared[:20]) > bounds.archive_bytes:
                 raise Unreadable(f"it has {declared} bytes; up to {bounds.archive_bytes} are read")
             meter = _Meter(bounds, now)
             return _read(io.BufferedReader(_Download(response.iter_raw(), meter), _PIECE), meter)

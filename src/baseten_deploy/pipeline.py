@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from . import aftermath, environments, gate, planning, upload
+from . import aftermath, environments, gate, upload
 from .api import Deployment, Model, failing_as
 from .commit import Committed
 from .environment_settings import applied
@@ -16,6 +16,7 @@ from .predict import environment_url, predict_url
 from .promotion import Ours
 from .proof import ask, wait
 from .push import Draft, create_from_listing, draft_deployment, push
+from .registration import register
 from .resolve import resolve
 from .retirement import clean_up, retire_old
 from .rules import find_warnings, is_offline
@@ -59,6 +60,7 @@ def deploy(run: Run) -> Status:
             # A model that is new had no production environment to update before the push.
             update = settings.environment_settings if committed.created_model and target.before else None
             gate.promote(run, committed.model, ours, target, payload, update=update)
+    register(run, committed.model, committed.deployment)
     if settings.cleanup:
         clean_up(run, committed.model, committed.deployment.id)
     return Status.SUCCESS
@@ -66,6 +68,8 @@ def deploy(run: Run) -> Status:
 
 def plan(run: Run) -> Status:
     """`mode: plan`: say what `deploy` would do; read, send one dry run, and change nothing."""
+    from . import planning  # noqa: PLC0415 - a deploy run starts faster without it
+
     truss = read_source(run)
     if truss:
         planning.plan_push(run, truss)
@@ -76,6 +80,8 @@ def plan(run: Run) -> Status:
 
 def plan_offline(run: Run) -> Status:
     """A run that gets no API key, such as a fork's, does the half that needs none. Sends nothing."""
+    from . import planning  # noqa: PLC0415
+
     planning.plan_offline(run, read_source(run))
     return Status.SKIPPED
 
@@ -96,6 +102,7 @@ def promote(run: Run) -> Status:
     wait(run, model, ours)
     ask(run, run.outputs.get("predict-url"), payload)
     gate.promote(run, model, ours, target, payload)
+    register(run, model, deployment)
     return Status.SUCCESS
 
 
@@ -124,7 +131,8 @@ def read_source(run: Run) -> Truss | None:
 
 def read(run: Run) -> Truss:
     """Read and check the Truss; raise the problems of the inputs and of the Truss together. Sends nothing."""
-    in_background(upload.preload)
+    if run.settings.mode is Mode.DEPLOY:
+        in_background(upload.preload)
     with run.phase("Read the Truss"):
         try:
             truss = read_truss(truss_directory(run), run.workspace, run.settings.config)

@@ -12,10 +12,10 @@ from .errors import DeployError, Problem, RegistrationFailed, Rejected
 from .http import HttpError
 from .live import Live, find_live, find_production, unchanged
 from .live_archive import Unreadable, read_archive
-from .nemo_api import Registry
 from .nemo_entity import DeployedModel, openai_url, wanted_registration
 from .plan import Comparison, Plan, describe
 from .push import Draft, draft_deployment, find_environments, prepare
+from .registration import open_registry
 from .resolve import Destination, find_by_name, find_team
 from .run import Run, in_background
 from .truss import Truss
@@ -174,16 +174,8 @@ def _plan_registration(run: Run, destination: Destination, digest: str) -> nemo.
         git_sha=run.checkout.sha,
         content_digest=digest,
     )
-    registry = Registry(
-        settings.nemo_url,
-        settings.nemo_workspace,
-        settings.nemo_token,
-        client=run.client,
-        clock=run.clock,
-        redactor=run.redactor,
-    )
     try:
-        plan = nemo.plan_registration(registry, model, wanted_registration(settings, destination.name))
+        plan = nemo.plan_registration(open_registry(run), model, wanted_registration(settings, destination.name))
     except RegistrationFailed as error:
         for problem in error.problems:
             run.warn(problem)

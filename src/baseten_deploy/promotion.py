@@ -126,7 +126,8 @@ def until_served(
         except HttpError as error:
             blips += 1
             if not error.failure.transient or blips >= BLIPS:
-                raise explain(error, PromotionFailed, f"The state of the environment {name!r} is unreadable") from error
+                what = f"The state of the environment {name!r} is unreadable"
+                raise explain(error, PromotionFailed, what, "Look at its page: the promotion may go on.") from error
             clock.sleep(max(0.0, min(error.failure.hint or 0.0, end - clock.now())))
         else:
             verdict = judge(environment, ours)

@@ -1,12 +1,12 @@
 """Which inputs go together, and which values no run can use: pure checks of the settings, all reported at once."""
 
 import re
-from collections.abc import Callable
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
 from .environment_settings import check_environment_settings
 from .errors import Problem
+from .nemo_inputs import check_registration
 from .settings import CONTENT_DIGEST_LABEL, DEPLOY_KEY_LABEL, Aftermath, Mode, Settings
 
 DEPLOYMENT_NAME = re.compile(r"[0-9a-zA-Z_.-]+")
@@ -33,7 +33,6 @@ def check(settings: Settings, *, secretless: bool = False) -> list[Problem]:
         *_malformed(settings),
         *_refused_together(settings),
         *_missing(settings, needs_key=not is_offline(settings, secretless=secretless)),
-        *not_available_yet(settings),
     ]
 
 
@@ -80,6 +79,7 @@ def _malformed(settings: Settings) -> list[Problem]:
         for name, other in _PAYLOAD_FIELDS_WITH_AN_INPUT.items()
         if name in (settings.deployment_settings or {})
     ]
+    problems += check_registration(settings)
     problems += check_environment_settings(settings.environment_settings or {})
     if (
         settings.environment
@@ -196,21 +196,6 @@ def _missing(settings: Settings, *, needs_key: bool) -> list[Problem]:
         if not given
     ]
     return problems
-
-
-# Inputs whose feature is not built yet: refused, so that nobody believes that they took effect.
-_NOT_YET: dict[str, Callable[[Settings], bool]] = {
-    "nemo-url": lambda s: bool(s.nemo_url),
-}
-
-
-def not_available_yet(settings: Settings) -> list[Problem]:
-    """A problem for each input that was set and does nothing in this version."""
-    return [
-        Problem(f"`{name}`: this version of the action cannot do that yet", f"Remove `{name}`.")
-        for name, is_set in _NOT_YET.items()
-        if is_set(settings)
-    ]
 
 
 def find_warnings(settings: Settings) -> list[Problem]:

@@ -146,7 +146,7 @@ def until_live(
             return deployment
         if judged is Verdict.FAILED:
             raise DeployFailed(f"The deployment {deployment.id} ended as {status}", failure_remedy(status))
-        left = seconds - (now - start)
+        left = start + seconds - now
         if left <= 0:
             raise DeployTimeout(
                 f"The deployment {deployment.id} is {status} and not live after {seconds / 60:g} min",

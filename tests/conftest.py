@@ -1,0 +1,28 @@
+"""Fixtures for all tests."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+SHARED = Path(__file__).resolve().parents[2] / "shared"
+
+
+@pytest.fixture(scope="session")
+def shared_part() -> Callable[[str], Path]:
+    """Find a folder of ../shared, which holds what is needed to run against real services.
+
+    A laptop may not have it: the test is skipped. CI must have it: there it fails, so that nothing is skipped unseen.
+    """
+
+    def find(name: str) -> Path:
+        path = SHARED / name
+        if not path.is_dir():
+            reason = f"needs ../shared/{name} beside this checkout, and there is no {path}"
+            if os.environ.get("CI") == "true":
+                pytest.fail(reason)
+            pytest.skip(reason)
+        return path
+
+    return find

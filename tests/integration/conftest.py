@@ -1,0 +1,70 @@
+"""One strict sandbox and one emulated runner a test: the action runs as a process, as GitHub's runner starts it."""
+
+import shutil
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from baseten_sandbox import Sandbox
+from runner import ROOT, Event, Result, Runner, Step, push
+
+SPEED = 20.0
+
+
+@dataclass
+class Job:
+    """A job of a workflow with examples/hello-truss checked out, pointed at a sandbox."""
+
+    sandbox: Sandbox
+    runner: Runner
+
+    @property
+    def truss(self) -> Path:
+        """The checked out Truss."""
+        return self.runner.workspace / "hello-truss"
+
+    def inputs(self, given: Mapping[str, str]) -> dict[str, str]:
+        """`given`, with where the sandbox is and its key; an input given as `-` is left to its default."""
+        inputs = {
+            "baseten-api-key": self.sandbox.api_key,
+            "truss-directory": "hello-truss",
+            "api-url": self.sandbox.api_url,
+            "inference-url": self.sandbox.inference_url,
+            "s3-endpoint-url": self.sandbox.s3_endpoint_url,
+            **given,
+        }
+        return {name: value for name, value in inputs.items() if value != "-"}
+
+    def run(self, env: Mapping[str, str] | None = None, **given: str) -> Result:
+        """Run the action; inputs are keyword arguments with underscores."""
+        return self.start(env, **given).wait(120)
+
+    def start(self, env: Mapping[str, str] | None = None, **given: str) -> Step:
+        """As `run`, without waiting for the end."""
+        named = {name.replace("_", "-"): value for name, value in given.items()}
+        return self.runner.start(self.inputs(named), env)
+
+    def on(self, event: Event) -> "Job":
+        """The same job, started by another event."""
+        return Job(self.sandbox, Runner(self.runner.directory, event=event))
+
+    def sent(self, service: str = "management") -> list[str]:
+        """The requests of a service so far, as `METHOD /path`."""
+        return [f"{request.method} {request.path}" for request in self.sandbox.requests if request.service == service]
+
+
+@pytest.fixture
+def sandbox() -> Iterator[Sandbox]:
+    """A sandbox that is twenty times as fast as by default."""
+    with Sandbox(speed=SPEED) as running:
+        yield running
+
+
+@pytest.fixture
+def job(sandbox: Sandbox, tmp_path: Path) -> Job:
+    """A job on a push to main."""
+    runner = Runner(tmp_path / "runner", event=push())
+    shutil.copytree(ROOT / "examples" / "hello-truss", runner.workspace / "hello-truss")
+    return Job(sandbox, runner)

@@ -1,0 +1,109 @@
+"""The workflow files that users copy are run, with the inputs that stand in them, against the sandbox."""
+
+import shutil
+
+import pytest
+from workflow_file import OURS, Interpreter
+
+from runner import ROOT, pull_request, push
+
+EXAMPLES = ROOT / "examples" / "workflows"
+
+
+@pytest.fixture
+def checkout(job):
+    """A repository with the two Trusses that the examples name."""
+    for name in ("my-model", "my-other-model"):
+        truss = job.runner.workspace / name
+        shutil.copytree(job.truss, truss)
+        config = truss / "config.yaml"
+        config.write_text(config.read_text().replace("hello-truss", name))
+    return job
+
+
+def interpret(job, name, event=None):
+    """Run an example and return the interpreter with what it did."""
+    event = event or push()
+    at = job.on(event)
+    interpreter = Interpreter(
+        run=lambda inputs: at.run(**{name.replace("-", "_"): value for name, value in inputs.items()}),
+        github={"event": event.payload, "repository": "octo-org/models"},
+        secrets={"BASETEN_API_KEY": job.sandbox.api_key},
+    )
+    interpreter.workflow(EXAMPLES / name)
+    return interpreter
+
+
+def statuses(interpreter):
+    """How the steps ended."""
+    return [result.outputs["status"] for result in interpreter.results]
+
+
+def serving(job, model_id, environment):
+    """The id of the deployment that an environment serves."""
+    return job.sandbox.state.environment(model_id, environment).current.id
+
+
+def test_pr_check(checkout):
+    """The pull request's deployment is checked and taken down again."""
+    done = interpret(checkout, "pr-check.yml", pull_request(12))
+    assert ["success"] == statuses(done)
+    outputs = done.results[0].outputs
+    assert checkout.sent()[-1].endswith(f"/deployments/{outputs['deployment-id']}/deactivate")
+
+
+def test_merge_to_staging(checkout):
+    """A merge makes staging serve it, on the first run and on the next."""
+    first = interpret(checkout, "merge-to-staging.yml").results[0]
+    (checkout.runner.workspace / "my-model" / "new.py").write_text("NEW = 1\n")
+    second = interpret(checkout, "merge-to-staging.yml").results[0]
+    assert ("success", "success") == (first.outputs["status"], second.outputs["status"])
+    assert second.outputs["deployment-id"] == serving(checkout, second.outputs["model-id"], "staging")
+
+
+def test_approve_to_production(checkout):
+    """Job 1 hands the id to job 2, which promotes it."""
+    done = interpret(checkout, "approve-to-production.yml")
+    assert ["success", "success"] == statuses(done)
+    deployed, promoted = (result.outputs for result in done.results)
+    assert deployed["deployment-id"] == done.inputs[1]["deployment-id"] == promoted["promoted-deployment-id"]
+    assert deployed["deployment-id"] == serving(checkout, deployed["model-id"], "production")
+
+
+def test_nothing_is_promoted_when_the_deployment_failed(checkout):
+    """A failed first job leaves the second one out."""
+    checkout.sandbox.state.plan_next_deployment(["BUILDING", "BUILD_FAILED"])
+    assert ["deploy_failed"] == statuses(interpret(checkout, "approve-to-production.yml"))
+
+
+def test_many_trusses(checkout):
+    """Every Truss of the matrix becomes a model that production serves."""
+    done = interpret(checkout, "many-trusses.yml")
+    assert ["success", "success"] == statuses(done)
+    assert ["my-model", "my-other-model"] == [result.outputs["model-name"] for result in done.results]
+
+
+def test_retire_closed_pr(checkout):
+    """Closing a pull request deletes its deployments and no other."""
+    event = pull_request(12)
+    other = checkout.on(push()).run(truss_directory="my-model").outputs
+    pr = checkout.on(event).run(truss_directory="my-model").outputs
+    done = interpret(checkout, "retire-closed-pr.yml", event)
+    assert ["success"] == statuses(done)
+    left = [row.id for row in checkout.sandbox.state.deployments(pr["model-id"])]
+    assert [other["deployment-id"]] == left
+
+
+def test_a_fork_retires_nothing(checkout):
+    """The condition leaves out a pull request that has no secret."""
+    assert [] == statuses(interpret(checkout, "retire-closed-pr.yml", pull_request(12, fork=True)))
+
+
+def test_every_example_is_tested():
+    """No example stands there untested, and each uses the action."""
+    assert {path.name for path in EXAMPLES.glob("*.yml") if OURS in path.read_text()} == {
+        path.name for path in EXAMPLES.iterdir()
+    }
+    source = (ROOT / "tests" / "integration" / "test_example_workflows.py").read_text()
+    elsewhere = {"register-in-nemo.yml"}  # needs the real NeMo Platform service: test_nemo_real.py
+    assert set() == {path.name for path in EXAMPLES.iterdir() if f'"{path.name}"' not in source} - elsewhere

@@ -1,0 +1,231 @@
+"""From a process to a status: exit codes, outputs, annotations and the summary, without a network."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from trees import MINIMAL_TRUSS, write_tree
+
+from baseten_deploy import __version__
+from baseten_deploy.errors import Cancelled
+from baseten_deploy.main import cancel_on_signals, find_workspace, ignore_signals, main
+from runner import Runner, read_action
+from workflow_commands import Log, parse_command_file
+
+pytestmark = pytest.mark.usefixtures("restored_signals")
+
+KEY = "s3cret_key*0123"
+
+
+class Job:
+    """A checkout with a Truss, and a step in it, run within this process."""
+
+    def __init__(self, directory: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        self.runner = Runner(directory, action=read_action())
+        write_tree(self.runner.workspace, MINIMAL_TRUSS)
+        self._capsys = capsys
+        self.log = Log()
+        self.outputs: dict[str, str] = {}
+        self.summary = ""
+
+    def run(self, inputs: dict[str, str] | None = None, arguments: list[str] | None = None) -> int:
+        """Run the step and read what it left."""
+        files = self.runner.directory / "file_commands"
+        for name in ("output", "state", "summary"):
+            (files / name).write_bytes(b"")
+        variables = self.runner.variables(inputs or {})
+        Path(variables["GITHUB_EVENT_PATH"]).write_text(json.dumps(self.runner.event.payload), encoding="utf-8")
+        code = main([] if arguments is None else arguments, variables)
+        captured = self._capsys.readouterr()
+        assert "" == captured.err
+        for line in captured.out.splitlines():
+            self.log.feed(line)
+        self.outputs = parse_command_file((files / "output").read_text(encoding="utf-8"))
+        self.summary = (files / "summary").read_text(encoding="utf-8")
+        return code
+
+
+@pytest.fixture
+def job(tmp_path, capsys):
+    """A job on GitHub."""
+    return Job(tmp_path, capsys)
+
+
+class Arguments(list[str]):
+    """A command line that raises when it is read: the first thing that a run does."""
+
+    def __init__(self, error: BaseException) -> None:
+        super().__init__()
+        self._error = error
+
+    def __iter__(self):
+        raise self._error
+
+
+class TestInvalid:
+    """Nothing is sent: the guard of these tests would tell."""
+
+    def test_all_problems_together(self, job):
+        """Of the inputs, their rules and the Truss, each as an annotation and in the summary."""
+        write_tree(job.runner.workspace, {"config.yaml": "model_name: [\n"})
+        code = job.run({"wait": "yes", "development": "true", "deployment-name": "a b", "model-nam": "x"})
+        assert (1, "invalid") == (code, job.outputs["status"])
+        messages = "\n".join(annotation.message for annotation in job.log.annotations)
+        for part in ("`wait`", "`model-nam`", "`development` and `deployment-name`", "`baseten-api-key`"):
+            assert part in messages
+        assert "config.yaml" in {annotation.properties.get("file") for annotation in job.log.annotations}
+        assert job.summary.startswith("## ❌ Invalid input, nothing was sent")
+        assert all(f"`{name}`" in job.summary for name in ("wait", "model-nam", "baseten-api-key"))
+
+    def test_outputs(self, job):
+        """The status, and `result` with it."""
+        job.run()
+        assert "invalid" == job.outputs["status"]
+        assert "invalid" == json.loads(job.outputs["result"])["status"]
+
+    def test_command_line(self, job):
+        """An option that is none, as any other problem."""
+        assert 1 == job.run({"baseten-api-key": KEY}, ["--model-nam", "x"])
+        assert "invalid" == job.outputs["status"]
+        assert "Did you mean `--model-name`?" in job.log.annotations[0].message
+
+    def test_options_are_inputs(self, job):
+        """They win over the variables."""
+        job.run({"mode": "plan"}, ["--mode", "nonsense"])
+        assert "'nonsense'" in job.log.annotations[0].message
+
+
+class TestSecrets:
+    """Not in a log, an output or a summary."""
+
+    def test_are_masked_first(self, job):
+        """And printed nowhere else, although a value of another input repeats one."""
+        inputs = {"baseten-api-key": KEY, "nemo-token": "t0ken-t0ken", "deployment-name": f"x {KEY}"}
+        assert 1 == job.run(inputs)
+        assert [f"::add-mask::{KEY}", "::add-mask::t0ken-t0ken"] == job.log.raw[:2]
+        assert KEY not in "\n".join(job.log.raw[2:])
+        assert KEY not in json.dumps(job.outputs)
+
+    def test_are_not_in_the_summary_however_markdown_writes_them(self, job):
+        """Escaping changes a key, so it is taken out before."""
+        job.run({"baseten-api-key": KEY, "deployment-name": f"x {KEY}"})
+        assert "deployment-name" in job.summary
+        for form in (KEY, KEY.replace("_", "&#95;").replace("*", "&#42;"), "s3cret", "key&#42;0123"):
+            assert form not in job.summary
+
+    def test_libraries_do_not_log_past_us(self):
+        """Their warnings quote servers: on stderr as they are, they could issue commands and show secrets."""
+        code = "import logging, baseten_deploy.main as m; m.main(['--version'], {}); logging.getLogger('x').error('y')"
+        environment = {"PYTHONPATH": os.pathsep.join(sys.path)}
+        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment, check=True)
+        assert ("", f"{__version__}\n") == (done.stderr, done.stdout)
+
+
+class TestEnds:
+    """Every way in which a run ends."""
+
+    @pytest.mark.parametrize("argument", ["--help", "--version"])
+    def test_help(self, capsys, argument):
+        """Without a status: nothing was run."""
+        assert 0 == main([argument], {})
+        out = capsys.readouterr().out
+        assert "status" not in out.splitlines()[-1]
+        assert "" != out
+
+    @pytest.mark.parametrize("error", [Cancelled(), KeyboardInterrupt()])
+    def test_cancelled(self, job, error):
+        """130, as a shell says it, with the outputs that there are."""
+        assert 130 == job.run(arguments=Arguments(error))
+        assert "cancelled" == job.outputs["status"]
+        assert job.summary.startswith("## ⚠️ Cancelled")
+        assert [] == job.log.annotations
+
+    @pytest.mark.parametrize("error", [RuntimeError("boom\n::error::x"), SystemExit(3), MemoryError()])
+    def test_a_bug_of_ours(self, job, error):
+        """The traceback in a folded group, without obeying anything in it, and where to report it."""
+        assert 1 == job.run(arguments=Arguments(error))
+        assert "internal_error" == job.outputs["status"]
+        (annotation,) = job.log.annotations
+        assert annotation.message.startswith("A bug of this action: ")
+        assert "https://github.com/baseten-deploy/baseten-deploy/issues" in annotation.message
+        tags = [line.tag for line in job.log.lines]
+        shown = [line.text for line in job.log.lines]
+        start, end = tags.index("group"), tags.index("endgroup")
+        assert "Traceback" == shown[start]
+        assert any(text.startswith("Traceback (most recent call last)") for text in shown[start:end])
+
+    def test_elsewhere_the_outputs_are_printed(self, tmp_path, capsys):
+        """One a line, and the status last."""
+        write_tree(tmp_path, MINIMAL_TRUSS)
+        assert 1 == main([], {"CI_PROJECT_DIR": str(tmp_path)})
+        lines = capsys.readouterr().out.splitlines()
+        assert "status=invalid" in lines
+        assert "Status: invalid" == lines[-1]
+        assert not [line for line in lines if re.match("::|##", line)]
+
+
+class TestSignals:
+    """SIGINT and SIGTERM, of which Python as PID 1 would ignore the second."""
+
+    @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+    def test_the_first_cancels_and_the_rest_pass(self, number):
+        """The run is ending already."""
+        cancel_on_signals()
+        with pytest.raises(Cancelled):
+            os.kill(os.getpid(), number)
+        os.kill(os.getpid(), signal.SIGINT)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    def test_none_cuts_the_report_short(self):
+        """What there is to tell is told."""
+        cancel_on_signals()
+        ignore_signals()
+        os.kill(os.getpid(), signal.SIGINT)
+
+    def test_in_a_thread(self):
+        """Python allows no handlers there; then there are none."""
+        caught: list[BaseException] = []
+
+        def call(function: Callable[[], None]) -> None:
+            try:
+                function()
+            except BaseException as error:  # noqa: BLE001 - reported to the test
+                caught.append(error)
+
+        for function in (cancel_on_signals, ignore_signals):
+            thread = threading.Thread(target=call, args=(function,))
+            thread.start()
+            thread.join()
+        assert [] == caught
+
+
+class TestWorkspace:
+    """What bounds that which is packed."""
+
+    @pytest.mark.parametrize("variable", ["GITHUB_WORKSPACE", "CI_PROJECT_DIR", "WORKSPACE"])
+    def test_of_a_ci_system(self, tmp_path, variable):
+        """Wherever the Truss is said to be."""
+        for truss in (".", "models/a", "../elsewhere", "/etc"):
+            assert tmp_path.resolve() == find_workspace({variable: str(tmp_path)}, truss)
+
+    def test_is_resolved(self, tmp_path):
+        """Symlinks on the way do not count."""
+        (tmp_path / "real").mkdir()
+        (tmp_path / "link").symlink_to("real")
+        assert (tmp_path / "real").resolve() == find_workspace({"GITHUB_WORKSPACE": str(tmp_path / "link")}, ".")
+
+    def test_in_a_shell(self, tmp_path, monkeypatch):
+        """The current directory; a Truss elsewhere is its own workspace, because somebody typed it."""
+        (tmp_path / "here/truss").mkdir(parents=True)
+        (tmp_path / "there").mkdir()
+        monkeypatch.chdir(tmp_path / "here")
+        assert (tmp_path / "here").resolve() == find_workspace({}, "truss")
+        assert (tmp_path / "there").resolve() == find_workspace({}, "../there")
+        assert (tmp_path / "there").resolve() == find_workspace({}, str(tmp_path / "there"))

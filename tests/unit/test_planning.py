@@ -1,0 +1,121 @@
+"""Planning: what is asked of whom, and that nothing but the dry run's refusal ends it."""
+
+import httpx
+import pytest
+from transport import FakeClock, Service, make_run, printed, refusal
+
+from baseten_deploy.errors import AuthFailed, Rejected
+from baseten_deploy.planning import plan_push
+from baseten_deploy.truss import read_truss
+from runner import ROOT
+
+NEMO = {"nemo_url": "https://nemo.test", "nemo_workspace": "ws", "model_name": "m"}
+
+
+class Baseten(Service):
+    """The management API with the dry run, and the config and archive of what is live."""
+
+    def _routes(self):
+        deployment = r"/v1/models/([^/]+)/deployments/([^/]+)"
+        return {
+            r"POST /v1/prepare_model_upload": lambda *, body: {"s3_key": None, "creds": None, "dry": body["dry_run"]},
+            rf"GET {deployment}/config": lambda *_, output_format: {"config": {"a": 1}, "raw_config": output_format},
+            rf"GET {deployment}/download": lambda *_: {"download_url": "https://s3.test/archive?Signature=x"},
+            **super()._routes(),
+        }
+
+
+@pytest.fixture
+def service():
+    """A service with a model that is live in production."""
+    service = Baseten(FakeClock())
+    service.add_model(production_deployment_id="dep1")
+    service.add_deployment()
+    return service
+
+
+def plan(settings, service, nemo=lambda _: httpx.Response(404, json={"detail": "Workspace 'ws' not found"})):
+    """Plan the example; S3 answers 404. Gives the run, what was sent to S3 and NeMo, and what ended it."""
+    sent = []
+
+    def answer(request):
+        sent.append(f"{request.method} {request.url.host}{request.url.path}")
+        return nemo(request) if request.url.host == "nemo.test" else httpx.Response(404)
+
+    run = make_run(settings, service, service.clock, inference=answer)
+    truss = read_truss(ROOT / "examples" / "hello-truss", ROOT)
+    try:
+        plan_push(run, truss)
+    except (Rejected, AuthFailed) as error:
+        return run, sent, error
+    return run, sent, None
+
+
+class TestRequests:
+    """What is sent."""
+
+    def test_reading_and_one_dry_run(self, make_settings, service):
+        """GETs, and one prepare that is a dry run with the payload of a deploy run."""
+        _, sent, _ = plan(make_settings(model_name="m"), service)
+        assert ["POST /v1/prepare_model_upload"] == service.calls("^(?!GET)")
+        (body,) = service.bodies("prepare")
+        assert ("model1", True) == (body["model_id"], body["dry_run"])
+        assert {"deploy-key", "content-digest"} <= body["deployment"]["labels"].keys()
+        assert ["GET s3.test/archive"] == sent
+
+
+class TestWhatFails:
+    """Is said, and the plan is shown."""
+
+    @pytest.mark.parametrize(("status", "kind"), [(400, Rejected), (403, AuthFailed)])
+    def test_the_dry_run(self, make_settings, service, status, kind):
+        """Ends the run, after the plan is out."""
+        service.fail("prepare", refusal(status, "no such instance"))
+        run, _, error = plan(make_settings(model_name="m"), service)
+        assert kind is type(error)
+        assert "no such instance" in run.outputs.get("plan")
+
+    @pytest.mark.parametrize(
+        ("call", "said"),
+        [
+            ("deployments/dep1$", "what is live could not be looked up"),
+            ("/config$", "the service does not answer with its config"),
+            ("/download$", "the service does not hand out its archive"),
+        ],
+    )
+    def test_a_look(self, make_settings, service, call, said):
+        """Even if the key may not look."""
+        service.fail(call, refusal(403, "forbidden"), times=9)
+        run, _, error = plan(make_settings(model_name="m"), service)
+        assert error is None
+        assert said in run.outputs.get("plan")
+
+
+class TestRegistration:
+    """What would be registered in the NeMo Platform."""
+
+    def test_a_missing_workspace(self, make_settings, service):
+        """Is in the plan and a warning: the deployment would be made and not registered."""
+        run, sent, error = plan(make_settings(**NEMO), service)
+        assert error is None
+        assert "`ws/model-m` created, ❌ the workspace does not exist" in run.outputs.get("plan")
+        assert ["The NeMo workspace 'ws' does not exist"] == [warning.message for warning in run.warnings]
+        assert {"GET"} == {request.split()[0] for request in sent}
+
+    def test_an_update(self, make_settings, service):
+        """Of an entity that is there."""
+        run, _, _ = plan(make_settings(**NEMO), service, lambda _: httpx.Response(200, json={"name": "m"}))
+        assert "| Model entity | `ws/model-m` updated |" in run.outputs.get("plan")
+        assert [] == run.warnings
+
+    def test_a_platform_that_is_down(self, make_settings, service):
+        """Is a warning, also in the plan."""
+
+        def down(_request):
+            raise httpx.ConnectError("down")
+
+        run, _, error = plan(make_settings(**NEMO), service, down)
+        assert error is None
+        assert "no connection to nemo.test" in run.warnings[0].message
+        assert "no connection to nemo.test" in run.outputs.get("plan")
+        assert "Signature" not in printed(run) + run.outputs.get("plan")

@@ -1,0 +1,161 @@
+"""The step summary: what a reader sees, also when everything in it was written by somebody else."""
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from markdown_it import MarkdownIt
+from markdown_it.token import Token
+
+from baseten_deploy.errors import Problem
+from baseten_deploy.outputs import OUTPUTS
+from baseten_deploy.report import HEADLINES, summary
+from baseten_deploy.status import Status
+
+PARSER = MarkdownIt("commonmark", {"html": True}).enable(["table", "strikethrough"])
+
+OUTCOME = {
+    "model-name": "hello",
+    "model-id": "m1",
+    "model-created": "true",
+    "deployment-id": "d1",
+    "deployment-name": "0a1b2c3",
+    "deployment-status": "ACTIVE",
+    "content-digest": "c" * 64,
+    "archive-bytes": "1234",
+    "archive-sha256": "a" * 64,
+    "deploy-time-seconds": "12.3",
+    "predict-seconds": "0.5",
+    "predict-url": "https://model-m1.api.baseten.co/deployment/d1/predict",
+    "logs-url": "https://app.baseten.co/models/m1/logs/d1",
+    "predict-response": '{"text": "hello"}',
+    "status": "success",
+}
+HOSTILE = st.lists(
+    st.sampled_from(
+        [
+            *("`", "```", "````", "~~~", "**", "_", "[x](http://evil)", "![x](y)", "|", "| --- |", "\\", "# ", "> "),
+            *("<b>", "<br>", "<!--", "</code>", "<details>", "</details>", "</summary>", "- ", "---", "a", "ü"),
+            *("@octocat", "https://evil.example", "\n", "\n\n", "\r", " ", "\u2028", "\x00", "%0A::error::x"),
+        ]
+    ),
+    min_size=1,
+    max_size=8,
+).map("".join)
+
+
+def flat(tokens: list[Token]) -> list[Token]:
+    """All tokens, with those within."""
+    return [each for token in tokens for each in (token, *flat(token.children or []))]
+
+
+class TestContent:
+    """What is there when."""
+
+    @pytest.mark.parametrize("status", list(Status))
+    def test_every_status_has_a_headline(self, status):
+        """It comes first, names the model, and the status comes last."""
+        text = summary(status, OUTCOME, [], [])
+        assert text.startswith(f"## {HEADLINES[status]}: `hello`\n")
+        assert text.endswith(f"\n\nStatus: `{status}`\n")
+
+    def test_only_good_ends_look_good(self):
+        """One look at the icon is enough."""
+        failed = {status for status in Status if status.exit_code}
+        assert failed == {status for status, text in HEADLINES.items() if text[0] in "❌⚠💥"}
+
+    def test_success(self):
+        """Ids, links and the response."""
+        text = summary(Status.SUCCESS, OUTCOME, [], [])
+        for part in (
+            "| Model | `hello` `m1` (new) |",
+            "| Deployment | `0a1b2c3` `d1` |",
+            "| Deployment status | `ACTIVE` |",
+            f"| Archive | `1234 bytes` `{'a' * 64}` |",
+            "| Live after | `12.3 s` |",
+            "[Logs](https://app.baseten.co/models/m1/logs/d1) · "
+            "[Predict endpoint](https://model-m1.api.baseten.co/deployment/d1/predict)",
+            '```\n{"text": "hello"}\n```',
+        ):
+            assert part in text
+        assert "Warnings" not in text
+
+    def test_nothing_is_known(self):
+        """A run that failed at once shows its problem and no empty table."""
+        text = summary(Status.INVALID, {"status": "invalid"}, [Problem("`wait`: bad", "Write `true`.")], [])
+        expected = (
+            "## ❌ Invalid input, nothing was sent\n\n> **`wait`&#58; bad**<br>Write `true`.\n\nStatus: `invalid`\n"
+        )
+        assert expected == text
+
+    def test_problems(self):
+        """Each with its place and remedy, errors before the facts, warnings after them."""
+        errors = [Problem("one", "do", "a/config.yaml", 3, 7), Problem("two")]
+        text = summary(Status.INVALID, OUTCOME, errors, [Problem("careful", "", "f")])
+        places = [
+            text.index(part)
+            for part in (
+                "> `a/config.yaml:3`: **one**<br>do",
+                "> **two**",
+                "| Model |",
+                "### Warnings",
+                "> `f`: **careful**",
+            )
+        ]
+        assert sorted(places) == places
+
+    def test_the_log_is_shown_with_an_error(self):
+        """Its last lines; on success nobody wants them."""
+        lines = ["one", "```", "three"]
+        assert "````\none\n```\nthree\n````" in summary(Status.DEPLOY_FAILED, OUTCOME, [Problem("x")], [], lines)
+        assert "three" not in summary(Status.SUCCESS, OUTCOME, [], [], lines)
+
+    def test_notes(self):
+        """Markdown of the steps is taken over."""
+        assert "\n\n| a |\n\n" in summary(Status.SUCCESS, OUTCOME, [], [], (), ["| a |"])
+
+
+class TestHostileTexts:
+    """Names, messages, answers and log lines that try to be more."""
+
+    @given(st.lists(HOSTILE, min_size=8, max_size=8))
+    @settings(max_examples=120)
+    def test_stay_what_they_are(self, texts):
+        """The document has our headings, our elements and our links, and nothing of theirs."""
+        name, response, line, message, remedy, file, warning, other = texts
+        outputs = OUTCOME | {
+            "model-name": name,
+            "deployment-name": other,
+            "environment": other,
+            "predict-response": response,
+            "logs-url": f"https://app.baseten.co/{other}",
+            "nemo-entity": other,
+        }
+        errors = [Problem(message, remedy, file, 1), Problem(f"The service said: `{message}`", f"See {remedy}.")]
+        warnings = [Problem(warning, remedy)]
+        tokens = flat(PARSER.parse(summary(Status.DEPLOY_FAILED, outputs, errors, warnings, [line, other])))
+        kinds = [token.type for token in tokens]
+        assert ["h2", "h3"] == [token.tag for token in tokens if token.type == "heading_open"]
+        assert 2 == kinds.count("fence")
+        assert 1 == kinds.count("table_open")
+        assert 3 == kinds.count("blockquote_open")
+        assert {"image", "hr", "code_block", "bullet_list_open", "ordered_list_open"}.isdisjoint(kinds)
+        inline = {token.content for token in tokens if token.type == "html_inline"}
+        assert inline <= {"<code>", "</code>", "<br>"}
+        blocks = [token.content.strip() for token in tokens if token.type == "html_block"]
+        assert [
+            "<details><summary>Smoke test's response</summary>",
+            "</details>",
+            "<details open><summary>Last lines of the log</summary>",
+            "</details>",
+        ] == blocks
+        links = [token.attrs["href"] for token in tokens if token.type == "link_open"]
+        assert len(links) <= 2
+        assert all(str(url).startswith(("https://app.baseten.co/", "https://model-m1.")) for url in links)
+
+    @given(st.dictionaries(st.sampled_from(sorted(OUTPUTS)), HOSTILE))
+    @settings(max_examples=60)
+    def test_any_output(self, outputs):
+        """Whichever are known."""
+        outputs.pop("plan", None)  # Markdown of ours
+        tokens = flat(PARSER.parse(summary(Status.SUCCESS, outputs, [], [])))
+        assert ["h2"] == [token.tag for token in tokens if token.type == "heading_open"]

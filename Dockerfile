@@ -22,9 +22,11 @@ RUN lib=/usr/local/lib/python3.13 \
     && python -B -m compileall -q -j 0 --invalidation-mode unchecked-hash \
         -x '/(ensurepip|idlelib|pydoc_data|turtledemo|pip)/' "$lib"
 
-COPY entrypoint.py /app/
+# The runner starts `post-entrypoint` of action.yml by its name, so it is on the PATH.
+COPY entrypoint.py post_entrypoint.py /app/
 COPY src/baseten_deploy /app/src/baseten_deploy
-RUN python -B -m compileall -q --invalidation-mode unchecked-hash /app/src
+RUN python -B -m compileall -q --invalidation-mode unchecked-hash /app/src \
+    && ln -s /app/post_entrypoint.py /usr/local/bin/post_entrypoint.py
 
 # Exec form and an absolute path: a shell would drop the INPUT_ variables that have a hyphen in their name, and the
 # job's PATH arrives here too. -I: neither does the job's PYTHONPATH matter, nor a module in the workspace. -B: nothing is

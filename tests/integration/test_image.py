@@ -125,3 +125,10 @@ def test_nothing_is_compiled_at_start(run_sh):
                 print(name)
     """
     assert python(run_sh, code) == ""
+
+
+def test_the_post_step_starts(run_sh):
+    """The executable that action.yml names is found in the image, and has nothing to do after a run that ended."""
+    environment = {**os.environ, "ENTRYPOINT_OVERRIDE": "post_entrypoint.py", "STATE_status": "success"}
+    done = subprocess.run([run_sh, TAG], env=environment, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (0, ""), done.stderr

@@ -4,7 +4,6 @@ import itertools
 
 import pytest
 
-from baseten_deploy.errors import Problem
 from baseten_deploy.rules import check, find_warnings, is_loopback, is_offline
 from baseten_deploy.settings import Settings
 

@@ -13,7 +13,7 @@ RUN := PYTHONPATH=src $(BIN)/python
 
 PYTEST_ARGS ?=
 # The real parts need ../shared, a network and minutes: .ci/run has them.
-FAST := not real_s3 and not real_image and not real_core and not real_nemo
+FAST := not real_s3 and not real_image and not real_core and not real_nemo and not soak
 WORKFLOWS := $(wildcard .github/workflows/*.yml examples/workflows/*.yml)
 
 help: ## what there is

@@ -1,5 +1,6 @@
 """Prints a deployment's log while it comes up: no line twice, none lost, and never a failed run for its sake."""
 
+import re
 import threading
 from collections import Counter, deque
 from collections.abc import Callable, Iterator
@@ -16,6 +17,15 @@ POLL_SECONDS = 1.0
 OVERLAP_MILLIS = 10_000
 LAST_POLLS = 3
 TAIL = 40
+ERRORS = 20
+
+_ERROR_LEVELS = frozenset({"ERROR", "CRITICAL", "FATAL", "EXCEPTION", "ALERT", "EMERGENCY"})
+# Build tools and frameworks write errors with any level, or none.
+_ERROR_TEXT = re.compile(
+    r"\b(?:error|fatal|critical)\b(?: \[[^\]]*\])?\s?[:\]]|^\s*(?:[\w.]*(?:Error|Exception)\b(?::|$)|Traceback \()"
+    r"|\bexit(?:ed with)? (?:code|status):? [1-9]|\bout of memory\b|\bCommand .{0,200}\bfailed\b",
+    re.IGNORECASE,
+)
 
 
 class LogReader:
@@ -82,10 +92,11 @@ def _millis(line: LogLine) -> int:
 
 
 class LogStream:
-    """Follows the log in a thread. `tail` keeps the last lines for the report."""
+    """Follows the log in a thread. `tail` and `errors` keep the last lines, and those that tell of errors."""
 
     def __init__(self, reader: LogReader, show: Callable[[str], None]) -> None:
         self.tail: deque[str] = deque(maxlen=TAIL)
+        self.errors: deque[str] = deque(maxlen=ERRORS)
         self._reader = reader
         self._show = show
         self._pause = POLL_SECONDS
@@ -106,6 +117,7 @@ class LogStream:
             self._lock.release()
         texts = [format_line(line) for line in lines]
         self.tail.extend(texts)
+        self.errors.extend(text for line, text in zip(lines, texts, strict=True) if is_error(line))
         if texts:
             self._show("\n".join(texts))
         return self._reader.behind
@@ -136,6 +148,11 @@ class LogStream:
         while not self._stop.is_set():
             self.poll()
             self._stop.wait(self._pause)
+
+
+def is_error(line: LogLine) -> bool:
+    """Whether a line tells what went wrong."""
+    return line.level.upper() in _ERROR_LEVELS or bool(_ERROR_TEXT.search(line.message[:1000]))
 
 
 def format_line(line: LogLine) -> str:

@@ -16,10 +16,11 @@ from .errors import Cancelled, DeployError, Problem
 from .outputs import Outputs
 from .redaction import Redactor
 from .status import Status
-from .workflow import Workflow
+from .workflow import ANNOTATIONS, Colour, Workflow
 
 if TYPE_CHECKING:
     from .clock import Clock
+    from .report import Facts
     from .run import Run
 
 
@@ -132,7 +133,7 @@ class Ending:
 
     def report(self) -> int:
         """Write what is left to write, and return the exit code."""
-        from .report import summary  # noqa: PLC0415
+        from .report import summary  # noqa: PLC0415 - the imports of a run come first
 
         ignore_signals()  # the run has ended; a cancel from now on must not cut its report short
         for problem in self.errors:
@@ -140,13 +141,8 @@ class Ending:
         self.outputs.set("status", self.status)
         self.workflow.state("status", self.status)
         self.outputs.close()
-        warnings = self.run.warnings if self.run else ()
-        tail = [*map(self.workflow.redactor.redact, self.run.log.tail)] if self.run and self.run.log else ()
         known = self.outputs.shown()
-        notes = self.run.notes if self.run else ()
-        mode = self.run.settings.mode if self.run else ""
-        errors, warnings = self._shown(self.errors), self._shown(warnings)
-        markdown = summary(self.status, known, errors, warnings, tail, notes, mode)
+        markdown = summary(self._facts(known))
         self.workflow.summary(markdown)
         if not self.workflow.on_github:
             self.workflow.info("\n".join(f"{name}={value}" for name, value in known.items()))
@@ -154,11 +150,35 @@ class Ending:
             from .comment import leave  # noqa: PLC0415
 
             leave(self.run, markdown)
-        self.workflow.info(f"Status: {self.status}")
+        self.workflow.info(f"Status: {self.status}", Colour.RED if self.status.exit_code else Colour.GREEN)
         return self.status.exit_code
 
+    def _facts(self, outputs: Mapping[str, str]) -> "Facts":
+        """What the summary is made of, without secrets: what Markdown makes of one, the redactor would not know."""
+        from .report import Facts  # noqa: PLC0415
+
+        redact, run = self.workflow.redactor.redact, self.run
+        facts = Facts(
+            self.status,
+            outputs=outputs,
+            errors=self._shown(self.errors),
+            annotated=ANNOTATIONS if self.workflow.on_github else 0,
+        )
+        if run is None:
+            return facts
+        return replace(
+            facts,
+            mode=run.settings.mode,
+            warnings=self._shown(run.warnings),
+            phases=[replace(phase, title=redact(phase.title)) for phase in run.phases],
+            packed_files=run.packed_files,
+            packed_bytes=run.packed_bytes,
+            log_errors=[*map(redact, run.log.errors)] if run.log else (),
+            log_tail=[*map(redact, run.log.tail)] if run.log else (),
+            notes=run.notes,
+        )
+
     def _shown(self, problems: Iterable[Problem]) -> list[Problem]:
-        """Without secrets: what Markdown's escaping makes of one, the redactor would not know again."""
         redact = self.workflow.redactor.redact
         return [replace(each, message=redact(each.message), remedy=redact(each.remedy)) for each in problems]
 

@@ -52,6 +52,12 @@ def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     return "\n".join("| " + " | ".join(cells) + " |" for cells in lines)
 
 
+def record(rows: Iterable[tuple[str, str]]) -> str:
+    """A table of names and their values, which are Markdown already. GitHub draws a header, so the first row is one."""
+    first, *rest = rows
+    return "\n".join(f"| {name} | {value} |" for name, value in (first, (":---", ":---"), *rest))
+
+
 def texts(message: str) -> str:
     """Our own messages: `code spans` in them stay, everything else is plain."""
     line = " ".join(message.split())

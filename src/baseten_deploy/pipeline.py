@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from . import aftermath, environments, gate, upload
+from .amounts import count, size
 from .api import Deployment, Model, failing_as
 from .commit import Committed
 from .environment_settings import applied
@@ -152,8 +153,8 @@ def read(run: Run) -> Truss:
             run.outputs.set("model-name", run.settings.model_name or str(name).strip())
         for warning in truss.warnings:
             run.warn(warning)
-        size = sum(file.size for file in truss.files)
-        run.say(f"{len(truss.files)} files, {size} bytes, config {truss.config_file}")
+        run.packed_files, run.packed_bytes = len(truss.files), sum(file.size for file in truss.files)
+        run.say(f"{count(run.packed_files, 'file')}, {size(run.packed_bytes)}, config {truss.config_file}")
     return truss
 
 

@@ -7,13 +7,14 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from .amounts import count, size
 from .api import Deployment
 from .diff import FileChange, SettingChange, setting_changes
 from .environments import Target
 from .errors import Problem
 from .files import PackedFile
 from .live import Live
-from .markdown import block, code, escape, table, texts
+from .markdown import block, code, escape, record, table, texts
 from .resolve import Destination
 from .settings import Settings
 
@@ -25,8 +26,6 @@ DIFF_LINES = 200
 LINE_CHARACTERS = 240
 NAMES = 40
 LARGEST = 10
-
-_UNITS = ("kB", "MB", "GB", "TB")
 
 
 @dataclass(frozen=True)
@@ -94,7 +93,7 @@ class _Description:
         self._redact = redact
 
     def text(self) -> str:
-        parts = [f"### {self._title()}", table(("", ""), self._facts())]
+        parts = [f"### {self._title()}", record(self._facts())]
         for section in (
             self._environment_settings(),
             self._config(),
@@ -223,12 +222,12 @@ class _Description:
         plan = self._plan
         if not plan.files:
             return []
-        total = _size(sum(file.size for file in plan.files))
-        parts = ["#### Files", f"{_count(len(plan.files), 'file')}, {total} before compression."]
+        total = size(sum(file.size for file in plan.files))
+        parts = ["#### Files", f"{count(len(plan.files), 'file')}, {total} before compression."]
         if plan.comparison:
             parts += self._file_changes(plan.comparison)
         largest = sorted(plan.files, key=lambda file: (-file.size, file.name))[:LARGEST]
-        rows = [(self._name(file.name), _size(file.size)) for file in largest]
+        rows = [(self._name(file.name), size(file.size)) for file in largest]
         title = f"The {len(rows)} largest" if len(plan.files) > len(rows) else "By size"
         parts.append(f"<details><summary>{title}</summary>\n\n{table(('File', 'Size'), rows)}\n\n</details>")
         return parts
@@ -285,25 +284,14 @@ class _Description:
 
 
 def _was(change: FileChange) -> str:
-    return "" if change.before is None else _size(change.before)
+    return "" if change.before is None else size(change.before)
 
 
 def _becomes(change: FileChange) -> str:
     if change.after is None:
         return ""
-    return f"{_size(change.after)}{', executable bit' if change.mode_only else ''}"
+    return f"{size(change.after)}{', executable bit' if change.mode_only else ''}"
 
 
 def _shortened(text: str, limit: int) -> str:
     return text if len(text) <= limit else f"{text[: limit // 2]}…{text[-limit // 2 :]}"
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
-
-
-def _size(size: int) -> str:
-    if size < 1000:
-        return _count(size, "byte")
-    power = min((len(str(size)) - 1) // 3, len(_UNITS))
-    return f"{size / 1000**power:.1f} {_UNITS[power - 1]}"

@@ -1,10 +1,16 @@
-"""The step summary: outcome first, then what to do, ids and links, the archive, the smoke test. Pure text."""
+"""The step summary: outcome, what to do, the log's errors, ids and links, smoke test, timeline. Pure text.
 
-from collections.abc import Mapping, Sequence
+Everything in it may be foreign: it passes through `markdown`. Secrets are taken out before, by who makes the `Facts`.
+"""
 
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from .amounts import count, duration, size
 from .errors import Problem
-from .markdown import block, code, link, table, texts
+from .markdown import block, code, link, record, texts
 from .status import Status
+from .timeline import Phase, gantt
 
 HEADLINES = {
     Status.SUCCESS: "✅ Deployed",
@@ -28,75 +34,149 @@ HEADLINES = {
 
 SUCCESSES = {"promote": "✅ Promoted", "cleanup": "✅ Cleaned up"}
 
-_ROWS = (
-    ("Model", "model-name", "model-id"),
-    ("Deployment", "deployment-name", "deployment-id"),
-    ("Deployment status", "deployment-status", ""),
-    ("Environment", "environment", ""),
-    ("Content digest", "content-digest", ""),
-    ("Archive", "archive-bytes", "archive-sha256"),
-    ("Live after", "deploy-time-seconds", ""),
-    ("Smoke test", "predict-seconds", ""),
-    ("Model entity", "nemo-entity", ""),
-)
-_UNITS = {"archive-bytes": " bytes", "deploy-time-seconds": " s", "predict-seconds": " s"}
+# The summary has room for 1 MiB, a comment for 64 KiB.
+PROBLEMS = 100
+LOG_CHARACTERS = 400  # of a line
 
 
-def summary(
-    status: Status,
-    outputs: Mapping[str, str],
-    errors: Sequence[Problem],
-    warnings: Sequence[Problem],
-    log_tail: Sequence[str] = (),
-    notes: Sequence[str] = (),
-    mode: str = "deploy",
-) -> str:
-    """The Markdown of the step summary.
+@dataclass(frozen=True)
+class Facts:
+    """What is known at the end of a run. Without secrets.
 
-    `log_tail` is shown when the deployment failed; `notes` are Markdown of the steps, for example a table.
+    `annotated` is how many annotations of a kind the CI system shows, 0 when it shows none. `packed_bytes` are those of
+    the `packed_files` before compression. `notes` are Markdown of the steps. `log_errors` are the lines of the log that
+    tell of errors, `log_tail` the last ones whatever they tell.
     """
-    name = outputs.get("model-name", "")
-    headline = SUCCESSES.get(mode, HEADLINES[status]) if status is Status.SUCCESS else HEADLINES[status]
-    parts = [f"## {headline}{f': {code(name)}' if name else ''}"]
-    parts += [_problem(problem) for problem in errors]
-    parts += notes
+
+    status: Status
+    mode: str = "deploy"
+    outputs: Mapping[str, str] = field(default_factory=dict)
+    errors: Sequence[Problem] = ()
+    warnings: Sequence[Problem] = ()
+    annotated: int = 0
+    phases: Sequence[Phase] = ()
+    packed_files: int = 0
+    packed_bytes: int = 0
+    log_errors: Sequence[str] = ()
+    log_tail: Sequence[str] = ()
+    notes: Sequence[str] = ()
+
+
+def summary(facts: Facts) -> str:
+    """The Markdown of the step summary."""
+    outputs = facts.outputs
     plan = outputs.get("plan", "").rstrip()
+    parts = [f"## {_headline(facts)}", *_problems(facts.errors, facts.annotated, "error")]
+    if facts.errors:
+        parts += _log(facts)
+    parts += facts.notes
     if plan:
         parts.append(plan)
-    elif rows := _facts(outputs):
-        parts.append(table(("", ""), rows))
-    links = [
-        link(text, outputs[key])
-        for text, key in (("Logs", "logs-url"), ("Predict endpoint", "predict-url"))
-        if outputs.get(key)
-    ]
-    if links:
-        parts.append(" · ".join(links))
+    elif rows := list(_rows(facts)):
+        parts.append(record(rows))
+    if links := _links(outputs):
+        parts.append(links)
     if response := outputs.get("predict-response"):
-        parts.append(f"<details><summary>Smoke test's response</summary>\n\n{block(response)}\n\n</details>")
-    if log_tail and errors:
-        lines = block("\n".join(log_tail))
-        parts.append(f"<details open><summary>Last lines of the log</summary>\n\n{lines}\n\n</details>")
-    if warnings and not plan:  # which has them
-        parts.append("### Warnings")
-        parts += [_problem(problem) for problem in warnings]
-    parts.append(f"Status: {code(status)}")
+        parts.append(_folded("Smoke test's response", block(response)))
+    if facts.warnings and not plan:  # which has them
+        parts += ["### Warnings", *_problems(facts.warnings, facts.annotated, "warning")]
+    if chart := gantt(facts.phases):
+        total = duration(max(phase.end for phase in facts.phases))
+        parts.append(_folded(f"Timeline, {total}", chart, is_open=not plan))
+    parts.append(f"Status: {code(facts.status)}")
     return "\n\n".join(parts) + "\n"
 
 
+def _headline(facts: Facts) -> str:
+    text = HEADLINES[facts.status]
+    if facts.status is Status.SUCCESS:
+        text = SUCCESSES.get(facts.mode, text)
+    name = code(facts.outputs.get("model-name", ""))
+    return f"{text}: {name}" if name else text
+
+
+def _problems(problems: Sequence[Problem], annotated: int, noun: str) -> list[str]:
+    """Each with its place and remedy; and how many there are, when the reader has not seen them all elsewhere."""
+    parts = [_problem(problem) for problem in problems[:PROBLEMS]]
+    if more := len(problems) - len(parts):
+        parts.append(f"… and {count(more, f'more {noun}')}, in the log of the step.")
+    if 0 < annotated < len(problems):
+        parts.insert(0, f"{count(len(problems), noun)}; only the first {annotated} are annotations.")
+    return parts
+
+
 def _problem(problem: Problem) -> str:
-    place = ":".join(str(part) for part in (problem.file, problem.line) if part)
+    place = ":".join(str(part) for part in (problem.file, problem.line, problem.column) if part)
     lines = [f"{code(place)}: " if place else "", f"**{texts(problem.message)}**"]
     if problem.remedy:
         lines.append(f"<br>{texts(problem.remedy)}")
     return "> " + "".join(lines)
 
 
-def _facts(outputs: Mapping[str, str]) -> list[tuple[str, str]]:
-    rows = []
-    for title, first, second in _ROWS:
-        values = [code(outputs[key] + _UNITS.get(key, "")) for key in (first, second) if outputs.get(key)]
-        if values:
-            note = " (new)" if first == "model-name" and outputs.get("model-created") == "true" else ""
-            rows.append((title, " ".join(values) + note))
-    return rows
+def _log(facts: Facts) -> Iterator[str]:
+    """Errors first; what stands around them is one click away."""
+    errors, tail = _block(facts.log_errors), _block(facts.log_tail)
+    if errors:
+        yield _folded("Errors in the log", errors, is_open=True)
+    if tail:
+        yield _folded("Last lines of the log", tail, is_open=not errors)
+
+
+def _block(lines: Sequence[str]) -> str:
+    return block("\n".join(_shortened(line) for line in lines)) if lines else ""
+
+
+def _shortened(line: str) -> str:
+    return line if len(line) <= LOG_CHARACTERS else f"{line[:LOG_CHARACTERS]} …"
+
+
+def _folded(title: str, markdown: str, *, is_open: bool = False) -> str:
+    return f"<details{' open' if is_open else ''}><summary>{title}</summary>\n\n{markdown}\n\n</details>"
+
+
+def _rows(facts: Facts) -> Iterator[tuple[str, str]]:
+    """What was made and how it went, as far as it is known."""
+    known = {name: code(value) for name, value in facts.outputs.items() if value}
+    new = " (new)" if facts.outputs.get("model-created") == "true" and "model-name" in known else ""
+    rows = (
+        ("Model", f"{known.get('model-name', '')} {known.get('model-id', '')}{new}"),
+        ("Deployment", f"{known.get('deployment-name', '')} {known.get('deployment-id', '')}"),
+        ("Deployment status", known.get("deployment-status", "")),
+        ("Environment", known.get("environment", "")),
+        ("Environment serves", known.get("promoted-deployment-id", "")),
+        ("It served before", known.get("previous-deployment-id", "")),
+        ("Live after", _seconds(facts.outputs.get("deploy-time-seconds", ""))),
+        ("Smoke test answered in", _seconds(facts.outputs.get("predict-seconds", ""))),
+        ("Archive" if "archive-bytes" in known else "Truss", _archive(facts)),
+        ("Archive's SHA-256", known.get("archive-sha256", "")),
+        ("Content digest", known.get("content-digest", "")),
+        ("Model entity", known.get("nemo-entity", "")),
+    )
+    return ((title, text.strip()) for title, text in rows if text.strip())
+
+
+def _seconds(value: str) -> str:
+    try:
+        return duration(float(value))
+    except (ValueError, OverflowError):
+        return code(value)
+
+
+def _archive(facts: Facts) -> str:
+    """How many files, how large, how far they were compressed."""
+    packed = facts.outputs.get("archive-bytes", "")
+    parts = []
+    if facts.packed_files:
+        parts.append(f"{count(facts.packed_files, 'file')}, {size(facts.packed_bytes)}")
+    if packed.isdecimal() and len(packed) < 20:
+        parts.append(f"packed into {size(int(packed))}")
+        if facts.packed_bytes:
+            parts.append(f"({100 * int(packed) / facts.packed_bytes:.0f} %)")
+    elif packed:
+        parts.append(code(packed))
+    return " ".join(parts)
+
+
+def _links(outputs: Mapping[str, str]) -> str:
+    found = (("Logs", "logs-url"), ("Predict endpoint", "predict-url"))
+    return " · ".join(link(text, outputs[key]) for text, key in found if outputs.get(key))

@@ -20,21 +20,13 @@ from .outputs import Outputs
 from .redaction import Redactor
 from .resolve import Destination
 from .settings import Settings
+from .timeline import Phase
 from .workflow import Workflow
 
 T = TypeVar("T")
 
 # Outside of a wait, retries may take this long in each step, however short the wait is to be or long the run took.
 RETRY_SECONDS = 300.0
-
-
-@dataclass(frozen=True)
-class Phase:
-    """A step of the run for the report; seconds since the run began."""
-
-    title: str
-    start: float
-    end: float
 
 
 @dataclass
@@ -58,17 +50,21 @@ class Run:
     log: LogStream | None = None
     sent: tuple[Destination, str] | None = None  # of a commit that is on its way, with its deploy key
     notes: list[str] = field(default_factory=list)  # Markdown for the summary
+    packed_files: int = 0
+    packed_bytes: int = 0  # of these files, before compression
 
     @contextmanager
     def phase(self, title: str) -> Iterator[None]:
         """A folded group in the log and a row in the report."""
         self.allow_retries()
         start = self.clock.now() - self.started
+        failed = True
         try:
             with self.workflow.group(title):
                 yield
+            failed = False
         finally:
-            self.phases.append(Phase(title, start, self.clock.now() - self.started))
+            self.phases.append(Phase(title, start, self.clock.now() - self.started, failed))
 
     def allow_retries(self) -> None:
         """Let the next calls be retried: the time of what went before is not theirs."""

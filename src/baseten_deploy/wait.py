@@ -55,13 +55,16 @@ def failure_remedy(status: str) -> str:
     """What to do about a deployment that ended in `status`."""
     if status in ("BUILD_FAILED", "BUILD_STOPPED"):
         return (
-            "Read the build log above or on the logs page: requirements, system packages and build commands run there."
+            "Read the build log, in this step's log or on the logs page: requirements, system packages and build "
+            "commands run there."
         )
     if status in ("INACTIVE", "DEACTIVATING"):
         return "Somebody or something deactivated it; activate it, or run again."
     if status == UNHEALTHY:
         return "The model was loaded and then stopped answering its health checks; see its log."
-    return "Read the log above or on the logs page: most often `load()` raised, or the model needs more memory."
+    return (
+        "Read the log, in this step's or on the logs page: most often `load()` raised, or the model needs more memory."
+    )
 
 
 @dataclass

@@ -13,6 +13,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from enum import StrEnum
 from pathlib import Path
 from typing import TextIO
 
@@ -34,9 +35,28 @@ _CONTROL = re.compile(
 )
 
 
+class Colour(StrEnum):
+    """How lines stand out in a terminal."""
+
+    PLAIN = ""
+    BOLD = "1"
+    RED = "31"
+    GREEN = "32"
+    YELLOW = "33"
+    BLUE = "34"
+
+
+_COLOURS = {"error": Colour.RED, "warning": Colour.YELLOW, "notice": Colour.BLUE}
+
+
 def printable(text: str) -> str:
     """`text` without control and invisible characters (a terminal obeys them, a bare CR starts a line), but LF, TAB."""
     return _CONTROL.sub(" ", text.replace("\r\n", "\n"))
+
+
+def takes_colour(environment: Mapping[str, str], stream: TextIO) -> bool:
+    """Whether `stream` is a terminal whose user wants colours. Spec: no-color.org."""
+    return stream.isatty() and not environment.get("NO_COLOR") and environment.get("TERM") != "dumb"
 
 
 class Workflow:
@@ -49,6 +69,7 @@ class Workflow:
         self._unwritable: set[str] = set()  # command files
         self._environment = environment
         self._stream = stream or sys.stdout
+        self._coloured = not self.on_github and takes_colour(environment, self._stream)
         self._lock = threading.RLock()  # the log stream prints from a thread of its own
 
     def mask(self, secret: str) -> None:
@@ -57,13 +78,13 @@ class Workflow:
         if self.on_github and secret.strip():
             self._write(str(Command("add-mask", {}, secret)))
 
-    def info(self, text: str = "") -> None:
+    def info(self, text: str = "", colour: Colour = Colour.PLAIN) -> None:
         """Print lines of ours. They may quote foreign words, so what looks like a command is made harmless."""
         text = printable(self.redactor.redact(text))
         if self.on_github and _COMMAND.search(text):
             self._stopped(text)
         else:
-            self._write(text)
+            self._write(self._in(colour, text))
 
     def foreign(self, text: str) -> None:
         """Print what somebody else wrote (logs, answers): no line of it is taken for a command."""
@@ -77,7 +98,7 @@ class Workflow:
     def group(self, title: str) -> Iterator[None]:
         """Fold what is printed inside. Elsewhere the title is a line of its own."""
         title = printable(self.redactor.redact(title)).replace("\n", " ")
-        self._write(str(Command("group", {}, title)) if self.on_github else f"== {title}")
+        self._write(str(Command("group", {}, title)) if self.on_github else self._in(Colour.BOLD, f"== {title}"))
         try:
             yield
         finally:
@@ -123,7 +144,7 @@ class Workflow:
             self._write(str(Command(kind, where, text)))
         else:
             place_text = ":".join(str(part) for part in (problem.file, problem.line, problem.column) if part)
-            self.info(f"{kind}: {f'{place_text}: ' if place_text else ''}{text}")
+            self.info(f"{kind}: {f'{place_text}: ' if place_text else ''}{text}", _COLOURS[kind])
 
     def _file_command(self, variable: str, name: str, value: str) -> None:
         text = prepare_key_value_message(name, self.redactor.redact(value)) + "\n"
@@ -141,6 +162,10 @@ class Workflow:
             self._unwritable.add(variable)
             remedy = "Outside of GitHub's runner, unset the variable or mount the file into the container."
             self.warning(Problem(f"Cannot write to `{variable}`, {path}: {error.strerror}", remedy))
+
+    def _in(self, colour: Colour, text: str) -> str:
+        """`text`, which is printable already, in a colour where there are any."""
+        return f"\x1b[{colour}m{text}\x1b[0m" if self._coloured and colour else text
 
     def _stopped(self, text: str) -> None:
         token = secrets.token_hex(16)

@@ -8,8 +8,9 @@ from markdown_it.token import Token
 
 from baseten_deploy.errors import Problem
 from baseten_deploy.outputs import OUTPUTS
-from baseten_deploy.report import HEADLINES, summary
+from baseten_deploy.report import HEADLINES, PROBLEMS, Facts, summary
 from baseten_deploy.status import Status
+from baseten_deploy.timeline import Phase
 
 PARSER = MarkdownIt("commonmark", {"html": True}).enable(["table", "strikethrough"])
 
@@ -48,13 +49,18 @@ def flat(tokens: list[Token]) -> list[Token]:
     return [each for token in tokens for each in (token, *flat(token.children or []))]
 
 
+def written(status=Status.SUCCESS, **facts):
+    """Write the summary of a run that ended so, by default of a deployment."""
+    return summary(Facts(status, **{"outputs": OUTCOME, **facts}))
+
+
 class TestContent:
     """What is there when."""
 
     @pytest.mark.parametrize("status", list(Status))
     def test_every_status_has_a_headline(self, status):
         """It comes first, names the model, and the status comes last."""
-        text = summary(status, OUTCOME, [], [])
+        text = written(status)
         assert text.startswith(f"## {HEADLINES[status]}: `hello`\n")
         assert text.endswith(f"\n\nStatus: `{status}`\n")
 
@@ -65,13 +71,15 @@ class TestContent:
 
     def test_success(self):
         """Ids, links and the response."""
-        text = summary(Status.SUCCESS, OUTCOME, [], [])
+        text = written(packed_files=3, packed_bytes=2468)
         for part in (
             "| Model | `hello` `m1` (new) |",
             "| Deployment | `0a1b2c3` `d1` |",
             "| Deployment status | `ACTIVE` |",
-            f"| Archive | `1234 bytes` `{'a' * 64}` |",
-            "| Live after | `12.3 s` |",
+            "| Archive | 3 files, 2.5 kB packed into 1.2 kB (50 %) |",
+            f"| Archive's SHA-256 | `{'a' * 64}` |",
+            "| Live after | 12 s |",
+            "| Smoke test answered in | 0.50 s |",
             "[Logs](https://app.baseten.co/models/m1/logs/d1) · "
             "[Predict endpoint](https://model-m1.api.baseten.co/deployment/d1/predict)",
             '```\n{"text": "hello"}\n```',
@@ -81,7 +89,7 @@ class TestContent:
 
     def test_nothing_is_known(self):
         """A run that failed at once shows its problem and no empty table."""
-        text = summary(Status.INVALID, {"status": "invalid"}, [Problem("`wait`: bad", "Write `true`.")], [])
+        text = written(Status.INVALID, outputs={"status": "invalid"}, errors=[Problem("`wait`: bad", "Write `true`.")])
         expected = (
             "## ❌ Invalid input, nothing was sent\n\n> **`wait`&#58; bad**<br>Write `true`.\n\nStatus: `invalid`\n"
         )
@@ -90,11 +98,11 @@ class TestContent:
     def test_problems(self):
         """Each with its place and remedy, errors before the facts, warnings after them."""
         errors = [Problem("one", "do", "a/config.yaml", 3, 7), Problem("two")]
-        text = summary(Status.INVALID, OUTCOME, errors, [Problem("careful", "", "f")])
+        text = written(Status.INVALID, errors=errors, warnings=[Problem("careful", "", "f")])
         places = [
             text.index(part)
             for part in (
-                "> `a/config.yaml:3`: **one**<br>do",
+                "> `a/config.yaml:3:7`: **one**<br>do",
                 "> **two**",
                 "| Model |",
                 "### Warnings",
@@ -106,12 +114,38 @@ class TestContent:
     def test_the_log_is_shown_with_an_error(self):
         """Its last lines; on success nobody wants them."""
         lines = ["one", "```", "three"]
-        assert "````\none\n```\nthree\n````" in summary(Status.DEPLOY_FAILED, OUTCOME, [Problem("x")], [], lines)
-        assert "three" not in summary(Status.SUCCESS, OUTCOME, [], [], lines)
+        assert "````\none\n```\nthree\n````" in written(Status.DEPLOY_FAILED, errors=[Problem("x")], log_tail=lines)
+        assert "three" not in written(log_tail=lines)
 
     def test_notes(self):
         """Markdown of the steps is taken over."""
-        assert "\n\n| a |\n\n" in summary(Status.SUCCESS, OUTCOME, [], [], (), ["| a |"])
+        assert "\n\n| a |\n\n" in written(notes=["| a |"])
+
+    def test_errors_of_the_log_come_first(self):
+        """What stands around them is folded away."""
+        text = written(Status.DEPLOY_FAILED, errors=[Problem("x")], log_errors=["bad"], log_tail=["bad", "bye"])
+        errors = text.index("<details open><summary>Errors in the log</summary>\n\n```\nbad\n```")
+        assert errors < text.index("<details><summary>Last lines of the log</summary>\n\n```\nbad\nbye\n```")
+
+    def test_more_problems_than_annotations(self):
+        """All are here, and the reader is told that the annotations were not."""
+        problems = [Problem(f"number {number}") for number in range(12)]
+        text = written(Status.INVALID, errors=problems, warnings=problems[:11], annotated=10)
+        assert all(f"> **{problem.message}**" in text for problem in problems)
+        assert "12 errors; only the first 10 are annotations." in text
+        assert "11 warnings; only the first 10 are annotations." in text
+        assert "annotations" not in written(Status.INVALID, errors=problems[:10], annotated=10)
+
+    def test_problems_without_end(self):
+        """What is left out is counted."""
+        text = written(Status.INVALID, errors=[Problem("x")] * (PROBLEMS + 5))
+        assert PROBLEMS == text.count("> **x**")
+        assert "… and 5 more errors, in the log of the step." in text
+
+    def test_timeline(self):
+        """A chart of the phases, and how long it all took."""
+        text = written(phases=[Phase("Read", 0, 1), Phase("Wait", 1, 95, failed=True)])
+        assert "<details open><summary>Timeline, 1 min 35 s</summary>\n\n```mermaid\ngantt\n" in text
 
 
 class TestHostileTexts:
@@ -132,10 +166,19 @@ class TestHostileTexts:
         }
         errors = [Problem(message, remedy, file, 1), Problem(f"The service said: `{message}`", f"See {remedy}.")]
         warnings = [Problem(warning, remedy)]
-        tokens = flat(PARSER.parse(summary(Status.DEPLOY_FAILED, outputs, errors, warnings, [line, other])))
+        facts = Facts(
+            Status.DEPLOY_FAILED,
+            outputs=outputs,
+            errors=errors,
+            warnings=warnings,
+            phases=[Phase(other, 0, 1), Phase(name, 1, 2)],
+            log_errors=[line],
+            log_tail=[line, other],
+        )
+        tokens = flat(PARSER.parse(summary(facts)))
         kinds = [token.type for token in tokens]
         assert ["h2", "h3"] == [token.tag for token in tokens if token.type == "heading_open"]
-        assert 2 == kinds.count("fence")
+        assert 4 == kinds.count("fence")
         assert 1 == kinds.count("table_open")
         assert 3 == kinds.count("blockquote_open")
         assert {"image", "hr", "code_block", "bullet_list_open", "ordered_list_open"}.isdisjoint(kinds)
@@ -143,9 +186,13 @@ class TestHostileTexts:
         assert inline <= {"<code>", "</code>", "<br>"}
         blocks = [token.content.strip() for token in tokens if token.type == "html_block"]
         assert [
+            "<details open><summary>Errors in the log</summary>",
+            "</details>",
+            "<details><summary>Last lines of the log</summary>",
+            "</details>",
             "<details><summary>Smoke test's response</summary>",
             "</details>",
-            "<details open><summary>Last lines of the log</summary>",
+            "<details open><summary>Timeline, 2.0 s</summary>",
             "</details>",
         ] == blocks
         links = [token.attrs["href"] for token in tokens if token.type == "link_open"]
@@ -157,5 +204,5 @@ class TestHostileTexts:
     def test_any_output(self, outputs):
         """Whichever are known."""
         outputs.pop("plan", None)  # Markdown of ours
-        tokens = flat(PARSER.parse(summary(Status.SUCCESS, outputs, [], [])))
+        tokens = flat(PARSER.parse(summary(Facts(Status.SUCCESS, outputs=outputs))))
         assert ["h2"] == [token.tag for token in tokens if token.type == "heading_open"]

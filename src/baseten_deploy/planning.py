@@ -25,7 +25,7 @@ def plan_push(run: Run, truss: Truss) -> None:
     """Plan the deployment of a Truss. Raises what the dry run raised, and what keeps a run from getting so far."""
     draft = draft_deployment(run, truss)
     with run.phase("Plan"):
-        checking = in_background(lambda: prepare(run, draft.destination, draft.payload, dry_run=True))
+        checking = in_background(lambda: prepare(run, truss, draft.destination, draft.payload, dry_run=True))
         comparison, skips = _compare(run, draft)
         registration = _plan_registration(run, draft.destination, draft.digest)
         refusal: DeployError | None = None

@@ -6,9 +6,11 @@ from typing import Any
 from . import aftermath, environments
 from . import commit as committing
 from . import upload as uploading
+from .amounts import duration, size
 from .api import failing_as
 from .archive import ArchiveStream, content_digest
 from .commit import Committed, NameTakenError, archive_source
+from .config_key import at_key
 from .errors import CommitFailed, Problem, Rejected
 from .payload import deployment_payload, merged, new_deploy_key
 from .resolve import Destination, find_team, resolve
@@ -16,6 +18,7 @@ from .run import Run, in_background
 from .settings import DEPLOY_KEY_LABEL
 from .truss import Truss
 from .upload import Target, Uploaded
+from .upload_progress import UploadProgress
 
 
 @dataclass(frozen=True)
@@ -51,7 +54,7 @@ def push(run: Run, draft: Draft) -> Committed:
     """Make exactly one deployment. Raises the `DeployError` of the step that failed."""
     destination, targets, payload = draft.destination, draft.targets, draft.payload
     with run.phase("Validate"):
-        prepare(run, destination, payload, dry_run=True)
+        prepare(run, draft.truss, destination, payload, dry_run=True)
         run.say("The service accepts the payload (dry run)")
     if targets and destination.model:
         with run.phase("Environment"):
@@ -108,8 +111,13 @@ def show_destination(run: Run, destination: Destination) -> None:
         run.say(f"New model {destination.name!r}")
 
 
-def prepare(run: Run, destination: Destination, payload: dict[str, Any], *, dry_run: bool) -> Target | None:
-    """Have the payload validated; unless it is a dry run, get and mask upload credentials."""
+def prepare(
+    run: Run, truss: Truss, destination: Destination, payload: dict[str, Any], *, dry_run: bool
+) -> Target | None:
+    """Have the payload validated; unless it is a dry run, get and mask upload credentials.
+
+    A refusal that names a key of the config has its line and column.
+    """
     run.allow_retries()
     body: dict[str, Any] = {"deployment": payload, "dry_run": dry_run}
     if destination.model:
@@ -119,8 +127,11 @@ def prepare(run: Run, destination: Destination, payload: dict[str, Any], *, dry_
         if destination.team_id:
             body["team_id"] = destination.team_id
     what = "The dry run" if dry_run else "Preparing the upload"
-    with failing_as(Rejected, f"{what} was refused", "Correct what it names, in `config.yaml` or the inputs."):
-        target = run.api.prepare(body)
+    try:
+        with failing_as(Rejected, f"{what} was refused", "Correct what it names, in `config.yaml` or the inputs."):
+            target = run.api.prepare(body)
+    except Rejected as refused:
+        raise Rejected(at_key(each, truss.config_file, truss.positions) for each in refused.problems) from refused
     if target:
         credentials = target.credentials
         for secret in (credentials.secret_access_key, credentials.session_token, credentials.access_key_id):
@@ -130,28 +141,30 @@ def prepare(run: Run, destination: Destination, payload: dict[str, Any], *, dry_
 
 def upload(run: Run, truss: Truss, destination: Destination, payload: dict[str, Any]) -> Uploaded | None:
     """Pack and upload the archive; `None` when the service needs none."""
-    target = prepare(run, destination, payload, dry_run=False)
+    target = prepare(run, truss, destination, payload, dry_run=False)
     if target is None:
         run.say("This model format needs no archive; nothing is uploaded")
         return None
 
     def renew() -> Target:
-        renewed = prepare(run, destination, payload, dry_run=False)
+        renewed = prepare(run, truss, destination, payload, dry_run=False)
         if renewed is None:
             raise Rejected("Preparing the upload again: the service issued no credentials", "Run again.")
         return renewed
 
+    progress = UploadProgress(run.say, run.clock)
     uploaded = uploading.upload(
-        lambda: ArchiveStream(truss.files),
+        lambda: progress.of(ArchiveStream(truss.files)),
         target,
         renew=renew,
         largest=largest_archive(truss),
         endpoint_url=run.settings.s3_endpoint_url,
+        progress=progress,
         clock=run.clock,
     )
     run.outputs.set("archive-bytes", uploaded.size)
     run.outputs.set("archive-sha256", uploaded.sha256)
-    run.say(f"Uploaded {uploaded.size} bytes in {uploaded.seconds:.1f} s, SHA-256 {uploaded.sha256}")
+    run.say(f"Uploaded {size(uploaded.size)} in {duration(uploaded.seconds)}, SHA-256 {uploaded.sha256}")
     return uploaded
 
 

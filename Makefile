@@ -1,6 +1,6 @@
 # One command does here what CI does. Needs Python 3.11 or newer, make and git; everything else goes into .venv.
 .DEFAULT_GOAL := help
-.PHONY: help demo sandbox test lint format generate requirements image clean
+.PHONY: help demo sandbox test bench lint format generate requirements image clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -26,7 +26,15 @@ sandbox: $(VENV)/ready ## start the sandbox and print what to set to deploy to i
 	@$(RUN) -m baseten_sandbox
 
 test: $(VENV)/ready ## all tests that need nothing but this checkout
-	$(BIN)/python -m pytest -n auto -m "$(FAST)" $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -n 4 -m "$(FAST)" $(PYTEST_ARGS)
+
+# Each contender in an environment of its own, with what it needs and no more.
+BENCH_ARGS ?=
+bench: $(VENV)/ready ## compare with `truss push` and a shell script; BENCH_ARGS=--quick for a try
+	@for name in bench truss; do $(BIN)/python -m venv $(VENV)/$$name || exit 1; done
+	@$(VENV)/bench/bin/python -m pip install -qq --disable-pip-version-check --no-deps --require-hashes -r requirements.txt
+	@$(VENV)/truss/bin/python -m pip install -qq --disable-pip-version-check --no-deps --require-hashes -r requirements-truss.txt
+	@$(BIN)/python -m benchmarks --python $(VENV)/bench/bin/python --truss-python $(VENV)/truss/bin/python $(BENCH_ARGS)
 
 lint: $(VENV)/ready ## format, lint, types, generated files, workflows, Dockerfile
 	$(BIN)/ruff format --check

@@ -17,6 +17,7 @@ import re
 import socket
 import struct
 import threading
+import time
 from collections.abc import Mapping
 from concurrent.futures import CancelledError
 from contextlib import suppress
@@ -35,6 +36,7 @@ from botocore.awsrequest import (
     AWSHTTPSConnection,
     AWSHTTPSConnectionPool,
     AWSPreparedRequest,
+    AWSRequest,
     AWSResponse,
 )
 from botocore.config import Config
@@ -53,6 +55,7 @@ from botocore.httpsession import URLLib3Session
 from botocore.loaders import Loader
 from botocore.parsers import ResponseParserError
 from botocore.session import Session
+from urllib3.exceptions import HTTPError
 
 from . import __version__
 from .retry import Failure, Fault, delay_before_retry, parse_hint
@@ -63,6 +66,7 @@ if TYPE_CHECKING:
 
 CONNECT_SECONDS = 10.0
 READ_SECONDS = 60.0  # without a byte, in either direction
+ANSWER_BYTES = 1024 * 1024
 LONGEST_PAUSE_SECONDS = 60.0  # a server that asks for more is down for this run
 _BODIES = frozenset({"PutObject", "UploadPart"})
 _CLEANUP = frozenset({"AbortMultipartUpload", "ListParts", "ListMultipartUploads"})
@@ -175,6 +179,21 @@ class _Connections(URLLib3Session):
             https=type("TlsPool", (AWSHTTPSConnectionPool,), {"ConnectionCls": Tls}),
         )
 
+    def send(self, request: AWSRequest | AWSPreparedRequest) -> AWSResponse:
+        """Send, and read the answer, which is short whatever S3 is asked: one that does not end is a broken one."""
+        request.stream_output = True  # else botocore reads it, whatever its length
+        response = super().send(request)
+        data, end = bytearray(), time.monotonic() + self._read_seconds
+        try:
+            for chunk in response.raw.stream(ANSWER_BYTES // 16):
+                data += chunk
+                if len(data) > ANSWER_BYTES or time.monotonic() > end:
+                    raise ConnectionClosedError(endpoint_url=request.url)
+        except HTTPError as error:
+            raise ConnectionClosedError(endpoint_url=request.url, error=error) from None
+        response._content = bytes(data)  # type: ignore[attr-defined] # noqa: SLF001 - what its `content` would read
+        return response
+
     def _opened(self, connected: Any) -> None:
         sock: socket.socket = getattr(connected, "socket", connected)  # TLS in TLS, to an https proxy, wraps one
         sock.settimeout(self._read_seconds)  # so far it was the connect timeout: too short for a slow uplink
@@ -271,8 +290,9 @@ class Client:
         self._begun_unseen = False  # S3 may have begun one whose answer was lost
         self._stopped = threading.Event()
         self._deadline = float("inf")
-        self._bodies = _Connections(self.network, connect=CONNECT_SECONDS, read=READ_SECONDS)
-        self._control = _Connections(self.network, connect=CONNECT_SECONDS, read=READ_SECONDS)
+        patience = {"connect": clock.real(CONNECT_SECONDS), "read": clock.real(READ_SECONDS)}
+        self._bodies = _Connections(self.network, **patience)
+        self._control = _Connections(self.network, **patience)
         self._cleanup = self._control
         events = self.api.meta.events
         events.register("before-send.s3", self._send)

@@ -140,9 +140,9 @@ def retire(api: Api, model: Model, deployment_id: str, how: Aftermath) -> str:
         return "deleted"
     try:
         api.deactivate(model.id, deployment_id)
-    except HttpError as error:
-        # An earlier try may have done it, with its answer lost: what rests already is refused.
-        if error.failure.transient or api.deployment(model.id, deployment_id).status not in RESTING:
+    except HttpError:
+        # A try may have done it and its answer was lost; the service may refuse to do it twice.
+        if api.deployment(model.id, deployment_id).status not in RESTING:
             raise
     return "deactivated"
 

@@ -139,6 +139,16 @@ class TestCreate:
         assert [3.25 if "with" in fault.name else 0.25] == service.clock.sleeps
         assert 1 == len(service.calls("GET"))
 
+    @pytest.mark.parametrize("lost", ["reset", "reset after acting"])
+    def test_what_cannot_be_checked_is_not_sent_again(self, running, lost):
+        """The look-up fails: whether it was made is not known, so nothing is sent and nothing uploaded."""
+        service = Service()
+        service.fail(CREATE, BY_NAME[lost])
+        service.fail("GET .*/environments/staging", BY_NAME["503"], times=99)
+        with pytest.raises(Rejected, match="503"):
+            make(running, service)
+        assert 1 == len(service.calls(CREATE))
+
     def test_a_hint_of_hours_is_not_waited_for(self, running):
         """The run has a deadline."""
         service = Service()

@@ -35,10 +35,11 @@ class Scene:
         return httpx.Response(self.status, text=self.answer)
 
     def promotes_once(self):
-        """Leave every promotion after the first hanging."""
+        """Leave every promotion after the first hanging, and let it show late."""
         answer = self.answer
 
         def infer(request):
+            self.service.promotion_shows_after = 5.0
             self.service.promotes_after = None
             return httpx.Response(self.status, text=answer, request=request)
 

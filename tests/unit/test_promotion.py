@@ -409,7 +409,7 @@ class TestStart:
         prepare(service)
         service.fail(PROMOTE, fault)
         ours = promote(service)
-        candidate = service.environments["prod"]["candidate_deployment"]["id"]
+        candidate = service._look("prod")["candidate_deployment"]["id"]
         assert (3 if redeploys else 2) == len(service.deployments)
         assert candidate in ours.ids
         assert (1 if fault.acts else 2) == len(service.calls(PROMOTE))
@@ -497,6 +497,16 @@ class TestStart:
         prepare(service)
         promote(service)
         promote(service, ours=Ours(make_api(service).deployment("model1", "dep2")))
+
+    @pytest.mark.parametrize("second", [BY_NAME["429"], refusal(400, "a promotion is in progress")], ids=str)
+    def test_what_was_doubtful_stays_so(self, second):
+        """The first try shows only after the second was refused: it is looked for again."""
+        service = Service(promotion_shows_after=7.5, promotes_after=None)
+        prepare(service)
+        service.fail(PROMOTE, BY_NAME["read timeout after acting"])
+        service.fail(PROMOTE, second)
+        promote(service)
+        assert "dep2" == service.environments["prod"]["candidate_deployment"]["id"]
 
     def test_another_promotion_is_on_its_way(self):
         """One at a time; this run's is refused, with the reason."""

@@ -9,6 +9,7 @@ from transport import BY_NAME, TRANSIENT, Service, make_api, make_run, printed, 
 
 from baseten_deploy.api import Deployment, Model
 from baseten_deploy.errors import AuthFailed, CleanupFailed, Rejected
+from baseten_deploy.http import HttpError
 from baseten_deploy.retirement import RATE, clean_up, held, pause_before, reason_to_stay, retire, retire_old, select
 from baseten_deploy.settings import Aftermath
 
@@ -336,6 +337,20 @@ class TestRetire:
         """The service refuses to do it twice; that is no failure."""
         assert "deactivated" == retire(make_api(self.service("INACTIVE")), MODEL, "dep1", Aftermath.DEACTIVATE)
 
+    def test_an_answer_that_is_lost_every_time(self):
+        """What counts is what became of the deployment."""
+        service = self.service()
+        service.fail(DEACTIVATE, BY_NAME["read timeout after acting"], times=9)
+        assert "deactivated" == retire(make_api(service, service.clock), MODEL, "dep1", Aftermath.DEACTIVATE)
+
+    @pytest.mark.parametrize("failure", [BY_NAME["503"], refusal(409)], ids=str)
+    def test_a_failure_is_the_one_of_the_deactivation(self, failure):
+        """Not of the look after it, which went well."""
+        service = self.service()
+        service.fail(DEACTIVATE, failure, times=9)
+        with pytest.raises(HttpError, match="deactivate: "):
+            retire(make_api(service, service.clock), MODEL, "dep1", Aftermath.DEACTIVATE)
+
     def test_what_is_deleted_already_is(self):
         """Somebody was faster."""
         assert "deleted" == retire(make_api(self.service()), MODEL, "gone", Aftermath.DELETE)
@@ -424,6 +439,15 @@ class TestCleanUp:
         if not fault.acts and fault.name in {"wrong shape", "empty answer"}:
             return  # an answer that looks like one
         clean_up(self.run(make_settings, service), MODEL, "dep2")
+        assert "INACTIVE" == service.deployments[1]["status"]
+
+    def test_has_its_own_time_for_retries(self, make_settings):
+        """A wait that took all of its time leaves none of it; a blip is made up for all the same."""
+        service = self.service()
+        service.fail(DEACTIVATE, BY_NAME["503"], times=4)
+        run = self.run(make_settings, service)
+        run.api.http.deadline = service.clock.now() - 1
+        clean_up(run, MODEL, "dep2")
         assert "INACTIVE" == service.deployments[1]["status"]
 
 

@@ -20,7 +20,7 @@ from baseten_deploy.clock import Clock
 from baseten_deploy.http import Http
 from baseten_deploy.outputs import Outputs
 from baseten_deploy.redaction import Redactor
-from baseten_deploy.run import Run
+from baseten_deploy.run import RETRY_SECONDS, Run
 from baseten_deploy.settings import DEPLOY_KEY_LABEL, Settings
 from baseten_deploy.workflow import Workflow
 
@@ -202,6 +202,7 @@ class Service:
     visible_after: float = 0.0  # seconds until a list shows a new deployment
     redeploys: str = ""  # "" or how a promotion's copy is labelled: "labelled", "bare"
     promotes_after: float | None = 2.0  # seconds until a promotion succeeds, None for never
+    promotion_shows_after: float = 0.0  # seconds until its environment tells of a promotion
     unique_names: bool = True
     requests: list[tuple[str, Any]] = field(default_factory=list)
     times: list[float] = field(default_factory=list)
@@ -343,9 +344,8 @@ class Service:
         environment = self.environments[name]
         if callable(environment):
             return environment()
-        due = environment.get("_due")
-        if due and self.clock.time >= due[0]:
-            environment.update(due[1], _due=None)
+        while (due := environment.get("_due")) and self.clock.time >= due[0][0]:
+            environment.update(due[0][1], _due=due[1:])
         return environment
 
     def _environment(self, _: str, name: str) -> Any:
@@ -357,24 +357,26 @@ class Service:
         return self.add_environment(**body)
 
     def _update_environment(self, _: str, name: str, *, body: Any) -> Any:
-        self.environments[name]["_due"] = self.clock.time + 3, body  # the service applies it later
+        self.environments[name]["_due"] = [(self.clock.time + 3, body)]  # the service applies it later
         return {"success": True}
 
     def _promote(self, model_id: str, name: str, *, body: Any) -> Any:
         environment = self._look(name)
         original = self._deployment(model_id, body["deployment_id"])
         ended = (environment.get("in_progress_promotion") or {}).get("status") in {"FAILED", "CANCELED"}
-        if environment.get("candidate_deployment") and not ended:
+        if environment.get("_due") or (environment.get("candidate_deployment") and not ended):
             return _error(400, "a promotion is in progress")
         candidate = original
         if self.redeploys:
             labels = original["labels"] if self.redeploys == "labelled" else None
             candidate = self.add_deployment(model_id, name=original["name"], labels=labels)
-        environment["candidate_deployment"] = candidate
-        environment["in_progress_promotion"] = {"status": "RELEASING", "percent_traffic_to_new_version": 0}
+        promotion = {"status": "RELEASING", "percent_traffic_to_new_version": 0}
+        begun = {"candidate_deployment": candidate, "in_progress_promotion": promotion}
+        done = {"current_deployment": candidate, "candidate_deployment": None, "in_progress_promotion": None}
+        at = self.clock.time + self.promotion_shows_after
+        environment["_due"] = [(at, begun)]
         if self.promotes_after is not None:
-            done = {"current_deployment": candidate, "candidate_deployment": None, "in_progress_promotion": None}
-            environment["_due"] = self.clock.time + self.promotes_after, done
+            environment["_due"].append((at + self.promotes_after, done))
         return candidate
 
 
@@ -395,7 +397,7 @@ def make_run(
     redactor = Redactor()
     redactor.add(settings.baseten_api_key)
     workflow = Workflow({}, redactor, io.StringIO())
-    api = make_api(handler, clock)
+    api = make_api(handler, clock, deadline=clock.now() + RETRY_SECONDS)
     return Run(
         settings=settings,
         input_problems=[],

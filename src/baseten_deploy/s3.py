@@ -183,14 +183,15 @@ class _Connections(URLLib3Session):
         """Send, and read the answer, which is short whatever S3 is asked: one that does not end is a broken one."""
         request.stream_output = True  # else botocore reads it, whatever its length
         response = super().send(request)
+        url = request.url or ""
         data, end = bytearray(), time.monotonic() + self._read_seconds
         try:
             for chunk in response.raw.stream(ANSWER_BYTES // 16):
                 data += chunk
                 if len(data) > ANSWER_BYTES or time.monotonic() > end:
-                    raise ConnectionClosedError(endpoint_url=request.url)
+                    raise ConnectionClosedError(endpoint_url=url)
         except HTTPError as error:
-            raise ConnectionClosedError(endpoint_url=request.url, error=error) from None
+            raise ConnectionClosedError(endpoint_url=url, error=error) from None
         response._content = bytes(data)  # type: ignore[attr-defined] # noqa: SLF001 - what its `content` would read
         return response
 

@@ -11,7 +11,7 @@ from baseten_deploy import log_stream as module
 from baseten_deploy.api import LogLine
 from baseten_deploy.errors import Cancelled
 from baseten_deploy.http import HttpError
-from baseten_deploy.log_stream import OVERLAP_MILLIS, PAGE, LogReader, LogStream, format_line
+from baseten_deploy.log_stream import OVERLAP_MILLIS, PAGE, LogReader, LogStream, format_line, is_error
 from baseten_deploy.retry import Failure, Fault
 
 BROKEN = HttpError(Failure(Fault.NO_ANSWER), "broken", "GET /logs")
@@ -381,3 +381,37 @@ class TestFormat:
     def test_any_time(self, nanoseconds):
         """Also one before the big bang: a strange clock must not end the run."""
         assert format_line(LogLine(nanoseconds, "x")).endswith(" x")
+
+
+class TestErrors:
+    """Which lines the report shows first."""
+
+    @pytest.mark.parametrize(
+        "message",
+        [
+            *("ERROR: No matching distribution found", "error: failed to solve: x", "[ERROR] x", "ValueError: bad"),
+            *(
+                "Traceback (most recent call last):",
+                "torch.cuda.OutOfMemoryError: CUDA",
+                "exit code: 1",
+                "Out of memory",
+            ),
+        ],
+    )
+    def test_by_its_words(self, message):
+        """Whatever level a tool writes it with."""
+        assert is_error(LogLine(0, message, "", "INFO"))
+
+    @pytest.mark.parametrize("message", ["0 errors", "Installing error-handling 1.0", "exit code: 0", "ready", ""])
+    def test_other_lines(self, message):
+        """Are none, unless their level says so."""
+        assert not is_error(LogLine(0, message, "", "INFO"))
+        assert is_error(LogLine(0, message, "", "error"))
+
+    def test_are_kept(self):
+        """Beside the last lines."""
+        server = Server(line(1, "a"), line(2, "ERROR: b"), line(3, "c"))
+        stream = LogStream(LogReader(server.fetch, 0), lambda _: None)
+        stream.poll()
+        assert ["00:00:00 ERROR: b"] == list(stream.errors)
+        assert 3 == len(stream.tail)

@@ -359,3 +359,37 @@ class TestCommandFiles:
             screen.workflow.summary("a")
         (annotation,) = screen.log().annotations
         assert variable in annotation.message
+
+
+class Terminal(io.StringIO):
+    """A stream that is a terminal."""
+
+    def isatty(self):
+        """It is."""
+        return True
+
+
+class TestColour:
+    """In a terminal, and nowhere else."""
+
+    def printed(self, environment, stream):
+        """Print an error, a group and foreign text that has a colour of its own."""
+        workflow = Workflow(environment, Redactor(), stream)
+        workflow.error(Problem("bad"))
+        with workflow.group("Title"):
+            workflow.foreign("\x1b[31mred")
+        return stream.getvalue()
+
+    def test_a_terminal(self):
+        """Ours are coloured; foreign text has no say in it."""
+        expected = "\x1b[31merror: bad\x1b[0m\n\x1b[1m== Title\x1b[0m\n [31mred\n"
+        assert expected == self.printed({}, Terminal())
+
+    @pytest.mark.parametrize("environment", [{"NO_COLOR": "1"}, {"TERM": "dumb"}, GITHUB])
+    def test_not_wanted(self, environment):
+        """By its user, by the terminal, by GitHub."""
+        assert "\x1b" not in self.printed(environment, Terminal())
+
+    def test_a_file(self):
+        """Has no colours."""
+        assert "error: bad\n== Title\n [31mred\n" == self.printed({}, io.StringIO())

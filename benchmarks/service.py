@@ -53,7 +53,8 @@ class Record:
 
     def status(self) -> str:
         """The status of the deployment now."""
-        return "ACTIVE" if time.monotonic() >= self.committed + self.live_after else "BUILDING"
+        live = self.committed and time.monotonic() >= self.committed + self.live_after
+        return "ACTIVE" if live else "BUILDING"
 
 
 @dataclass(frozen=True)

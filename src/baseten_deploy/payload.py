@@ -46,7 +46,7 @@ def deployment_payload(
     if settings.environment:
         payload["environment_name"] = settings.environment
         payload["preserve_env_instance_type"] = settings.preserve_env_instance_type
-    elif "instance_type_id" in extra:
+    elif "instance_type_id" in extra and not settings.development:
         payload["preserve_env_instance_type"] = False  # the service's default, true, refuses an instance type
     return merged(payload, {key: value for key, value in extra.items() if key != "config"})
 

@@ -107,7 +107,7 @@ class TestPushIntoAnEnvironment:
         rolling = "{promotion_settings: {rolling_deploy: true}}"
         first = job.run(environment="staging", create_environment="true", environment_settings=rolling)
         change(job)
-        job.sandbox.state.plan_next_promotion(pause=4.0)
+        job.sandbox.state.plan_next_promotion(paused=True, pause=4.0)
         second = job.run(environment="staging", environment_settings=rolling)
         model = second.outputs["model-id"]
         assert second.outputs["deployment-id"] == serves(job, model, "staging")

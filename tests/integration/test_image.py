@@ -104,7 +104,7 @@ def test_holds_only_what_running_needs(run_sh):
         )
     )
     assert found["uid"] == 0
-    assert found["app"] == ["entrypoint.py", "requirements.txt", "src"]
+    assert found["app"] == ["entrypoint.py", "post_entrypoint.py", "requirements.txt", "src"]
     assert found["src"] == ["baseten_deploy"]
     assert found["services"] == ["s3"]
     assert not {"pygithub", "requests", "cryptography", "moto", "baseten", "truss", "pytest"} & set(found["packages"])

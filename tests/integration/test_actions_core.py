@@ -91,8 +91,10 @@ def test_annotations(core, kind):
 
 
 def test_masks(core):
-    """The same command for every secret, a multi-line one included."""
-    assert core([("setSecret", [text]) for text in TEXTS]) == [printed("mask", text) for text in TEXTS]
+    """The same command for every secret, also one of two lines; the runner complains of an empty one: none is sent."""
+    secrets = [text for text in TEXTS if text.strip()]
+    assert core([("setSecret", [text]) for text in secrets]) == [printed("mask", text) for text in secrets]
+    assert printed("mask", "") == ""
 
 
 def test_groups(core):

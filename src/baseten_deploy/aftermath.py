@@ -11,13 +11,14 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from .api import Api, Model
+from .background import in_background
 from .commit import Committed, find_committed
 from .errors import Cancelled, DeployError, Problem
 from .http import HttpError, make_client
 from .promotion import Ours
 from .resolve import Destination
 from .retirement import reason_to_stay, retire
-from .run import Run, in_background, make_api
+from .run import Run, make_api
 from .settings import Aftermath
 
 # GitHub kills a cancelled step 7.5 s after SIGINT; the report needs some of that too.

@@ -5,7 +5,7 @@ Knows nothing about the calls: what a path means is `api`, whether to try again 
 
 import json
 from collections.abc import Iterator, Mapping
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
 import httpx
@@ -14,6 +14,9 @@ from . import __version__
 from .clock import Clock
 from .redaction import Redactor
 from .retry import Failure, Fault, delay_before_retry, parse_hint
+
+if TYPE_CHECKING:
+    import ssl
 
 T = TypeVar("T", dict[str, Any], list[Any])
 
@@ -42,15 +45,21 @@ class HttpError(Exception):
         return self.failure.status
 
 
-def make_client() -> httpx.Client:
+def load_trust() -> "ssl.SSLContext":
+    """The certificates to trust, for `make_client`. OpenSSL reads them without the GIL, so a thread may do it."""
+    return httpx.create_ssl_context()
+
+
+def make_client(trust: "ssl.SSLContext | None" = None) -> httpx.Client:
     """A client for one run: proxies of the environment are used, except for loopback; redirects are not followed.
 
-    A redirect would carry the key to wherever it points, and the API has none.
+    A redirect would carry the key to wherever it points, and the API has none. Without `trust`, it is loaded now.
     """
     loopback: dict[str, httpx.BaseTransport | None] = {
         f"all://{host}": None for host in ("127.0.0.1", "localhost", "[::1]")
     }
     return httpx.Client(
+        verify=trust or load_trust(),
         follow_redirects=False,
         timeout=httpx.Timeout(READ_SECONDS, connect=CONNECT_SECONDS),
         mounts=loopback,

@@ -19,11 +19,8 @@ _INPUT_OF_ITS_OWN = {"name": "nemo-model-name", "workspace": "nemo-workspace"}
 def check_registration(settings: Settings) -> list[Problem]:
     """Every problem with the `nemo-*` inputs that the platform would find only after the deployment.
 
-    Whether workspace, project, fileset and secret exist is for `nemo.plan_registration` to find out. Without `nemo-url`
-    nothing is registered, and nothing is checked.
+    Whether workspace, project, fileset and secret exist is for `nemo.plan_registration` to find out.
     """
-    if not settings.nemo_url:
-        return []
     problems = []
     if not NAME.fullmatch(settings.nemo_workspace):
         problems.append(

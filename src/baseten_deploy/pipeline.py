@@ -1,30 +1,24 @@
-"""The run, step by step, as DESIGN section 2 lists it. What is hard in a step is a module of its own."""
+"""The run, step by step, as DESIGN section 2 lists it. What is hard in a step is a module of its own.
 
-import os
-from pathlib import Path
-from typing import Any
+What comes before the first request is imported here at the top, the rest when its turn comes: a run that is asking the
+service already has time for it.
+"""
 
-from . import aftermath, environments, gate, upload
-from .amounts import count, size
+from typing import TYPE_CHECKING, Any
+
 from .api import Deployment, Model, failing_as
-from .commit import Committed
-from .environment_settings import applied
+from .draft import Draft, draft_deployment
 from .errors import InvalidInput, PredictFailed, Problem, PromotionFailed, Rejected
 from .http import HttpError
-from .live import find_live, unchanged
-from .markdown import escape
-from .predict import environment_url, predict_url
-from .promotion import Ours
-from .proof import ask, wait
-from .push import Draft, create_from_listing, draft_deployment, push
-from .registration import register
-from .resolve import resolve
-from .retirement import clean_up, retire_old
-from .rules import find_warnings, is_offline
-from .run import Run, in_background
+from .rules import is_offline
+from .run import Run
 from .settings import Mode
+from .source import begin, read_source
 from .status import Status
-from .truss import Truss, read_truss
+
+if TYPE_CHECKING:
+    from .commit import Committed
+    from .environments import Target
 
 LOGS_PAGE = "https://app.baseten.co/models/{model}/logs/{deployment}"
 
@@ -44,8 +38,13 @@ def deploy(run: Run) -> Status:
     draft = draft_deployment(run, truss) if truss else None
     if draft and is_live_already(run, draft):
         return Status.SKIPPED
+
+    from . import aftermath, gate, push
+    from .promotion import Ours
+    from .proof import ask, wait
+
     with aftermath.of_commit(run, announce):
-        committed = push(run, draft) if draft else create_from_listing(run)
+        committed = push.push(run, draft) if draft else push.create_from_listing(run)
     announce(run, committed)
     payload = smoke_test_payload(run, truss.config if truss else {})
     ours = Ours(committed.deployment)
@@ -63,13 +62,15 @@ def deploy(run: Run) -> Status:
             gate.promote(run, committed.model, ours, target, payload, update=update)
     register(run, committed.model, committed.deployment)
     if settings.cleanup:
+        from .retirement import clean_up
+
         clean_up(run, committed.model, committed.deployment.id)
     return Status.SUCCESS
 
 
 def plan(run: Run) -> Status:
     """`mode: plan`: say what `deploy` would do; read, send one dry run, and change nothing."""
-    from . import planning  # noqa: PLC0415 - a deploy run starts faster without it
+    from . import planning
 
     truss = read_source(run)
     if truss:
@@ -81,7 +82,7 @@ def plan(run: Run) -> Status:
 
 def plan_offline(run: Run) -> Status:
     """A run that gets no API key, such as a fork's, does the half that needs none. Sends nothing."""
-    from . import planning  # noqa: PLC0415
+    from . import planning
 
     planning.plan_offline(run, read_source(run))
     return Status.SKIPPED
@@ -89,6 +90,11 @@ def plan_offline(run: Run) -> Status:
 
 def promote(run: Run) -> Status:
     """`mode: promote`: bring an existing deployment into an environment, after it passed its checks."""
+    from . import environments, gate
+    from .commit import Committed
+    from .promotion import Ours
+    from .proof import ask, wait
+
     settings = run.settings
     begin(run)
     with run.phase("Look up"):
@@ -109,53 +115,11 @@ def promote(run: Run) -> Status:
 
 def retire(run: Run) -> Status:
     """`mode: cleanup`: retire old deployments by their labels."""
+    from .retirement import retire_old
+
     begin(run)
     retire_old(run, existing_model(run))
     return Status.SUCCESS
-
-
-def begin(run: Run) -> None:
-    """Raise what is wrong with the inputs, and say what has no effect. Sends nothing."""
-    if run.input_problems:
-        raise InvalidInput(run.input_problems)
-    for warning in find_warnings(run.settings):
-        run.warn(warning)
-
-
-def read_source(run: Run) -> Truss | None:
-    """The Truss of this run, `None` when it deploys a library listing. Raises what is wrong with it or the inputs."""
-    if not run.settings.library_listing:
-        return read(run)
-    begin(run)
-    return None
-
-
-def read(run: Run) -> Truss:
-    """Read and check the Truss; raise the problems of the inputs and of the Truss together. Sends nothing."""
-    if run.settings.mode is Mode.DEPLOY:
-        in_background(upload.preload)
-    with run.phase("Read the Truss"):
-        try:
-            truss = read_truss(truss_directory(run), run.workspace, run.settings.config)
-        except InvalidInput as error:
-            raise InvalidInput([*run.input_problems, *error.problems]) from None
-        name = truss.config.get("model_name")
-        if not (run.settings.model_name or run.settings.model_id or (isinstance(name, str) and name.strip())):
-            run.input_problems.append(
-                Problem(
-                    "The model has no name: the config has no `model_name`",
-                    "Add `model_name: my-model` to it, or set the input `model-name`.",
-                    truss.config_file,
-                )
-            )
-        begin(run)
-        if not run.settings.model_id:
-            run.outputs.set("model-name", run.settings.model_name or str(name).strip())
-        for warning in truss.warnings:
-            run.warn(warning)
-        run.packed_files, run.packed_bytes = len(truss.files), sum(file.size for file in truss.files)
-        run.say(f"{count(run.packed_files, 'file')}, {size(run.packed_bytes)}, config {truss.config_file}")
-    return truss
 
 
 def is_live_already(run: Run, draft: Draft) -> bool:
@@ -163,6 +127,12 @@ def is_live_already(run: Run, draft: Draft) -> bool:
     settings, model = run.settings, draft.destination.model
     if not settings.skip_unchanged or model is None:
         return False
+
+    from .commit import Committed
+    from .environment_settings import applied
+    from .live import find_live, unchanged
+    from .markdown import escape
+
     with failing_as(Rejected, "Looking up what is live"):
         places = find_live(run, draft.destination, draft.targets)
     deployment = unchanged(places, draft.digest)
@@ -187,19 +157,10 @@ def is_live_already(run: Run, draft: Draft) -> bool:
     return True
 
 
-def truss_directory(run: Run) -> Path:
-    """The Truss directory, absolute. Raises `InvalidInput` when it is not within the workspace."""
-    directory = Path(os.path.realpath(run.workspace / run.settings.truss_directory))
-    if directory.is_relative_to(run.workspace):
-        return directory
-    raise InvalidInput(
-        f"`truss-directory`: {run.settings.truss_directory!r} is outside of the workspace {run.workspace}",
-        "Only what is checked out in the workspace is deployed; give a path relative to it.",
-    )
-
-
-def announce(run: Run, committed: Committed) -> None:
+def announce(run: Run, committed: "Committed") -> None:
     """Write ids and URLs at once: whatever happens from here on, they name what was made."""
+    from .predict import environment_url, predict_url
+
     settings, model, deployment = run.settings, committed.model, committed.deployment
     if settings.environment and settings.mode is Mode.DEPLOY:
         url = environment_url(
@@ -221,8 +182,18 @@ def announce(run: Run, committed: Committed) -> None:
     run.say(f"Logs: {run.outputs.get('logs-url')}")
 
 
-def promotion_target(run: Run, model: Model, name: str) -> environments.Target:
+def register(run: Run, model: Model, deployment: Deployment) -> None:
+    """Register what is live in the NeMo Platform, when the inputs name one."""
+    if run.settings.nemo_url:
+        from . import registration
+
+        registration.register(run, model, deployment)
+
+
+def promotion_target(run: Run, model: Model, name: str) -> "Target":
     """The environment to promote into, as it is right before that; created now when the model was new."""
+    from . import environments
+
     run.allow_retries()
     try:
         target = environments.find(run, model.id, name)
@@ -235,6 +206,8 @@ def promotion_target(run: Run, model: Model, name: str) -> environments.Target:
 
 def existing_model(run: Run) -> Model:
     """The model of the inputs, which must exist."""
+    from .resolve import resolve
+
     destination = resolve(run.api, run.settings, run.settings.model_name)
     if destination.model:
         return destination.model

@@ -6,18 +6,20 @@ a refusal of the dry run does, after the plan was shown. How the facts read is `
 
 from . import nemo
 from .api import Deployment, Model
-from .archive import content_digest, file_digest
+from .background import in_background
 from .diff import FileChange, config_diff, file_changes, same_config
+from .digest import content_digest, file_digest
+from .draft import Draft, draft_deployment, find_environments
 from .errors import DeployError, Problem, RegistrationFailed, Rejected
 from .http import HttpError
 from .live import Live, find_live, find_production, unchanged
 from .live_archive import Unreadable, read_archive
 from .nemo_entity import DeployedModel, openai_url, wanted_registration
 from .plan import Comparison, Plan, describe
-from .push import Draft, draft_deployment, find_environments, prepare
+from .push import prepare
 from .registration import open_registry
 from .resolve import Destination, find_by_name, find_team
-from .run import Run, in_background
+from .run import Run
 from .truss import Truss
 
 

@@ -1,6 +1,5 @@
-"""From a Truss to a deployment: resolve, dry run, prepare, upload, commit. The part of the run that makes something."""
+"""From a draft to a deployment: dry run, prepare, upload, commit. The part of the run that makes something."""
 
-from dataclasses import dataclass
 from typing import Any
 
 from . import aftermath, environments
@@ -8,46 +7,17 @@ from . import commit as committing
 from . import upload as uploading
 from .amounts import duration, size
 from .api import failing_as
-from .archive import ArchiveStream, content_digest
+from .archive import ArchiveStream
 from .commit import Committed, NameTakenError, archive_source
 from .config_key import at_key
-from .errors import CommitFailed, Problem, Rejected
-from .payload import deployment_payload, merged, new_deploy_key
+from .draft import Draft
+from .errors import CommitFailed, Rejected
 from .resolve import Destination, find_team, resolve
-from .run import Run, in_background
+from .run import Run
 from .settings import DEPLOY_KEY_LABEL
 from .truss import Truss
 from .upload import Target, Uploaded
 from .upload_progress import UploadProgress
-
-
-@dataclass(frozen=True)
-class Draft:
-    """A deployment that is about to be made: of what, where, into which environments, and what is sent for it."""
-
-    truss: Truss
-    digest: str
-    destination: Destination
-    targets: list[environments.Target]
-    payload: dict[str, Any]
-
-
-def draft_deployment(run: Run, truss: Truss) -> Draft:
-    """Look up where the Truss goes, and put together what is sent. Changes nothing."""
-    with run.phase("Look up"):
-        name = run.settings.model_name or str(truss.config.get("model_name") or "").strip()
-        resolving = in_background(lambda: resolve(run.api, run.settings, name))
-        digest = content_digest(truss.files)
-        run.outputs.set("content-digest", digest)
-        destination = resolving.result()
-        show_destination(run, destination)
-        targets = find_environments(run, destination)
-        payload = deployment_payload(
-            run.settings, truss, run.checkout, deploy_key=new_deploy_key(run.checkout), content_digest=digest
-        )
-        if run.settings.environment and not destination.model:
-            payload = merged(settings_of_first_push(run), payload)
-    return Draft(truss, digest, destination, targets, payload)
 
 
 def push(run: Run, draft: Draft) -> Committed:
@@ -72,43 +42,6 @@ def push(run: Run, draft: Draft) -> Committed:
             except NameTakenError:
                 run.say(f"Another job created the model {destination.name!r} meanwhile; adding a deployment to it")
                 destination = resolve(run.api, run.settings, destination.name)
-
-
-def find_environments(run: Run, destination: Destination) -> list[environments.Target]:
-    """The environments that this run goes into, looked up before anything is made; writes what `environment` serves."""
-    model_id = destination.model.id if destination.model else ""
-    names = list(dict.fromkeys(filter(None, (run.settings.environment, run.settings.promote_to))))
-    targets = [environments.find(run, model_id, name) for name in names]
-    if targets and targets[-1].previous_id:
-        run.outputs.set("previous-deployment-id", targets[-1].previous_id)
-    return targets
-
-
-def settings_of_first_push(run: Run) -> dict[str, Any]:
-    """`environment-settings` as part of the payload: before its first push a model has no environment to update.
-
-    The environment keeps the autoscaling settings; what is set for promotions holds for this one.
-    """
-    settings = run.settings.environment_settings or {}
-    if "promotion_settings" in settings:
-        run.warn(
-            Problem(
-                "`environment-settings`: the model is new, so `promotion_settings` hold for this promotion only",
-                "The next run with the same settings makes them the environment's own.",
-            )
-        )
-    names = {"autoscaling_settings": "autoscaling_settings", "promotion_settings": "promotion_settings_override"}
-    return {names[key]: value for key, value in settings.items()}
-
-
-def show_destination(run: Run, destination: Destination) -> None:
-    """Say and write where the deployment goes, as far as it is known before the commit."""
-    run.outputs.set("model-name", destination.name)
-    if destination.model:
-        run.outputs.set("model-id", destination.model.id)
-        run.say(f"New deployment of the model {destination.name!r} ({destination.model.id})")
-    else:
-        run.say(f"New model {destination.name!r}")
 
 
 def prepare(

@@ -26,8 +26,6 @@ def register(run: Run, model: Model, deployment: Deployment) -> None:
     Raises `RegistrationFailed`; the deployment stays, and its ids are outputs already.
     """
     settings = run.settings
-    if not settings.nemo_url:
-        return
     if not settings.wait:
         run.warn_text("The model is not registered: with `wait: false` this run does not know whether it is live")
         return

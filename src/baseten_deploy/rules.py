@@ -6,7 +6,6 @@ from urllib.parse import urlsplit
 
 from .environment_settings import check_environment_settings
 from .errors import Problem
-from .nemo_inputs import check_registration
 from .settings import CONTENT_DIGEST_LABEL, DEPLOY_KEY_LABEL, Aftermath, Mode, Settings
 
 DEPLOYMENT_NAME = re.compile(r"[0-9a-zA-Z_.-]+")
@@ -79,7 +78,10 @@ def _malformed(settings: Settings) -> list[Problem]:
         for name, other in _PAYLOAD_FIELDS_WITH_AN_INPUT.items()
         if name in (settings.deployment_settings or {})
     ]
-    problems += check_registration(settings)
+    if settings.nemo_url:
+        from .nemo_inputs import check_registration  # noqa: PLC0415 - most runs start faster without it
+
+        problems += check_registration(settings)
     problems += check_environment_settings(settings.environment_settings or {})
     if (
         settings.environment

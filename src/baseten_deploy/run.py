@@ -1,12 +1,10 @@
 """What one run carries from step to step: its settings, its connections, what it tells and what it learned."""
 
-import threading
-from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import Future
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING
 
 import httpx
 
@@ -15,7 +13,6 @@ from .checkout import Checkout
 from .clock import Clock
 from .errors import Problem
 from .http import Http
-from .log_stream import LogStream
 from .outputs import Outputs
 from .redaction import Redactor
 from .resolve import Destination
@@ -23,7 +20,8 @@ from .settings import Settings
 from .timeline import Phase
 from .workflow import Workflow
 
-T = TypeVar("T")
+if TYPE_CHECKING:
+    from .log_stream import LogStream
 
 # Outside of a wait, retries may take this long in each step, however short the wait is to be or long the run took.
 RETRY_SECONDS = 300.0
@@ -47,7 +45,7 @@ class Run:
     started: float
     warnings: list[Problem] = field(default_factory=list)
     phases: list[Phase] = field(default_factory=list)
-    log: LogStream | None = None
+    log: "LogStream | None" = None
     sent: tuple[Destination, str] | None = None  # of a commit that is on its way, with its deploy key
     notes: list[str] = field(default_factory=list)  # Markdown for the summary
     packed_files: int = 0
@@ -89,17 +87,3 @@ def make_api(settings: Settings, client: httpx.Client, clock: Clock, redactor: R
     headers = {"Authorization": f"Bearer {settings.baseten_api_key}"}
     deadline = clock.now() + RETRY_SECONDS
     return Api(Http(settings.api_url, headers, client=client, clock=clock, redactor=redactor, deadline=deadline))
-
-
-def in_background(work: Callable[[], T]) -> "Future[T]":
-    """Start `work` in a daemon thread: unlike an executor's, it never keeps a cancelled run from ending."""
-    future: Future[T] = Future()
-
-    def body() -> None:
-        try:
-            future.set_result(work())
-        except BaseException as error:  # noqa: BLE001 - handed to whoever asks for the result
-            future.set_exception(error)
-
-    threading.Thread(target=body, daemon=True).start()
-    return future

@@ -7,7 +7,6 @@ reads `1e-5` as text and cannot read `"\ud83d\ude00"`. What a value means is for
 
 import json
 import math
-import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -28,8 +27,9 @@ MAX_VALUES = 100_000
 
 _TAG = "tag:yaml.org,2002:"
 _NOT_JSON: Any = object()
-# What YAML calls printable; a byte order mark counts only at the start.
-_UNPRINTABLE = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]")
+# What YAML does not call printable. PyYAML has compiled it already, and spells out all planes of Unicode.
+_UNPRINTABLE = yaml.reader.Reader.NON_PRINTABLE
+_BYTE_ORDER_MARK = "\ufeff"  # is printable for PyYAML, and counts only at the start
 _KINDS = {"int": "a number", "float": "a number", "bool": "true or false", "null": "null", "timestamp": "a date"}
 
 
@@ -72,11 +72,13 @@ def load(text: str) -> Document:
 
 
 def _refuse_unprintable(text: str) -> None:
-    match = _UNPRINTABLE.search(text, 1 if text.startswith("\ufeff") else 0)
-    if match:
-        before = text[: match.start()]
-        line, column = before.count("\n") + 1, match.start() - before.rfind("\n")
-        raise YamlError(f"the character U+{ord(match[0]):04X} is not allowed", line, column)
+    match = _UNPRINTABLE.search(text)
+    found = [match.start()] if match else []
+    found += [mark] if (mark := text.find(_BYTE_ORDER_MARK, 1)) > 0 else []
+    if found:
+        first = min(found)
+        line, column = text.count("\n", 0, first) + 1, first - text.rfind("\n", 0, first)
+        raise YamlError(f"the character U+{ord(text[first]):04X} is not allowed", line, column)
 
 
 def _read_json(text: str) -> Any:

@@ -17,7 +17,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from trees import write_tree
 
-from baseten_deploy.archive import BLOCK_BYTES, ArchiveStream, _header, content_digest
+from baseten_deploy.archive import BLOCK_BYTES, ArchiveStream, _header
+from baseten_deploy.digest import content_digest
 from baseten_deploy.errors import UploadFailed
 from baseten_deploy.files import PackedFile, PackingList
 from baseten_deploy.ignore import IgnoreRules

@@ -3,6 +3,11 @@
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pathspec import PathSpec
+from pathspec.patterns.gitignore.base import GitIgnorePatternError
+from pathspec.patterns.gitignore.spec import GitIgnoreSpecPattern
 from trees import write_tree
 
 from baseten_deploy.errors import InvalidInput
@@ -83,3 +88,27 @@ def test_patterns_that_python_warns_about(tmp_path: Path) -> None:
     """A class like `[[:alpha:]]` is no reason for a warning of the interpreter in somebody's log."""
     write_tree(tmp_path, {".truss_ignore": "[[:alpha:]]x\n"})
     assert not read_rules(tmp_path).ignores_file("model.py")
+
+
+names = st.text(st.sampled_from("ab.[]*!?#-\\ /"), min_size=1, max_size=8)
+
+
+@pytest.mark.filterwarnings("ignore::FutureWarning")  # of the judge's regular expressions
+@given(st.lists(names | st.sampled_from(DEFAULT_PATTERNS), max_size=5), names | st.sampled_from(DEFAULT_PATTERNS))
+def test_asking_few_patterns_decides_as_asking_all(lines: list[str], path: str) -> None:
+    """Which patterns are asked at all is only a matter of speed: the judge is pathspec with all of them."""
+    patterns = tuple(line for line in map(str.strip, lines) if is_pattern(line))
+    rules = IgnoreRules(custom=True, patterns=patterns)
+    judge = PathSpec([GitIgnoreSpecPattern(pattern) for pattern in patterns]).check_file(path)
+    assert (bool(judge.include), "" if judge.index is None else patterns[judge.index]) == (
+        rules.ignores_file(path),
+        rules.pattern_for(path),
+    )
+
+
+def is_pattern(line: str) -> bool:
+    """Whether pathspec takes it for one."""
+    try:
+        return GitIgnoreSpecPattern(line).include is not None
+    except GitIgnorePatternError:
+        return False

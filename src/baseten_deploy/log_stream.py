@@ -48,7 +48,7 @@ class LogReader:
         counted: Counter[LogLine] = Counter()
         fresh = []
         whole = self._stopped_at is None
-        begin = self._start if self._stopped_at is None else self._stopped_at
+        begin = max(self._start, self._stopped_at or 0)  # what is before the start is known, and forgotten
         window, self._stopped_at = self._window(begin)
         self.behind = not whole or self._stopped_at is not None
         for line in window:

@@ -1,5 +1,6 @@
 """Ignore rules: which file they come from, and what they match."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -110,5 +111,5 @@ def is_pattern(line: str) -> bool:
     """Whether pathspec takes it for one."""
     try:
         return GitIgnoreSpecPattern(line).include is not None
-    except GitIgnorePatternError:
+    except (GitIgnorePatternError, re.error):
         return False

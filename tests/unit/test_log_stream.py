@@ -4,7 +4,7 @@ import threading
 from collections import Counter
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from baseten_deploy import log_stream as module
@@ -212,6 +212,12 @@ class TestProperties:
         st.integers(2, 7),
         st.lists(st.integers(1, 15_000), min_size=1, max_size=30),
         st.lists(st.booleans(), max_size=60),
+    )
+    @example(  # a poll that is broken off before the window of the next one begins
+        [(line(ms, "a"), ms) for ms in (0, 0, 1, 1, 2, 2, 3, 4, 7, 282, 402, 787, 2002, 6002, 10002)],
+        3,
+        [1],
+        [index in (8, 12) for index in range(13)],
     )
     def test_nothing_twice_and_nothing_lost(self, history, page, polls, failing):
         """Under paging, late lines, identical lines and failures anywhere, everything is shown exactly once."""

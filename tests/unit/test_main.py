@@ -62,7 +62,7 @@ class Arguments(list[str]):
     """A command line that raises when it is read: the first thing that a run does."""
 
     def __init__(self, error: BaseException) -> None:
-        super().__init__()
+        super().__init__(["--help"])
         self._error = error
 
     def __iter__(self):

@@ -8,6 +8,7 @@ from fakes.nemo import ROWS
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from baseten_deploy import rules
 from baseten_deploy.errors import Problem
 from baseten_deploy.nemo_entity import default_entity_name
 from baseten_deploy.nemo_fields import NAME
@@ -66,7 +67,7 @@ def test_what_the_platform_takes_is_taken_here(check_row, row):
 
 def test_without_url_nothing_is_checked(make_settings):
     """Without `nemo-url` nothing is registered."""
-    assert [] == check_registration(make_settings(nemo_model_name="Not A Name", nemo_entity="{nonsense: 1}"))
+    assert [] == rules.check(make_settings(nemo_model_name="Not A Name", nemo_entity="{nonsense: 1}"))
 
 
 def test_defaults_are_fine(check):

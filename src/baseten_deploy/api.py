@@ -249,7 +249,7 @@ def _environment_path(model_id: str, name: str) -> str:
 
 def _text(value: object) -> str:
     if not isinstance(value, str) or not value:
-        raise ValueError(f"{value!r} where a text is due")
+        raise ValueError(f"{type(value).__name__} where a text is due")  # not its value: it may be half a secret
     return value
 
 

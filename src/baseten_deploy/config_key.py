@@ -1,7 +1,8 @@
 """Which key of the config a message of the service is about, so that it can point at a line. Pure.
 
-The service words its refusals as it likes. Only what cannot be an ordinary word is taken for a key: a dotted path that
-is in the config, a key in quotes, or a list or chain of keys as pydantic writes them.
+The service words its refusals as it likes. Only what is hardly an ordinary word is taken for a key: a dotted path that is
+in the config, a key in quotes, a list or chain of keys as pydantic writes them, the subject of a sentence, a word with
+underscores.
 """
 
 import re
@@ -20,6 +21,13 @@ _QUOTED = re.compile(r"""(?<!\w)(["'`])([^\s"'`]{1,200})\1(?!\w)""")
 _LISTED = re.compile(r"""[\[(]\s*((?:"[^"]*"|'[^']*'|\d+)(?:\s*,\s*(?:"[^"]*"|'[^']*'|\d+))*)\s*,?\s*[\])]""")
 _ITEM = re.compile(r""""([^"]*)"|'([^']*)'|(\d+)""")
 _CHAINED = re.compile(rf"{_KEY}(?:\s*->\s*(?:{_KEY}|\d+))+")
+# `resources: accelerator: there is no such one`
+_LED = re.compile(rf"(?<![\w.]){_KEY}{_INDEX}(?::\s+{_KEY}{_INDEX})+(?=:\s)")
+# `requirements must be a list`, where a sentence begins; and a word that only a program writes, anywhere.
+_SUBJECT = re.compile(
+    rf"(?:^|:\s+)({_KEY})(?=:|\s+(?:must|should|is|has|cannot|can't|may|needs|does|was|are|contains|expects)\b)"
+)
+_SNAKE = re.compile(r"(?<![\w./:@\"'`-])[a-z][a-z0-9]*(?:_[a-z0-9]+)+(?![\w/@-]|\.\w)")
 _PYDANTIC = re.compile(rf"\bvalidation errors? for \w+\s+({_KEY}(?:\.[\w-]+)*)\s")
 # Messages are cut to far less than that before they get here.
 _CHARACTERS = 4000
@@ -64,6 +72,12 @@ def _candidates(message: str) -> Iterator[tuple[Path, bool]]:
         yield _split(match[0]), True
     for match in _QUOTED.finditer(message):
         yield _split(match[2]), True
+    for match in _LED.finditer(message):
+        yield tuple(part for each in re.split(r":\s+", match[0]) for part in _split(each)), False
+    for match in _SUBJECT.finditer(message):
+        yield (match[1],), False
+    for match in _SNAKE.finditer(message):
+        yield (match[0],), False
 
 
 def _split(dotted: str) -> Path:

@@ -12,6 +12,7 @@ import httpx
 
 from . import __version__
 from .clock import Clock
+from .error_text import error_text
 from .redaction import Redactor
 from .retry import Failure, Fault, delay_before_retry, parse_hint
 
@@ -26,6 +27,7 @@ ANSWER_BYTES = 32 * 1024 * 1024
 ERROR_BYTES = 64 * 1024
 MESSAGE_CHARACTERS = 600
 STRAY_CHARACTERS = 200  # of an answer that is not what was asked for
+_JSON_KINDS = {dict: "object", list: "array", str: "text"}
 USER_AGENT = f"baseten-deploy/{__version__}"
 
 
@@ -163,10 +165,12 @@ class Http:
         except (ValueError, RecursionError):
             value = None
         if not isinstance(value, kind):
-            start = self._cut(data[:ERROR_BYTES].decode("utf-8", "replace"))
             expected = "object" if kind is dict else "array"
-            message = f"the answer is not the expected JSON {expected}: {start[:STRAY_CHARACTERS]}"
-            raise HttpError(Failure(Fault.BAD_ANSWER), message, call)
+            if value is None:
+                found = self._cut(data[:ERROR_BYTES].decode("utf-8", "replace"))[:STRAY_CHARACTERS]
+            else:  # which may hold anything, credentials for one
+                found = f"a JSON {_JSON_KINDS.get(type(value), 'value')}"
+            raise HttpError(Failure(Fault.BAD_ANSWER), f"the answer is not the expected JSON {expected}: {found}", call)
         return value
 
     def _refusal(self, response: httpx.Response, data: bytes, call: str) -> HttpError:
@@ -189,7 +193,7 @@ class Http:
         return f"no connection to {host}: {self._cut(str(error) or type(error).__name__)}"
 
     def _cut(self, text: str) -> str:
-        text = " ".join(self._redactor.redact(text).split())
+        text = " ".join(self._redactor.redact_foreign(text).split())
         return text if len(text) <= MESSAGE_CHARACTERS else text[:MESSAGE_CHARACTERS] + "..."
 
 
@@ -207,19 +211,3 @@ def read_bounded(chunks: Iterator[bytes], limit: int, seconds: float, clock: Clo
         if clock.now() > end:
             raise httpx.ReadTimeout("the answer did not end in time")
     return bytes(data), True
-
-
-def error_text(body: Any, text: str) -> str:
-    """What an error answer says: the message of a JSON body, or its text without the HTML around it."""
-    if isinstance(body, dict):
-        for key in ("message", "error", "detail", "errors"):
-            if value := body.get(key):
-                said = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-                code = body.get("code")
-                return f"{said} ({code})" if isinstance(code, str) else said
-    if "<html" in text.lower() or "<!doctype" in text.lower():
-        import re  # noqa: PLC0415 - only for a proxy's page
-
-        # Each tag ends its search at the next one, so that no page takes longer than its length.
-        text = re.sub(r"(?is)<(script|style)\b((?!<\1\b).)*?</\1>|<[^<>]*>", " ", text)
-    return text

@@ -12,9 +12,10 @@ from typing import Any
 import httpx
 
 from .clock import Clock
+from .error_text import error_text
 from .errors import PredictFailed
 from .expect import Expectation
-from .http import CONNECT_SECONDS, ERROR_BYTES, error_text
+from .http import CONNECT_SECONDS, ERROR_BYTES
 from .redaction import Redactor
 from .retry import ATTEMPTS, backoff, parse_hint
 

@@ -35,6 +35,12 @@ POSITIONS = {
         ("body -> config -> resources -> cpu", ("resources", "cpu")),
         ("1 validation error for TrussConfig python_version Value error, unknown", ("python_version",)),
         ("'hf_token' has no value", ("secrets", "hf_token")),
+        ("The dry run was refused: 400: python_version py311 is not supported", ("python_version",)),
+        ("400: secret hf_token does not exist (SECRET_MISSING)", ("secrets", "hf_token")),
+        ("The dry run was refused: 422: resources: accelerator: Input should be T4", ("resources", "accelerator")),
+        ("The dry run was refused: 400: requirements must be a list", ("requirements",)),
+        ("Invalid value for model_name: too long", ("model_name",)),
+        ("Validation failed: resources.cpu: too many", ("resources", "cpu")),
     ],
 )
 def test_named(message, path):
@@ -51,6 +57,9 @@ def test_named(message, path):
         "config.yaml is too large",
         "it's resources' fault",
         "`nothing_known`",
+        "nothing_known is wrong",
+        "400: no resources are left, and the secrets are gone",
+        "hf_token/other and my.hf_token and hf_token@host",
         "",
         "[" * 5000,
     ],

@@ -11,7 +11,8 @@ import pytest
 from transport import BY_NAME, HTML, KEY, TRANSIENT, Dripping, FakeClock, Script, make_http
 
 from baseten_deploy import http as module
-from baseten_deploy.http import Http, HttpError, error_text, make_client, read_bounded
+from baseten_deploy.error_text import error_text
+from baseten_deploy.http import Http, HttpError, make_client, read_bounded
 from baseten_deploy.redaction import Redactor
 from baseten_deploy.retry import Fault
 
@@ -227,7 +228,7 @@ class TestMessages:
             (400, '{"code": "BAD", "message": "no config"}', "400: no config (BAD)"),
             (400, '{"message": "no config"}', "400: no config"),
             (400, '{"error": "no config"}', "400: no config"),
-            (422, '{"detail": [{"loc": ["a"]}]}', '422: [{"loc": ["a"]}]'),
+            (422, '{"detail": [{"loc": ["a"]}]}', '422: {"loc": ["a"]}'),
             (400, '{"error": {"a": 1}, "code": 7}', '400: {"a": 1}'),
             (400, '{"other": 1}', '400: {"other": 1}'),
             (400, "plain\n text", "400: plain text"),

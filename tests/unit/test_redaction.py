@@ -81,3 +81,17 @@ class TestRedactor:
     def test_repr_has_no_secret(self):
         """A traceback may show it."""
         assert "s3cret" not in repr(redactor_of("s3cret"))
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("see https://b.s3.test/k.tgz?X-Amz-Signature=deadbeef expired", "see https://b.s3.test/k.tgz?*** expired"),
+        ('{"url": "https:\\/\\/b.test\\/k?sig=1&a=2"}', '{"url": "https:\\/\\/b.test\\/k?***"}'),
+        ("HTTP://b.test?sig=1 and https://c.test/?sig=2", "HTTP://b.test?*** and https://c.test/?***"),
+        ("why? https://docs.test/a#b", "why? https://docs.test/a#b"),
+    ],
+)
+def test_urls_of_a_server_lose_their_queries(text, shown):
+    """A presigned URL is a credential that nobody knew before."""
+    assert shown == redactor_of().redact_foreign(text)

@@ -12,9 +12,9 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
+from .amounts import count
 from .config_file import ConfigFile
 from .errors import Problem
-from .files import listed
 from .ignore import IGNORE_FILE, IgnoreRules
 
 # Fields of `TrussConfig` in truss 0.18.35 and the legacy `hf_cache`; a test compares them with the installed package.
@@ -60,6 +60,7 @@ KNOWN_KEYS = frozenset(
         "weights",
     }
 )
+UNKNOWN_KEYS = 50  # more are somebody else's file
 ACCELERATORS = (
     "B10",
     "T4",
@@ -154,11 +155,14 @@ def _variables(config: ConfigFile) -> list[Problem]:
 def _null_variables(config: ConfigFile) -> list[Problem]:
     variables = config.value.get("environment_variables")
     names = [name for name, value in variables.items() if value is None] if isinstance(variables, dict) else []
-    if not names:
-        return []
-    message = f"`environment_variables`: {listed(names)} without a value: the model gets the text `None`"
-    remedy = 'Write the value, `""` for an empty one, or use `secrets`.'
-    return [config.problem(message, remedy, "environment_variables", names[0])]
+    return [
+        config.problem(
+            f"`environment_variables`: `{name}` has no value: the model gets the text `None`",
+            'Write the value, `""` for an empty one, or use `secrets`.',
+            *("environment_variables", name),
+        )
+        for name in names
+    ]
 
 
 def _requirements(config: ConfigFile, contents: Contents) -> list[Problem]:
@@ -214,15 +218,15 @@ def _model_class(config: ConfigFile, contents: Contents) -> tuple[list[Problem],
 
 def _unknown_keys(config: ConfigFile) -> list[Problem]:
     unknown = [key for key in config.value if key not in KNOWN_KEYS]
-    if not unknown:
-        return []
-    hints = (nearest(key, KNOWN_KEYS) for key in unknown[:5])
-    named = ", ".join(
-        f"`{key}` (did you mean `{hint}`?)" if hint else f"`{key}`" for key, hint in zip(unknown, hints, strict=False)
-    )
-    more = f" and {len(unknown) - 5} more" if len(unknown) > 5 else ""
-    message = f"Keys that a Truss config does not have: {named}{more}"
-    return [config.problem(message, "Correct or remove them: `truss push` refuses them.", unknown[0])]
+    problems = []
+    for key in unknown[:UNKNOWN_KEYS]:
+        hint = nearest(key, KNOWN_KEYS)
+        remedy = f"Did you mean `{hint}`?" if hint else "Correct or remove it."
+        message = f"`{key}` is no key of a Truss config"
+        problems.append(config.problem(message, f"{remedy} `truss push` refuses it.", key))
+    if more := unknown[UNKNOWN_KEYS:]:
+        problems.append(config.problem(f"{count(len(more), 'more key')} that no Truss config has", "", more[0]))
+    return problems
 
 
 def _accelerator(config: ConfigFile) -> tuple[list[Problem], list[Problem]]:
@@ -237,15 +241,15 @@ def _accelerator(config: ConfigFile) -> tuple[list[Problem], list[Problem]]:
     def problem(message: str, remedy: str) -> Problem:
         return config.problem(f"`accelerator`: {message}", remedy, "resources", "accelerator")
 
-    name, colon, count = (part.strip() for part in written.partition(":"))
-    if colon and not re.fullmatch(r"0*[1-9][0-9]*(:.*)?", count):
-        return [problem(f"`{count}` is not a number of accelerators", f"Write `{name}:2`, for example.")], []
+    name, colon, number = (part.strip() for part in written.partition(":"))
+    if colon and not re.fullmatch(r"0*[1-9][0-9]*(:.*)?", number):
+        return [problem(f"`{number}` is not a number of accelerators", f"Write `{name}:2`, for example.")], []
     if name in ACCELERATORS:
         return [], []
     known = f"Known ones are {', '.join(ACCELERATORS)}."
     same = next((each for each in ACCELERATORS if _bare(each) == _bare(name)), "")
     if same:
-        return [problem(f"`{name}` is written `{same}`", f"Write `{same}{colon}{count}`.")], []
+        return [problem(f"`{name}` is written `{same}`", f"Write `{same}{colon}{number}`.")], []
     hint = nearest(name.upper(), ACCELERATORS)
     remedy = f"Did you mean `{hint}`? {known}" if hint else known
     return [], [problem(f"`{name}` is not one that this action knows; the service decides", remedy)]

@@ -1,8 +1,8 @@
 """Which key of the config a message of the service is about, so that it can point at a line. Pure.
 
-The service words its refusals as it likes. Only what is hardly an ordinary word is taken for a key: a dotted path that is
-in the config, a key in quotes, a list or chain of keys as pydantic writes them, the subject of a sentence, a word with
-underscores.
+The service words its refusals as it likes. Only what is hardly an ordinary word is taken for a key: a dotted path that
+is in the config, a key in quotes, a list or chain of keys as pydantic writes them, the subject of a sentence, a word
+with underscores.
 """
 
 import re

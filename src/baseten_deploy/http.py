@@ -27,7 +27,7 @@ ANSWER_BYTES = 32 * 1024 * 1024
 ERROR_BYTES = 64 * 1024
 MESSAGE_CHARACTERS = 600
 STRAY_CHARACTERS = 200  # of an answer that is not what was asked for
-_JSON_KINDS = {dict: "object", list: "array", str: "text"}
+_JSON_KINDS: dict[type, str] = {dict: "object", list: "array", str: "text"}
 USER_AGENT = f"baseten-deploy/{__version__}"
 
 

@@ -58,13 +58,23 @@ build: {no_cache: false}
 
 
 def test_keys_that_no_config_has(tmp_path: Path) -> None:
-    """One warning at the first, with the nearest known name for each."""
-    problem = warning(tmp_path, "modle_name: x\nfoo: 1\nresource: {}\n")
-    assert (
-        "Keys that a Truss config does not have: `modle_name` (did you mean `model_name`?), `foo`, `resource` (did you "
-        "mean `resources`?)"
-    ) == problem.message
-    assert problem.line == 1
+    """A warning at each, with the nearest known name."""
+    _, warnings = findings(tmp_path, "modle_name: x\nfoo: 1\nresource: {}\n")
+    assert [
+        (1, "`modle_name` is no key of a Truss config", "Did you mean `model_name`? `truss push` refuses it."),
+        (2, "`foo` is no key of a Truss config", "Correct or remove it. `truss push` refuses it."),
+        (3, "`resource` is no key of a Truss config", "Did you mean `resources`? `truss push` refuses it."),
+    ] == [(problem.line, problem.message, problem.remedy) for problem in warnings]
+
+
+def test_a_file_that_is_no_config_at_all(tmp_path: Path) -> None:
+    """Fifty warnings say enough."""
+    _, warnings = findings(tmp_path, "".join(f"key{number}: 1\n" for number in range(60)))
+    assert (51, "10 more keys that no Truss config has", 51) == (
+        len(warnings),
+        warnings[-1].message,
+        warnings[-1].line,
+    )
 
 
 @pytest.mark.parametrize("name", ["123", "1.5", "[a]", "true"])
@@ -155,9 +165,11 @@ def test_environment_variables_are_a_mapping(tmp_path: Path, value: str) -> None
 
 def test_a_variable_without_a_value(tmp_path: Path) -> None:
     """It becomes the text `None`, as with `truss push`."""
-    problem = warning(tmp_path, "environment_variables:\n  A: 1\n  TOKEN:\n  B: null\n")
-    assert "`environment_variables`: `TOKEN`, `B` without a value: the model gets the text `None`" == problem.message
-    assert problem.line == 3
+    _, warnings = findings(tmp_path, "environment_variables:\n  A: 1\n  TOKEN:\n  B: null\n")
+    assert [
+        (3, "`environment_variables`: `TOKEN` has no value: the model gets the text `None`"),
+        (4, "`environment_variables`: `B` has no value: the model gets the text `None`"),
+    ] == [(problem.line, problem.message) for problem in warnings]
 
 
 def test_requirements_in_two_places(tmp_path: Path) -> None:

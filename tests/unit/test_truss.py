@@ -224,4 +224,4 @@ def test_warnings_and_what_was_dropped(tmp_path: Path) -> None:
     """One warning of a kind; the plan can list everything."""
     truss = truss_of(tmp_path, {"lib/a.py": "", "x.so": "", "config.yaml": "model_name: x\nfoo: 1\n"})
     assert ("lib/", "x.so") == truss.dropped
-    assert ["Keys that", "The default"] == [" ".join(each.message.split()[:2]) for each in truss.warnings]
+    assert ["`foo` is", "The default"] == [" ".join(each.message.split()[:2]) for each in truss.warnings]

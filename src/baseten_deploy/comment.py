@@ -5,7 +5,6 @@ goes wrong is a warning: a comment never fails a run. Spec: GitHub's REST API fo
 """
 
 from collections.abc import Callable, Mapping
-from typing import Any
 from urllib.parse import quote
 
 import httpx
@@ -27,8 +26,6 @@ PAGES = 30
 SECONDS = 30.0
 
 _HEADERS = {"Accept": "application/vnd.github+json", "X-GitHub-Api-Version": "2022-11-28"}
-# What a passer-by can be to a repository. The markers are no secret, so one of theirs may carry ours.
-_STRANGERS = frozenset({"NONE", "CONTRIBUTOR", "FIRST_TIME_CONTRIBUTOR", "FIRST_TIMER", "MANNEQUIN"})
 
 
 def leave(run: Run, markdown: str, connect: Callable[[], httpx.Client] = make_client) -> None:
@@ -88,15 +85,14 @@ def connection(
 
 
 def upsert(http: Http, repository: str, number: str, first: str, body: str) -> str:
-    """Edit the comment that begins with the line `first`, or create it; the answer is what was done. `HttpError`."""
+    """Edit our comment that begins with the line `first`, or create it; the answer is what was done. `HttpError`."""
     base = f"/repos/{quote(repository)}/issues"
     comments = f"{base}/{quote(number, safe='')}/comments"
-    found = find(http, comments, first)
-    if found is not None:
+    for found in find(http, comments, first):
         try:
             http.request("PATCH", f"{base}/comments/{found}", body={"body": body}, retry=True)
         except HttpError as error:
-            if error.status != 404:
+            if error.status not in (403, 404):  # somebody else's after all, or deleted meanwhile
                 raise
         else:
             return "updated"
@@ -104,24 +100,40 @@ def upsert(http: Http, repository: str, number: str, first: str, body: str) -> s
     return "created"
 
 
-def find(http: Http, comments: str, first: str) -> int | None:
-    """The id of the oldest comment that begins with the line `first` and is no stranger's."""
+def find(http: Http, comments: str, first: str) -> list[int]:
+    """The ids of our comments that begin with the line `first`, the oldest first.
+
+    The marker is no secret: a bot's comment with it is taken for ours, and a person's when the token is that person's.
+    """
+    found: dict[int, str] = {}  # and the person who wrote it
     for page in range(1, PAGES + 1):
         rows = http.get_list(comments, params={"per_page": PAGE, "page": page})
         for row in rows:
-            if isinstance(row, dict) and isinstance(row.get("id"), int) and _is_ours(row, first):
-                return int(row["id"])
+            if isinstance(row, dict) and isinstance(row.get("id"), int) and _begins(row.get("body"), first):
+                found[row["id"]] = _person(row.get("user"))
         if len(rows) < PAGE:
             break
-    return None
+    me = _login(http) if any(found.values()) else ""
+    return [number for number, person in found.items() if not person or person == me]
 
 
-def _is_ours(row: Mapping[str, Any], first: str) -> bool:
-    body, author = row.get("body"), row.get("user")
-    if not isinstance(body, str) or body.lstrip().partition("\n")[0].rstrip() != first:
-        return False
-    is_user = isinstance(author, dict) and author.get("type") == "User"
-    return not (is_user and row.get("author_association") in _STRANGERS)
+def _begins(body: object, first: str) -> bool:
+    return isinstance(body, str) and body.lstrip().partition("\n")[0].rstrip() == first
+
+
+def _person(author: object) -> str:
+    """The login of an author that is a person, `""` for a bot and for what is not told."""
+    if not isinstance(author, dict) or author.get("type") != "User":
+        return ""
+    return str(author.get("login") or "somebody")
+
+
+def _login(http: Http) -> str:
+    """Whose the token is; `""` for a workflow's own, which is no person's."""
+    try:
+        return str(http.request("GET", "/user", retry=True).get("login") or "")
+    except HttpError:
+        return ""
 
 
 def _report(run: Run, error: HttpError) -> None:

@@ -12,6 +12,7 @@ from .api import Api
 from .checkout import Checkout
 from .clock import Clock
 from .errors import Problem
+from .heartbeat import heartbeat
 from .http import Http
 from .outputs import Outputs
 from .redaction import Redactor
@@ -58,7 +59,7 @@ class Run:
         start = self.clock.now() - self.started
         failed = True
         try:
-            with self.workflow.group(title):
+            with self.workflow.group(title), heartbeat(title, self.say, self.workflow.silence):
                 yield
             failed = False
         finally:

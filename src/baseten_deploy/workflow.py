@@ -11,6 +11,7 @@ import re
 import secrets
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from enum import StrEnum
@@ -71,6 +72,11 @@ class Workflow:
         self._stream = stream or sys.stdout
         self._coloured = not self.on_github and takes_colour(environment, self._stream)
         self._lock = threading.RLock()  # the log stream prints from a thread of its own
+        self._written_at = time.monotonic()
+
+    def silence(self) -> float:
+        """Seconds since something was printed."""
+        return time.monotonic() - self._written_at
 
     def mask(self, secret: str) -> None:
         """Hide a secret from now on, here and in the runner. Never prints it anywhere but in the runner's command."""
@@ -175,3 +181,4 @@ class Workflow:
         with self._lock:
             self._stream.write(text + "\n")
             self._stream.flush()
+            self._written_at = time.monotonic()

@@ -21,9 +21,13 @@ BOT = {"user": {"login": "github-actions[bot]", "type": "Bot"}, "author_associat
 
 
 class GitHub:
-    """Issue comments of one pull request, behind httpx's transport. `refuse` fails a method with a status."""
+    """Issue comments of one pull request, behind httpx's transport. `refuse` fails a method with a status.
 
-    def __init__(self, *bodies, refuse=None):
+    `login` is whose the token is, `None` for a workflow's own, which may not ask.
+    """
+
+    def __init__(self, *bodies, refuse=None, login=None):
+        self.login = login
         self.comments = [{"id": number, "body": body, **BOT} for number, body in enumerate(bodies, 100)]
         self.refuse = refuse or {}
         self.requests = []
@@ -35,6 +39,8 @@ class GitHub:
         if request.method in self.refuse:
             answer = self.refuse[request.method]
             return answer if isinstance(answer, httpx.Response) else httpx.Response(answer, json={"message": "Refused"})
+        if path == "/user":
+            return httpx.Response(200, json={"login": self.login}) if self.login else httpx.Response(403, json={})
         if request.method == "GET":
             assert "/repos/octo-org/models/issues/7/comments" == path
             size, page = (int(request.url.params[name]) for name in ("per_page", "page"))
@@ -136,21 +142,36 @@ class TestOneComment:
 class TestWhoseComment:
     """The marker is no secret."""
 
-    @pytest.mark.parametrize("association", ["NONE", "CONTRIBUTOR", "FIRST_TIME_CONTRIBUTOR", "FIRST_TIMER"])
-    def test_a_strangers_comment_is_left_alone(self, make, association):
-        """Who could edit it back later must not speak in the run's name."""
-        github = GitHub(marker("my-model") + "\n✅ trust me")
+    @pytest.mark.parametrize("association", ["NONE", "CONTRIBUTOR", "MEMBER", "OWNER"])
+    @pytest.mark.parametrize("login", [None, "octocat"])
+    def test_a_persons_comment_is_left_alone(self, make, association, login):
+        """Who could edit it back later must not speak in the run's name, and nobody's own words are replaced."""
+        github = GitHub(marker("my-model") + "\n✅ trust me", login=login)
         github.comments[0] |= {"user": {"login": "mallory", "type": "User"}, "author_association": association}
         comment(make(), github)
-        assert ["GET", "POST"] == github.sent()
+        assert ["GET", "GET", "POST"] == github.sent()
 
-    @pytest.mark.parametrize("author", [{}, {"user": None}, {"user": {"type": "User"}, "author_association": "MEMBER"}])
-    def test_a_members_comment_may_be_ours(self, make, author):
-        """The token may be a member's own; what is not said about an author is no reason either."""
-        github = GitHub(marker("my-model"))
+    def test_it_may_be_the_tokens_own(self, make):
+        """A personal access token writes as its person."""
+        github = GitHub(*[marker("my-model")] * 2, login="octocat")
+        for row, login in zip(github.comments, ("mallory", "octocat"), strict=True):
+            row["user"] = {"login": login, "type": "User"}
+        comment(make(), github, "new")
+        assert [False, True] == ["new" in row["body"] for row in github.comments]
+
+    @pytest.mark.parametrize("author", [{}, {"user": None}, {"user": {"login": "x"}}])
+    def test_what_is_not_said_about_an_author_is_no_reason(self, make, author):
+        """A service in front of GitHub may leave it out."""
+        github = GitHub()
         github.comments = [{"id": 1, "body": marker("my-model"), **author}]
         comment(make(), github)
         assert ["GET", "PATCH"] == github.sent()
+
+    def test_another_bots_comment(self, make):
+        """GitHub does not let us edit it; then there is one more."""
+        github = GitHub(marker("my-model"), refuse={"PATCH": 403})
+        comment(make(), github)
+        assert ["GET", "PATCH", "POST"] == github.sent()
 
     def test_a_quote_is_not_ours(self, make):
         """A reply that quotes the comment has its marker, though not at its start."""

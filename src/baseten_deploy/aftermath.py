@@ -15,6 +15,7 @@ from .background import in_background
 from .commit import Committed, find_committed
 from .errors import Cancelled, DeployError, Problem
 from .http import HttpError, make_client
+from .markdown import code
 from .promotion import Ours
 from .resolve import Destination
 from .retirement import reason_to_stay, retire
@@ -115,7 +116,9 @@ def clear_away(run: Run, api: Api, model: Model, ids: Collection[str], how: Afte
             if reason := reason_to_stay(run, api, model, deployment_id):
                 run.warn(Problem(f"The deployment {deployment_id} stays: {reason}"))
             else:
-                run.say(f"The deployment {deployment_id}: {retire(api, model, deployment_id, how)}")
+                became = retire(api, model, deployment_id, how)
+                run.say(f"The deployment {deployment_id}: {became}")
+                run.notes.append(f"The deployment {code(deployment_id)} is {became} now.")
         except HttpError as error:
             done = False
             message = f"The deployment {deployment_id} could not be cleared away: {error.message}"

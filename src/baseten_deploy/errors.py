@@ -4,6 +4,7 @@
 
     DeployError                    has `status` and one or more `Problem`s
     ├── InvalidInput               invalid              inputs, config or Truss directory; nothing was sent
+    │   └── InvalidTruss           invalid              with what is known of the Truss all the same
     ├── AuthFailed                 auth_failed          401 or 403
     ├── Rejected                   rejected             the dry run or the prepare refused; nothing was uploaded
     ├── UploadFailed               upload_failed
@@ -21,9 +22,9 @@
 Anything else that reaches `main` is a bug of ours: status `internal_error`.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from .status import Status
 
@@ -63,6 +64,23 @@ class InvalidInput(DeployError):
     """Inputs, `config.yaml` or the Truss directory; nothing was sent."""
 
     status = Status.INVALID
+
+
+class InvalidTruss(InvalidInput):
+    """A Truss that cannot be deployed: its `config`, from `config_file`, and the warnings about it."""
+
+    def __init__(
+        self,
+        problems: Iterable[Problem],
+        *,
+        config: Mapping[str, Any],
+        config_file: str,
+        warnings: Iterable[Problem],
+    ) -> None:
+        super().__init__(problems)
+        self.config = config
+        self.config_file = config_file
+        self.warnings = tuple(warnings)
 
 
 class AuthFailed(DeployError):

@@ -4,6 +4,7 @@ from typing import Any
 
 from . import promotion
 from .api import Deployment, Environment, Model
+from .errors import PredictFailed
 from .log_stream import LogReader, LogStream
 from .predict import Prediction, smoke_test
 from .promotion import Ours
@@ -13,6 +14,8 @@ from .wait import Progress, until_live
 RESPONSE_CHARACTERS = 4096
 # Log lines from this long before the commit are asked for too: the runner's clock may be ahead of the service's.
 CLOCK_SKEW_MILLIS = 60_000
+# What the model writes about a request is in its log this long after.
+LOG_SECONDS = 2.0
 
 
 def wait(run: Run, model: Model, ours: Ours, environment: str = "") -> None:
@@ -71,6 +74,9 @@ def ask(run: Run, url: str, payload: Any) -> None:
         return
     if payload is None:
         run.say("No smoke test: neither `predict-payload` nor `model_metadata.example_model_input` is set")
+        run.notes.append(
+            "No smoke test: set `predict-payload`, or `model_metadata.example_model_input` in `config.yaml`."
+        )
         return
 
     def answered(prediction: Prediction) -> None:
@@ -82,14 +88,20 @@ def ask(run: Run, url: str, payload: Any) -> None:
 
     with run.phase("Smoke test"):
         run.say(f"POST {url}")
-        smoke_test(
-            url,
-            run.settings.baseten_api_key,
-            payload,
-            run.settings.predict_expect,
-            seconds=run.settings.predict_timeout,
-            client=run.client,
-            clock=run.clock,
-            redactor=run.redactor,
-            answered=answered,
-        )
+        try:
+            smoke_test(
+                url,
+                run.settings.baseten_api_key,
+                payload,
+                run.settings.predict_expect,
+                seconds=run.settings.predict_timeout,
+                client=run.client,
+                clock=run.clock,
+                redactor=run.redactor,
+                answered=answered,
+            )
+        except PredictFailed:
+            if run.log:  # it may have the traceback of what the model raised
+                run.clock.sleep(LOG_SECONDS)
+                run.log.poll()
+            raise

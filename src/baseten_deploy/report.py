@@ -16,7 +16,7 @@ HEADLINES = {
     Status.SUCCESS: "✅ Deployed",
     Status.PLANNED: "📝 Planned, nothing was changed",
     Status.SKIPPED: "⏭️ Skipped",
-    Status.INVALID: "❌ Invalid input, nothing was sent",
+    Status.INVALID: "❌ Invalid input, nothing was changed",
     Status.AUTH_FAILED: "❌ The API key was refused",
     Status.REJECTED: "❌ Refused before the upload, nothing was changed",
     Status.UPLOAD_FAILED: "❌ The upload failed, no deployment was made",
@@ -67,17 +67,21 @@ def summary(facts: Facts) -> str:
     outputs = facts.outputs
     plan = outputs.get("plan", "").rstrip()
     parts = [f"## {_headline(facts)}", *_problems(facts.errors, facts.annotated, "error")]
-    if facts.errors:
-        parts += _log(facts)
     parts += facts.notes
+    answered_wrongly = facts.status in (Status.PREDICT_FAILED, Status.ROLLED_BACK)
+    response = outputs.get("predict-response", "")
+    if response and answered_wrongly:
+        parts.append(_response(response, is_open=True))
+    if facts.errors:
+        parts += _log(facts, tail_is_open=not (response and answered_wrongly))
     if plan:
         parts.append(plan)
     elif rows := list(_rows(facts)):
         parts.append(record(rows))
     if links := _links(outputs):
         parts.append(links)
-    if response := outputs.get("predict-response"):
-        parts.append(_folded("Smoke test's response", block(response)))
+    if response and not answered_wrongly:
+        parts.append(_response(response))
     if facts.warnings and not plan:  # which has them
         parts += ["### Warnings", *_problems(facts.warnings, facts.annotated, "warning")]
     if chart := gantt(facts.phases):
@@ -113,13 +117,17 @@ def _problem(problem: Problem) -> str:
     return "> " + "".join(lines)
 
 
-def _log(facts: Facts) -> Iterator[str]:
+def _response(text: str, *, is_open: bool = False) -> str:
+    return _folded("Smoke test's response", block(text), is_open=is_open)
+
+
+def _log(facts: Facts, *, tail_is_open: bool) -> Iterator[str]:
     """Errors first; what stands around them is one click away."""
     errors, tail = _block(facts.log_errors), _block(facts.log_tail)
     if errors:
         yield _folded("Errors in the log", errors, is_open=True)
     if tail:
-        yield _folded("Last lines of the log", tail, is_open=not errors)
+        yield _folded("Last lines of the log", tail, is_open=tail_is_open and not errors)
 
 
 def _block(lines: Sequence[str]) -> str:
@@ -141,10 +149,13 @@ def _rows(facts: Facts) -> Iterator[tuple[str, str]]:
     rows = (
         ("Model", f"{known.get('model-name', '')} {known.get('model-id', '')}{new}"),
         ("Deployment", f"{known.get('deployment-name', '')} {known.get('deployment-id', '')}"),
-        ("Deployment status", known.get("deployment-status", "")),
+        ("Last status seen", known.get("deployment-status", "")),
         ("Environment", known.get("environment", "")),
         ("Environment serves", known.get("promoted-deployment-id", "")),
-        ("It served before", known.get("previous-deployment-id", "")),
+        (
+            "It serves" if facts.status is Status.SKIPPED else "It served before",
+            known.get("previous-deployment-id", ""),
+        ),
         ("Live after", _seconds(facts.outputs.get("deploy-time-seconds", ""))),
         ("Smoke test answered in", _seconds(facts.outputs.get("predict-seconds", ""))),
         ("Archive" if "archive-bytes" in known else "Truss", _archive(facts)),

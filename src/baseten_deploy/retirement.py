@@ -154,7 +154,9 @@ def clean_up(run: Run, model: Model, deployment_id: str) -> None:
             if reason := reason_to_stay(run, run.api, model, deployment_id):
                 run.warn(Problem(f"`cleanup`: the deployment {deployment_id} stays: {reason}", "Remove `cleanup`."))
             else:
-                run.say(f"{deployment_id}: {retire(run.api, model, deployment_id, Aftermath.DEACTIVATE)}")
+                became = retire(run.api, model, deployment_id, Aftermath.DEACTIVATE)
+                run.say(f"{deployment_id}: {became}")
+                run.notes.append(f"The deployment {code(deployment_id)} is {became} again, as `cleanup` says.")
         except HttpError as error:
             remedy = f"The deployment {deployment_id} still runs; deactivate it yourself."
             raise explain(error, CleanupFailed, "Deactivating the deployment", remedy) from error

@@ -1,10 +1,12 @@
 """What a run deploys: the Truss that its inputs name, read and checked, or a library listing. Sends nothing."""
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from .amounts import count, size
-from .errors import InvalidInput, Problem
+from .errors import InvalidInput, InvalidTruss, Problem
 from .rules import find_warnings
 from .run import Run
 from .truss import Truss, read_truss
@@ -31,25 +33,32 @@ def read(run: Run) -> Truss:
     with run.phase("Read the Truss"):
         try:
             truss = read_truss(truss_directory(run), run.workspace, run.settings.config)
+        except InvalidTruss as error:
+            for warning in error.warnings:
+                run.warn(warning)
+            nameless = name_model(run, error.config, error.config_file)
+            raise InvalidInput([*run.input_problems, *nameless, *error.problems]) from None
         except InvalidInput as error:
             raise InvalidInput([*run.input_problems, *error.problems]) from None
-        name = truss.config.get("model_name")
-        if not (run.settings.model_name or run.settings.model_id or (isinstance(name, str) and name.strip())):
-            run.input_problems.append(
-                Problem(
-                    "The model has no name: the config has no `model_name`",
-                    "Add `model_name: my-model` to it, or set the input `model-name`.",
-                    truss.config_file,
-                )
-            )
+        run.input_problems += name_model(run, truss.config, truss.config_file)
         begin(run)
-        if not run.settings.model_id:
-            run.outputs.set("model-name", run.settings.model_name or str(name).strip())
         for warning in truss.warnings:
             run.warn(warning)
         run.packed_files, run.packed_bytes = len(truss.files), sum(file.size for file in truss.files)
         run.say(f"{count(run.packed_files, 'file')}, {size(run.packed_bytes)}, config {truss.config_file}")
     return truss
+
+
+def name_model(run: Run, config: Mapping[str, Any], config_file: str) -> list[Problem]:
+    """Write the model's name, also for a Truss that is wrong: its comment is found by it. A problem if it has none."""
+    written = config.get("model_name") or ""
+    if run.settings.model_id or not isinstance(written, str):  # which is a problem already
+        return []
+    if name := run.settings.model_name or written.strip():
+        run.outputs.set("model-name", name)
+        return []
+    message = "The model has no name: the config has no `model_name`"
+    return [Problem(message, "Add `model_name: my-model` to it, or set the input `model-name`.", config_file)]
 
 
 def truss_directory(run: Run) -> Path:

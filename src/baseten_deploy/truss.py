@@ -12,7 +12,7 @@ from typing import Any
 from . import config_checks, ignored, strict_yaml
 from .config_checks import Contents
 from .config_file import CONFIG_FILE, ConfigFile, read_config
-from .errors import InvalidInput, Problem
+from .errors import InvalidInput, InvalidTruss, Problem
 from .files import PackedFile, PackingList, listed, relative_name
 from .ignore import DEFAULT_RULES, IGNORE_FILE, IgnoreRules, read_rules
 from .packages import KEY as PACKAGES_KEY
@@ -46,7 +46,7 @@ class Truss:
 def read_truss(directory: Path, workspace: Path, config: str = "") -> Truss:
     """Read the Truss in `directory`, with another file as its `config.yaml` if `config` names one.
 
-    Both paths are absolute and resolved. Raises `InvalidInput` with every problem.
+    Both paths are absolute and resolved. Raises `InvalidInput` with every problem, `InvalidTruss` if there is a config.
     """
     _check_directory(directory, workspace)
     config_path = _find_config(directory, workspace, config)
@@ -63,17 +63,20 @@ def read_truss(directory: Path, workspace: Path, config: str = "") -> Truss:
         raise InvalidInput([*problems, *(replace(each, file=ignore_file) for each in error.problems)]) from None
     packing, found = _pack(directory, workspace, written, rules, is_other=bool(config))
     names = [file.name for file in packing.files]
-    warnings: list[Problem] = []
+    warnings: list[Problem] = list(written.warnings) if written else []
     if written is not None:
-        wrong, warnings = config_checks.check(written, Contents(directory, frozenset(names), rules))
+        wrong, doubtful = config_checks.check(written, Contents(directory, frozenset(names), rules))
         problems += [*wrong, *found]
+        warnings += doubtful
     problems += sorted(packing.problems, key=lambda problem: problem.file)
     if not config and rules.ignores_file(CONFIG_FILE):
         problems.append(_config_ignored(rules, ignore_file))
-    if problems or written is None:
+    if written is None:
         raise InvalidInput(dict.fromkeys(problems))  # a config that is a bad symlink is found twice
     dropped = sorted(packing.dropped, key=lambda each: each.name)
-    warnings = [*written.warnings, *warnings, *ignored.find_warnings(rules, names, dropped, ignore_file)]
+    warnings += ignored.find_warnings(rules, names, dropped, ignore_file)
+    if problems:
+        raise InvalidTruss(dict.fromkeys(problems), config=written.value, config_file=written.file, warnings=warnings)
     return Truss(
         directory=directory,
         config_file=written.file,

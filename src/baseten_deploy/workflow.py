@@ -142,15 +142,14 @@ class Workflow:
         self._append("GITHUB_STEP_SUMMARY", content)
 
     def _annotate(self, kind: str, problem: Problem) -> None:
-        text = printable(self.redactor.redact("\n".join(filter(None, (problem.message, problem.remedy)))))
+        text = printable(self.redactor.redact(str(problem)))  # with the place: the log shows only the text
         self.annotated[kind] = self.annotated.get(kind, 0) + 1
         if self.on_github and self.annotated[kind] <= ANNOTATIONS:
             place = {"file": printable(self.redactor.redact(problem.file)), "line": problem.line, "col": problem.column}
             where = {key: str(value) for key, value in place.items() if value}
             self._write(str(Command(kind, where, text)))
         else:
-            place_text = ":".join(str(part) for part in (problem.file, problem.line, problem.column) if part)
-            self.info(f"{kind}: {f'{place_text}: ' if place_text else ''}{text}", _COLOURS[kind])
+            self.info(f"{kind}: {text}", _COLOURS[kind])
 
     def _file_command(self, variable: str, name: str, value: str) -> None:
         text = prepare_key_value_message(name, self.redactor.redact(value)) + "\n"

@@ -235,6 +235,7 @@ def test_cleanup(job):
     result = job.run(cleanup="true")
     assert "success" == result.outputs["status"]
     assert job.sent()[-1].endswith(f"/deployments/{result.outputs['deployment-id']}/deactivate")
+    assert f"The deployment `{result.outputs['deployment-id']}` is deactivated again" in result.summary
 
 
 @pytest.mark.parametrize("how", ["keep", "deactivate", "delete"])
@@ -247,6 +248,8 @@ def test_on_failure(job, how):
     expected = {"keep": "GET", "deactivate": "POST", "delete": "DELETE"}[how]
     assert expected == last.method
     assert "BUILD_FAILED" in result.summary
+    became = {"keep": "", "deactivate": "is deactivated now", "delete": "is deleted now"}[how]
+    assert became in result.summary
 
 
 def test_a_failing_smoke_test(job):
@@ -262,6 +265,18 @@ def test_a_model_that_raises(job):
     result = job.run()
     assert "predict_failed" == result.outputs["status"]
     assert "CUDA out of memory" in result.summary
+    asked = [request.path for request in job.sandbox.requests]
+    predicted = max(index for index, path in enumerate(asked) if path.endswith("/predict"))
+    assert asked[predicted + 1].endswith("/logs"), "its log is read once more, for the traceback"
+
+
+def test_without_a_payload_there_is_no_smoke_test(job):
+    """The run is green, and says what it did not prove."""
+    config = job.truss / "config.yaml"
+    config.write_text(config.read_text().replace("example_model_input", "other_input"))
+    result = job.run()
+    assert "success" == result.outputs["status"]
+    assert "No smoke test: set `predict-payload`" in result.summary
 
 
 def test_a_streamed_answer(job):

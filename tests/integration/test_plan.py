@@ -325,6 +325,16 @@ class TestComment:
         assert 1 == len(github.comments)
         assert "## ❌ Refused before the upload" in github.bodies()[0]
 
+    def test_of_a_truss_that_became_wrong(self, on_pull_request, github):
+        """Says so; the praise for the commit before is gone."""
+        job = on_pull_request()
+        planned(job, github_token=TOKEN)
+        config = job.truss / "config.yaml"
+        config.write_text(config.read_text() + "\nrequirements_file: nope.txt\n")
+        assert "invalid" == job.run(mode="plan", github_token=TOKEN).outputs["status"]
+        assert 1 == len(github.comments)
+        assert "## ❌ Invalid input" in github.bodies()[0]
+
     def test_shows_no_secret(self, on_pull_request, github):
         """GitHub does not mask comments."""
         job = on_pull_request()

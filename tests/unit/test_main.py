@@ -81,8 +81,26 @@ class TestInvalid:
         for part in ("`wait`", "`model-nam`", "`development` and `deployment-name`", "`baseten-api-key`"):
             assert part in messages
         assert "config.yaml" in {annotation.properties.get("file") for annotation in job.log.annotations}
-        assert job.summary.startswith("## ❌ Invalid input, nothing was sent")
+        assert job.summary.startswith("## ❌ Invalid input, nothing was changed")
         assert all(f"`{name}`" in job.summary for name in ("wait", "model-nam", "baseten-api-key"))
+
+    def test_warnings_are_shown_with_the_errors(self, job):
+        """What is only doubtful may be the cause, and one push is to mend it all; a missing name is said as well."""
+        config = "requirments: [torch]\nrequirements_file: no.txt\n"
+        write_tree(job.runner.workspace, {"config.yaml": config, "lib/a.py": ""})
+        assert 1 == job.run({"baseten-api-key": KEY})
+        assert ("warning", "1") in {(line.kind, line.properties.get("line")) for line in job.log.annotations}
+        text = job.log.text
+        assert "`requirments` is no key of a Truss config" in text
+        assert "config.yaml:2:1: `requirements_file`: `no.txt` does not exist" in text
+        assert "The model has no name" in text
+        assert "The default ignore rules leave out `lib/`" in text
+
+    def test_the_name_is_known_all_the_same(self, job):
+        """Of a Truss that is wrong: what reports about it can be found by the name."""
+        write_tree(job.runner.workspace, {"config.yaml": "model_name: m\nrequirements_file: no.txt\n"})
+        job.run({"baseten-api-key": KEY})
+        assert ("invalid", "m") == (job.outputs["status"], job.outputs["model-name"])
 
     def test_outputs(self, job):
         """The status, and `result` with it."""

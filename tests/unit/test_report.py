@@ -75,7 +75,7 @@ class TestContent:
         for part in (
             "| Model | `hello` `m1` (new) |",
             "| Deployment | `0a1b2c3` `d1` |",
-            "| Deployment status | `ACTIVE` |",
+            "| Last status seen | `ACTIVE` |",
             "| Archive | 3 files, 2.5 kB packed into 1.2 kB (50 %) |",
             f"| Archive's SHA-256 | `{'a' * 64}` |",
             "| Live after | 12 s |",
@@ -91,7 +91,7 @@ class TestContent:
         """A run that failed at once shows its problem and no empty table."""
         text = written(Status.INVALID, outputs={"status": "invalid"}, errors=[Problem("`wait`: bad", "Write `true`.")])
         expected = (
-            "## ❌ Invalid input, nothing was sent\n\n> **`wait`&#58; bad**<br>Write `true`.\n\nStatus: `invalid`\n"
+            "## ❌ Invalid input, nothing was changed\n\n> **`wait`&#58; bad**<br>Write `true`.\n\nStatus: `invalid`\n"
         )
         assert expected == text
 
@@ -126,6 +126,20 @@ class TestContent:
         text = written(Status.DEPLOY_FAILED, errors=[Problem("x")], log_errors=["bad"], log_tail=["bad", "bye"])
         errors = text.index("<details open><summary>Errors in the log</summary>\n\n```\nbad\n```")
         assert errors < text.index("<details><summary>Last lines of the log</summary>\n\n```\nbad\nbye\n```")
+
+    @pytest.mark.parametrize("status", [Status.PREDICT_FAILED, Status.ROLLED_BACK])
+    def test_a_wrong_answer_comes_before_the_log(self, status):
+        """It is what the reader wants to see; the log of a build that went well is folded away."""
+        text = written(status, errors=[Problem("x")], log_tail=["built"])
+        answer = text.index("<details open><summary>Smoke test's response</summary>")
+        assert answer < text.index("<details><summary>Last lines of the log</summary>")
+        assert 1 == text.count("Smoke test's response")
+
+    def test_what_a_skipped_run_found(self):
+        """What the environment serves is not history."""
+        outputs = {"previous-deployment-id": "d0"}
+        assert "| It serves | `d0` |" in written(Status.SKIPPED, outputs=outputs)
+        assert "| It served before | `d0` |" in written(outputs=outputs)
 
     def test_more_problems_than_annotations(self):
         """All are here, and the reader is told that the annotations were not."""

@@ -88,12 +88,12 @@ class TestForeignText:
     @given(HOSTILE, HOSTILE, HOSTILE)
     @settings(max_examples=200)
     def test_annotations(self, message, remedy, file):
-        """An annotation is one command, and says what it should where it should."""
+        """An annotation is one command, and says what it should where it should; its text too, which the log shows."""
         screen = Screen()
         screen.workflow.error(Problem(message, remedy, file, 3, 7))
         assert ["error"] == screen.obeyed()
         (annotation,) = screen.log().annotations
-        expected = "\n".join(filter(None, (message, remedy)))
+        expected = str(Problem(message, remedy, file, 3, 7))
         assert printable(expected) == annotation.message
         assert printable(file) == annotation.properties.get("file", "")
         assert ("3", "7") == (annotation.properties["line"], annotation.properties["col"])

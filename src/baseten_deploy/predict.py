@@ -175,7 +175,9 @@ def _refuse(response: httpx.Response, text: str, redactor: Redactor, now_epoch: 
         raise PredictFailed(
             message, "Check `inference-url`; a model without a predict endpoint needs `predict: false`."
         )
-    raise PredictFailed(message, "The model failed on the payload; its traceback is in the log above or on the logs page.")
+    raise PredictFailed(
+        message, "The model failed on the payload; its log has the traceback, above or on the logs page."
+    )
 
 
 def _streamed(text: str, seconds: float, redactor: Redactor) -> Prediction:

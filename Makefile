@@ -76,6 +76,7 @@ clean: ## remove what these commands made
 
 # All of requirements-dev.txt is pinned, so nothing is resolved. A half-made environment is never used: the stamp comes last.
 $(VENV)/ready: requirements-dev.txt
+	@[ ! -L $(VENV) ] || { echo "$(VENV) is a symlink; make will not clear what it points to" >&2; exit 1; }
 	@[ -n "$(PYTHON)" ] && $(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo \
 		"No Python 3.11 or newer here. Install one, or name it: make PYTHON=/path/to/python" >&2; exit 1; }
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { echo "$(PYTHON) lacks the venv module." \

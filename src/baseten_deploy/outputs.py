@@ -18,7 +18,9 @@ OUTPUTS: dict[str, str] = {
     "environment": "the environment that was pushed or promoted into",
     "promoted-deployment-id": "id of the deployment that the environment serves after the promotion; it may be new",
     "previous-deployment-id": "id of the deployment that the environment served before",
-    "predict-url": "URL of the deployment's predict endpoint",
+    "predict-url": (
+        "URL of the predict endpoint: the environment's after a push or promotion into one, else the deployment's"
+    ),
     "logs-url": "URL of the deployment's logs page",
     "archive-sha256": "SHA-256 of the uploaded archive",
     "archive-bytes": "size of the uploaded archive in bytes",

@@ -128,6 +128,67 @@ class TestDocumentation:
         }
 
 
+HOLE = "\0"  # stands for what a message gets filled in
+
+
+def printed_texts() -> list[str]:
+    """Every text in the action's sources that is no docstring, with named constants filled in."""
+    trees = [ast.parse(path.read_text(encoding="utf-8")) for path in (ROOT / "src" / "baseten_deploy").glob("*.py")]
+    constants = {
+        target.id: node.value.value
+        for tree in trees
+        for node in tree.body
+        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
+        for target in node.targets
+        if isinstance(target, ast.Name)
+    }
+
+    def piece(node: ast.expr) -> str:
+        if isinstance(node, ast.FormattedValue):
+            return constants.get(node.value.id, HOLE) if isinstance(node.value, ast.Name) else HOLE
+        return node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else ""
+
+    nodes = [node for tree in trees for node in ast.walk(tree)]
+    docstrings = {node.value for node in nodes if isinstance(node, ast.Expr)}
+    return [
+        "".join(map(piece, node.values)) if isinstance(node, ast.JoinedStr) else piece(node)
+        for node in nodes
+        if isinstance(node, ast.JoinedStr | ast.Constant) and node not in docstrings
+    ]
+
+
+def quoted_messages() -> list[str]:
+    """Every message in the first column of the table "By message" of docs/troubleshooting.md."""
+    table = (ROOT / "docs" / "troubleshooting.md").read_text(encoding="utf-8").partition("## By message")[2]
+    cells = [re.split(r"(?<!\\)\|", line)[1] for line in table.splitlines() if line.startswith("|")]
+    return [found[1] for cell in cells for found in re.findall(r"(?<!`)(`+)(?!`) ?(.+?) ?(?<!`)\1(?!`)", cell)]
+
+
+def as_pattern(quote: str) -> str:
+    """A quote's `...` is anything; a number or a word in capitals may be what the message gets filled in."""
+    words = re.split(r"(\.\.\.|\d+|[A-Z][A-Z_]{2,})", quote)
+    words[::2] = map(re.escape, words[::2])
+    words[1::2] = (".*" if word == "..." else f"(?:{word}|{HOLE})" for word in words[1::2])
+    return "".join(words)
+
+
+class TestTroubleshooting:
+    """The page that is searched for the words of a message."""
+
+    def test_quotes_what_is_printed(self):
+        """Every quoted message stands in the sources, in these words."""
+        quotes, texts = quoted_messages(), printed_texts()
+        assert len(quotes) > 50
+        assert [] == [quote for quote in quotes if not any(re.search(as_pattern(quote), text) for text in texts)]
+
+    @pytest.mark.parametrize(
+        "quote", ["The dry runs was refused", "ended as built", "has no config.yaml", "Ended as FAILED"]
+    )
+    def test_a_wrong_quote_is_found_out(self, quote):
+        """Another word, another case, a lost backtick."""
+        assert not any(re.search(as_pattern(quote), text) for text in printed_texts())
+
+
 class TestGenerator:
     """`scripts/generate.py` by itself."""
 

@@ -108,6 +108,26 @@ def test_it_is_one_gzip_member_and_a_whole_tar(mixed: tuple[PackedFile, ...]) ->
     assert tar.endswith(bytes(2 * tarfile.BLOCKSIZE))
 
 
+def test_what_does_not_compress_is_stored(tmp_path: Path) -> None:
+    """Noise grows by its headers alone, weights are left as they are, and text between them is compressed."""
+    source = random.Random(2)
+    noise = source.randbytes(4 * BLOCK_BYTES)
+    # As bfloat16 has it: the mantissa is random, of the exponent few values occur. Deflate saves a sixth.
+    weights = bytes(
+        byte for low in source.randbytes(BLOCK_BYTES) for byte in (low, source.choice(bytes(range(48, 80))))
+    )
+    text = b"line of text\n" * (BLOCK_BYTES // 4)
+    for name, content, most, least in (
+        ("noise", noise, 1.001, 1.0),
+        ("weights", weights, 1.001, 0.99),
+        ("text", text, 0.05, 0.0),
+        ("mixed", noise + text, 0.6, 0.5),
+    ):
+        archive = packed(listed(write_tree(tmp_path / name, {"file": content})))
+        assert {"file": content} == unpacked(archive)
+        assert least <= len(archive) / len(content) <= most, name
+
+
 def test_an_empty_packing_list(tmp_path: Path) -> None:
     """Still an archive."""
     assert {} == unpacked(packed(()))

@@ -1,6 +1,6 @@
 # One command does here what CI does. Needs Python 3.11 or newer, make and git; everything else goes into .venv.
 .DEFAULT_GOAL := help
-.PHONY: help demo sandbox test bench lint format generate requirements image clean
+.PHONY: help demo sandbox test bench lint format generate screenshots requirements image clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -54,6 +54,9 @@ format: $(VENV)/ready ## rewrite the Python files as the formatter wants them
 
 generate: $(VENV)/ready ## write inputs.py and outputs.py into action.yml, README.md and docs/
 	$(RUN) scripts/generate.py
+
+screenshots: $(VENV)/ready ## photograph the summaries for docs/images; needs npm, Chromium and an emoji font
+	@$(RUN) scripts/screenshots.py
 
 # For maintainers, after a change of the dependencies in pyproject.toml; `UPGRADE=--upgrade` raises everything.
 # One file for all Python versions from 3.11 and all platforms. No index or link of this machine gets in.

@@ -17,8 +17,10 @@ def count(number: int, noun: str) -> str:
 
 
 def duration(seconds: float) -> str:
-    """How long something took or takes: `0.35 s`, `4.2 s`, `42 s`, `3 min 5 s`, `2 h 5 min`."""
+    """How long something took or takes: `7 ms`, `0.35 s`, `4.2 s`, `42 s`, `3 min 5 s`, `2 h 5 min`."""
     seconds = max(0.0, seconds)
+    if seconds < 0.0995:
+        return f"{seconds * 1000:.0f} ms"
     if seconds < 59.5:
         digits = 2 if seconds < 0.995 else 1 if seconds < 9.95 else 0
         return f"{seconds:.{digits}f} s"

@@ -86,9 +86,9 @@ def ask(run: Run, url: str, payload: Any) -> None:
         run.say(f"Answered in {prediction.seconds:.2f} s:")
         run.workflow.foreign(text)
 
-    with run.phase("Smoke test"):
-        run.say(f"POST {url}")
-        try:
+    try:
+        with run.phase("Smoke test"):
+            run.say(f"POST {url}")
             smoke_test(
                 url,
                 run.settings.baseten_api_key,
@@ -100,8 +100,8 @@ def ask(run: Run, url: str, payload: Any) -> None:
                 redactor=run.redactor,
                 answered=answered,
             )
-        except PredictFailed:
-            if run.log:  # it may have the traceback of what the model raised
-                run.clock.sleep(LOG_SECONDS)
-                run.log.poll()
-            raise
+    except PredictFailed:
+        if run.log:  # it may have the traceback of what the model raised
+            run.clock.sleep(LOG_SECONDS)
+            run.log.poll()
+        raise

@@ -84,9 +84,9 @@ def summary(facts: Facts) -> str:
         parts.append(_response(response))
     if facts.warnings and not plan:  # which has them
         parts += ["### Warnings", *_problems(facts.warnings, facts.annotated, "warning")]
-    if chart := gantt(facts.phases):
+    if len(facts.phases) > 1:  # one bar tells nothing
         total = duration(max(phase.end for phase in facts.phases))
-        parts.append(_folded(f"Timeline, {total}", chart, is_open=not plan))
+        parts.append(_folded(f"Timeline, {total}", gantt(facts.phases), is_open=not plan))
     parts.append(f"Status: {code(facts.status)}")
     return "\n\n".join(parts) + "\n"
 

@@ -1,12 +1,13 @@
 """`make bench`: measure all contenders in turns, and print the tables. `--help` lists the options."""
 
 import argparse
+import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from .contenders import OURS, TAR, Contender, contenders
+from .contenders import HERE, OURS, PACKAGES, TAR, TRUSS, Contender, contenders
 from .measure import GBIT, LIVE_AFTER_SECONDS, Measured, Service, measure, serving
 from .report import Case, goals, table
 from .trusses import QUICK_SHAPES, SHAPES, make_truss
@@ -40,8 +41,11 @@ def main(arguments: Sequence[str]) -> int:
     print(table(results))
     print()
     print(goals(results, noticed))
-    for python in filter(None, (options.python, options.truss_python)):
-        print(f"\nInstalled: {installed_bytes(Path(python)) / 1e6:.0f} MB ({Path(python).parents[1].name})")
+    print()
+    for name, python, packages in ((OURS, options.python, PACKAGES), (TRUSS, options.truss_python, ("truss",))):
+        if python:
+            command = (python, str(HERE / "installed.py"), *packages)
+            print(f"Installed, {name}: {subprocess.check_output(command, text=True).strip()}")  # noqa: S603
     return 0
 
 
@@ -64,16 +68,6 @@ class Bench:
             environment["INPUT_WAIT"] = "true"
         command = contender.command(self._service, truss)
         return measure(self._service, command, environment, rate=rate, live_after=live_after)
-
-
-def installed_bytes(python: Path) -> int:
-    """What the packages of a virtual environment take, without pip and without bytecode."""
-    packages = (python.parents[1] / "lib").glob("python3*/site-packages/**/*")
-    return sum(
-        file.lstat().st_size
-        for file in packages
-        if file.is_file() and file.suffix != ".pyc" and not {"pip", "setuptools"} & set(file.parts)
-    )
 
 
 def _options(arguments: Sequence[str]) -> argparse.Namespace:

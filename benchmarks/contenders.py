@@ -8,6 +8,8 @@ from .measure import Service
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent
+# What this action needs; in pyproject.toml with their versions.
+PACKAGES = ("httpx", "boto3", "pyyaml", "actions-toolkit", "pathspec", "isal")
 OURS, TRUSS, TAR = "this action", "truss push", "tar, gzip, boto3"
 
 

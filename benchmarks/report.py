@@ -27,19 +27,21 @@ Results = Mapping[Case, Sequence[Measured]]
 
 def table(results: Results) -> str:
     """A row for each case: medians (min-max in brackets for times), and the time as a share of `truss push`'s."""
-    head = "| Truss | sink | | start to commit, s | CPU, s | peak memory, MB | uploaded, MB | time against `truss` |"
-    return "\n".join([head, "|---|---|---|---|---|---|---|---|", *_rows(results)])
+    names = ("Truss", "sink", "", "start to first request, s", "start to commit, s", "CPU, s", "peak memory, MB")
+    head = (*names, "uploaded, MB", "time against `truss`")
+    return "\n".join([f"| {' | '.join(head)} |", "|---" * len(head) + "|", *_rows(results)])
 
 
 def _rows(results: Results) -> Iterator[str]:
     for case, runs in results.items():
         peer = results.get(Case(case.size, case.rate, TRUSS), ())
+        first = spread([run.first_request for run in runs])
         commit = spread([run.commit for run in runs])
         cpu = spread([run.cpu for run in runs])
         memory = f"{_median(run.memory for run in runs) / 1e6:.0f}"
         uploaded = f"{_median(run.uploaded for run in runs) / 1e6:.2f}"
         share = ratio((run.commit for run in runs), (run.commit for run in peer))
-        cells = (case.size, case.sink, case.contender, commit, cpu, memory, uploaded, share)
+        cells = (case.size, case.sink, case.contender, first, commit, cpu, memory, uploaded, share)
         yield f"| {' | '.join(cells)} |"
 
 

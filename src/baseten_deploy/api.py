@@ -4,16 +4,18 @@ Every answer is checked for the fields that the run relies on; unknown fields an
 the API grows. Spec: the management API reference, as DESIGN section 3 sums it up.
 """
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 from urllib.parse import quote
 
-from .errors import AuthFailed, DeployError
+from .failures import explain, failing_as
 from .http import Http, HttpError
 from .retry import Failure, Fault
 from .upload import Credentials, Target
+
+# The words for calls that failed belong to the calls, so they can be had from here too.
+__all__ = ["Api", "explain", "failing_as"]
 
 JsonObject = dict[str, Any]
 T = TypeVar("T")
@@ -79,41 +81,6 @@ class LogLine:
     message: str
     replica: str = ""
     level: str = ""
-
-
-@contextmanager
-def failing_as(kind: type[DeployError], what: str, remedy: str = "") -> Iterator[None]:
-    """Turn an `HttpError` inside into a `kind` that says `what` could not be done; 401 and 403 into `AuthFailed`."""
-    try:
-        yield
-    except HttpError as error:
-        raise explain(error, kind, what, remedy) from error
-
-
-def explain(error: HttpError, kind: type[DeployError], what: str, remedy: str = "") -> DeployError:
-    """The error for people: what could not be done, what the service said, and what to do about it."""
-    if error.status == 401:
-        return AuthFailed(
-            f"{what}: Baseten does not accept the API key ({error.message})",
-            "Check that the secret behind `baseten-api-key` holds a valid key of this workspace, whole and without "
-            "quotes; create a new one in the workspace's settings under API keys.",
-        )
-    if error.status == 403:
-        return AuthFailed(
-            f"{what}: the API key may not do that ({error.message})",
-            "Use a key of a member or team that has the permission, or set `team` to one that the key belongs to.",
-        )
-    if error.failure.transient:
-        remedy = _transient_remedy(error)
-    return kind(f"{what}: {error.message}", remedy)
-
-
-def _transient_remedy(error: HttpError) -> str:
-    if error.failure.fault is Fault.NOT_SENT:
-        return "Check `api-url`, and that this runner can reach it (DNS, proxy, firewall)."
-    if error.status == 429:
-        return "The key's rate limit is used up; run again later, or use a key of its own for CI."
-    return "The service has trouble or is slow; run again later. Its state: https://status.baseten.co"
 
 
 class Api:

@@ -54,6 +54,14 @@ class Deployment:
 
 
 @dataclass(frozen=True)
+class StoredConfig:
+    """What a deployment was built from: the `config` that was sent, and the text that somebody wrote, if it was too."""
+
+    config: JsonObject
+    raw: str = ""
+
+
+@dataclass(frozen=True)
 class Promotion:
     """A promotion that an environment is going through, or went through last; `percent` of the traffic is on it."""
 
@@ -134,6 +142,12 @@ class Api:
         path = f"{_deployment_path(model_id, deployment_id)}/config"
         answer = self._get(path, {"output_format": "both"})
         return self._parse(lambda body: dict(body["config"] or {}), answer, path)
+
+    def stored_config(self, model_id: str, deployment_id: str) -> StoredConfig:
+        """What a deployment was built from, parsed and as text."""
+        path = f"{_deployment_path(model_id, deployment_id)}/config"
+        answer = self._get(path, {"output_format": "both"})
+        return self._parse(_stored_config, answer, path)
 
     def download_url(self, model_id: str, deployment_id: str) -> str:
         """A presigned URL of a deployment's archive: whoever has it can read the archive."""
@@ -253,6 +267,10 @@ def _deployment(row: JsonObject) -> Deployment:
         is_development=bool(row.get("is_development")),
         created_at=_optional(row, "created_at"),
     )
+
+
+def _stored_config(body: JsonObject) -> StoredConfig:
+    return StoredConfig(dict(body["config"] or {}), _optional(body, "raw_config"))
 
 
 def _environment(row: JsonObject) -> Environment:

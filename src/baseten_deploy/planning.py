@@ -5,7 +5,7 @@ a refusal of the dry run does, after the plan was shown. How the facts read is `
 """
 
 from . import nemo
-from .api import Deployment, Model
+from .api import Model
 from .background import in_background
 from .diff import FileChange, config_diff, file_changes, same_config
 from .digest import content_digest, file_digest
@@ -14,6 +14,7 @@ from .errors import DeployError, Problem, RegistrationFailed, Rejected
 from .http import HttpError
 from .live import Live, find_live, find_production, unchanged
 from .live_archive import Unreadable, read_archive
+from .live_config import comparable
 from .nemo_entity import DeployedModel, openai_url, wanted_registration
 from .plan import Comparison, Plan, describe
 from .push import prepare
@@ -125,22 +126,22 @@ def _compare(run: Run, draft: Draft) -> tuple[Comparison | None, bool]:
     if live.deployment is None:
         return Comparison(live, why_no_files="nothing is live yet"), False
     reading = in_background(lambda: _live_files(run, draft, model, live))
-    same, lines, why_no_config = _live_config(run, draft, model, live.deployment)
+    same, lines, why_no_config = _live_config(run, draft, model, live)
     files, why_no_files = reading.result()
     everywhere = live is places[0] and all(place.digest == draft.digest for place in places[1:])
     comparison = Comparison(live, everywhere, same, lines, why_no_config, files, why_no_files)
     return comparison, unchanged(places, draft.digest) is not None
 
 
-def _live_config(
-    run: Run, draft: Draft, model: Model, deployment: Deployment
-) -> tuple[bool | None, tuple[str, ...], str]:
+def _live_config(run: Run, draft: Draft, model: Model, live: Live) -> tuple[bool | None, tuple[str, ...], str]:
     """Whether the config is the same, how it differs, and why that is not known."""
+    assert live.deployment is not None
+    after = draft.payload["config"]
     try:
-        before = run.api.deployment_config(model.id, deployment.id)
+        stored = run.api.stored_config(model.id, live.deployment.id)
     except HttpError as error:
         return None, (), f"the service does not answer with its config ({error.message})"
-    after = draft.payload["config"]
+    before = comparable(stored, after, by_this_action=bool(live.digest))
     return same_config(before, after), config_diff(before, after), ""
 
 

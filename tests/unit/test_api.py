@@ -6,7 +6,17 @@ import httpx
 import pytest
 from transport import AMBIGUOUS, TRANSIENT, FakeClock, Script, make_api
 
-from baseten_deploy.api import Deployment, Environment, LogLine, Model, Promotion, Team, explain, failing_as
+from baseten_deploy.api import (
+    Deployment,
+    Environment,
+    LogLine,
+    Model,
+    Promotion,
+    StoredConfig,
+    Team,
+    explain,
+    failing_as,
+)
 from baseten_deploy.errors import AuthFailed, CommitFailed, Rejected
 from baseten_deploy.http import HttpError
 from baseten_deploy.retry import Failure, Fault
@@ -93,6 +103,12 @@ CALLS = [
         "GET /v1/models/m1/deployments/d1/config?output_format=both",
         {"config": {"a": 1}, "raw_config": "a: 1"},
         {"a": 1},
+    ),
+    (
+        lambda api: api.stored_config("m1", "d1"),
+        "GET /v1/models/m1/deployments/d1/config?output_format=both",
+        {"config": {"a": 1}, "raw_config": "a: 1"},
+        StoredConfig({"a": 1}, "a: 1"),
     ),
     (
         lambda api: api.environments("m1"),

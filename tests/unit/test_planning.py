@@ -1,25 +1,32 @@
 """Planning: what is asked of whom, and that nothing but the dry run's refusal ends it."""
 
+from typing import Any
+
 import httpx
 import pytest
 from transport import FakeClock, Service, make_run, printed, refusal
 
 from baseten_deploy.errors import AuthFailed, Rejected
 from baseten_deploy.planning import plan_push
+from baseten_deploy.strict_yaml import load
 from baseten_deploy.truss import read_truss
 from runner import ROOT
 
+TEXT = (ROOT / "examples" / "hello-truss" / "config.yaml").read_text()
+CONFIG = load(TEXT).value
 NEMO = {"nemo_url": "https://nemo.test", "nemo_workspace": "ws", "model_name": "m"}
 
 
 class Baseten(Service):
     """The management API with the dry run, and the config and archive of what is live."""
 
+    stored: Any = None  # the answer with the config
+
     def _routes(self):
         deployment = r"/v1/models/([^/]+)/deployments/([^/]+)"
         return {
             r"POST /v1/prepare_model_upload": lambda *, body: {"s3_key": None, "creds": None, "dry": body["dry_run"]},
-            rf"GET {deployment}/config": lambda *_, output_format: {"config": {"a": 1}, "raw_config": output_format},
+            rf"GET {deployment}/config": lambda *_, output_format: self.stored or {"config": {"a": output_format}},
             rf"GET {deployment}/download": lambda *_: {"download_url": "https://s3.test/archive?Signature=x"},
             **super()._routes(),
         }
@@ -29,8 +36,10 @@ class Baseten(Service):
 def service():
     """A service with a model that is live in production."""
     service = Baseten(FakeClock())
-    service.add_model(production_deployment_id="dep1")
-    service.add_deployment()
+    for name in ("m", "hello-truss"):
+        service.add_model(name, production_deployment_id="dep1")
+    service.add_deployment("model1")
+    service.add_deployment("model2", id="dep1")
     return service
 
 
@@ -62,6 +71,23 @@ class TestRequests:
         assert ("model1", True) == (body["model_id"], body["dry_run"])
         assert {"deploy-key", "content-digest"} <= body["deployment"]["labels"].keys()
         assert ["GET s3.test/archive"] == sent
+
+
+class TestConfig:
+    """Against what the service stored."""
+
+    def test_of_truss_push(self, make_settings, service):
+        """Defaults that a client filled in are no difference."""
+        service.stored = {"config": {**CONFIG, "spec_version": "2.0", "build": {"no_cache": False}}, "raw_config": TEXT}
+        run, _, _ = plan(make_settings(), service)
+        assert "#### Config\n\nThe same as what is live.\n" in run.outputs.get("plan")
+
+    def test_of_this_action(self, make_settings, service):
+        """What is not in the text is an override, and counts."""
+        service.stored = {"config": {**CONFIG, "build": {"no_cache": True}}, "raw_config": TEXT}
+        service.deployments[1]["labels"] = {"content-digest": "d"}
+        run, _, _ = plan(make_settings(), service)
+        assert "\n-build:\n-  no_cache: true\n" in run.outputs.get("plan")
 
 
 class TestWhatFails:

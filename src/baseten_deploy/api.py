@@ -55,9 +55,12 @@ class Deployment:
 
 @dataclass(frozen=True)
 class StoredConfig:
-    """What a deployment was built from: the `config` that was sent, and the text that somebody wrote, if it was too."""
+    """What a deployment was built from: the `config` that was sent, and the text that somebody wrote.
 
-    config: JsonObject
+    Either may be missing (`None` and `""`), but not both.
+    """
+
+    config: JsonObject | None
     raw: str = ""
 
 
@@ -146,8 +149,7 @@ class Api:
     def stored_config(self, model_id: str, deployment_id: str) -> StoredConfig:
         """What a deployment was built from, parsed and as text."""
         path = f"{_deployment_path(model_id, deployment_id)}/config"
-        answer = self._get(path, {"output_format": "both"})
-        return self._parse(_stored_config, answer, path)
+        return _stored_config(self._get(path, {"output_format": "both"}), path)
 
     def download_url(self, model_id: str, deployment_id: str) -> str:
         """A presigned URL of a deployment's archive: whoever has it can read the archive."""
@@ -269,8 +271,13 @@ def _deployment(row: JsonObject) -> Deployment:
     )
 
 
-def _stored_config(body: JsonObject) -> StoredConfig:
-    return StoredConfig(dict(body["config"] or {}), _optional(body, "raw_config"))
+def _stored_config(body: JsonObject, path: str) -> StoredConfig:
+    config, raw = body.get("config"), _optional(body, "raw_config")
+    if config is None and not raw:
+        raise HttpError(Failure(Fault.BAD_ANSWER), "the answer has none", path)
+    if config is not None and not isinstance(config, dict):
+        raise HttpError(Failure(Fault.BAD_ANSWER), "what it answers instead is no object", path)
+    return StoredConfig(config, raw)
 
 
 def _environment(row: JsonObject) -> Environment:

@@ -10,6 +10,11 @@ from typing import Any
 from . import strict_yaml
 from .api import JsonObject, StoredConfig
 from .packages import KEY as PACKAGES_KEY
+from .payload import sent_config
+
+
+class Incomparable(Exception):
+    """Why a config cannot be compared, as the end of a sentence."""
 
 
 def comparable(stored: StoredConfig, ours: JsonObject, *, by_this_action: bool) -> JsonObject:
@@ -17,9 +22,13 @@ def comparable(stored: StoredConfig, ours: JsonObject, *, by_this_action: bool) 
 
     Filled in is what the text that was sent beside it does not have, unless `ours` has it: then its value counts. Where
     there is no such text, and `by_this_action`, which fills nothing in, so that any such key is an override, all of it
-    counts.
+    counts. Where there is only a text, it stands for what is sent for it. Raises `Incomparable`.
     """
     written = _written(stored.raw)
+    if stored.config is None:
+        if written is None:
+            raise Incomparable("the service only has its text, which cannot be read")
+        return sent_config(written)
     if by_this_action or written is None:
         return stored.config
     config = {key: value for key, value in stored.config.items() if key != PACKAGES_KEY}  # their content is a file's

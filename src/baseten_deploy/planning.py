@@ -14,7 +14,7 @@ from .errors import DeployError, Problem, RegistrationFailed, Rejected
 from .http import HttpError
 from .live import Live, find_live, find_production, unchanged
 from .live_archive import Unreadable, read_archive
-from .live_config import comparable
+from .live_config import Incomparable, comparable
 from .nemo_entity import DeployedModel, openai_url, wanted_registration
 from .plan import Comparison, Plan, describe
 from .push import prepare
@@ -139,9 +139,11 @@ def _live_config(run: Run, draft: Draft, model: Model, live: Live) -> tuple[bool
     after = draft.payload["config"]
     try:
         stored = run.api.stored_config(model.id, live.deployment.id)
+        before = comparable(stored, after, by_this_action=bool(live.digest))
     except HttpError as error:
         return None, (), f"the service does not answer with its config ({error.message})"
-    before = comparable(stored, after, by_this_action=bool(live.digest))
+    except Incomparable as error:
+        return None, (), str(error)
     return same_config(before, after), config_diff(before, after), ""
 
 

@@ -4,7 +4,7 @@ import pytest
 
 from baseten_deploy.api import StoredConfig
 from baseten_deploy.diff import config_diff, same_config
-from baseten_deploy.live_config import comparable
+from baseten_deploy.live_config import Incomparable, comparable
 from baseten_deploy.strict_yaml import load
 from runner import ROOT
 
@@ -149,6 +149,23 @@ class TestThisAction:
         """The name of a model that a label-less copy has still counts: it is in both configs."""
         live = {**load(HELLO).value, "model_name": "other"}
         assert [] == compared(StoredConfig(live, HELLO), dict(live))
+
+
+class TestOnlyTheText:
+    """The service may have no parsed config."""
+
+    def test_stands_for_what_is_sent_for_it(self):
+        """With environment variables as texts, and without external packages, whose content is in the archive."""
+        text = HELLO + "environment_variables: {A: 1}\nexternal_package_dirs: [../p]\n"
+        ours = {**load(HELLO).value, "environment_variables": {"A": "1"}}
+        assert [] == compared(StoredConfig(None, text), ours)
+        assert [] == compared(StoredConfig(None, text), ours, by_this_action=True)
+
+    @pytest.mark.parametrize("text", ["a: [", "x", "- a"])
+    def test_that_cannot_be_read(self, text):
+        """Is nothing to compare with."""
+        with pytest.raises(Incomparable, match="cannot be read"):
+            comparable(StoredConfig(None, text), {}, by_this_action=False)
 
 
 @pytest.mark.parametrize("sent", [{"a": {"b": 1}}, {"a": [1, {"b": 2}]}, {"a": None}, {}])

@@ -1,5 +1,6 @@
 """Planning: what is asked of whom, and that nothing but the dry run's refusal ends it."""
 
+from html import unescape
 from typing import Any
 
 import httpx
@@ -88,6 +89,30 @@ class TestConfig:
         service.deployments[1]["labels"] = {"content-digest": "d"}
         run, _, _ = plan(make_settings(), service)
         assert "\n-build:\n-  no_cache: true\n" in run.outputs.get("plan")
+
+    @pytest.mark.parametrize("answer", [{"config": None, "raw_config": TEXT}, {"raw_config": TEXT}])
+    def test_only_as_text(self, make_settings, service, answer):
+        """Then the text is what was deployed, not an empty config."""
+        service.stored = answer
+        run, _, _ = plan(make_settings(), service)
+        assert "#### Config\n\nThe same as what is live.\n" in run.outputs.get("plan")
+
+    @pytest.mark.parametrize(
+        ("answer", "said"),
+        [
+            ({"config": None, "raw_config": None}, "the service does not answer with its config (the answer has none)"),
+            ({"new": 1}, "the service does not answer with its config (the answer has none)"),
+            ({"config": ["a"], "raw_config": TEXT}, "(what it answers instead is no object)"),
+            ({"config": None, "raw_config": "a: ["}, "the service only has its text, which cannot be read"),
+        ],
+    )
+    def test_none(self, make_settings, service, answer, said):
+        """Is said in words; a Python exception's are none."""
+        service.stored = answer
+        run, _, error = plan(make_settings(), service)
+        assert error is None
+        assert said in unescape(run.outputs.get("plan"))
+        assert "Error" not in run.outputs.get("plan")
 
 
 class TestWhatFails:

@@ -154,7 +154,10 @@ class Api:
     def download_url(self, model_id: str, deployment_id: str) -> str:
         """A presigned URL of a deployment's archive: whoever has it can read the archive."""
         path = f"{_deployment_path(model_id, deployment_id)}/download"
-        return self._parse(lambda body: _text(body["download_url"]), self._get(path), path)
+        url = _optional(self._get(path), "download_url")
+        if not url:
+            raise HttpError(Failure(Fault.BAD_ANSWER), "the answer has no `download_url`", path)
+        return url
 
     def environments(self, model_id: str) -> list[Environment]:
         """All environments of a model."""

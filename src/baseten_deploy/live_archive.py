@@ -69,6 +69,8 @@ def read_archive(
         raise Unreadable(f"its download broke ({type(error).__name__})") from None
     except (EOFError, OSError, zlib.error, isal_zlib.IsalError) as error:  # type: ignore[misc] # its stub
         raise Unreadable(f"it is damaged ({type(error).__name__})") from None
+    except (ValueError, OverflowError):  # of a URL or a header that a library stumbles over
+        raise Unreadable("it is not what was expected") from None
 
 
 def _check(url: str) -> None:

@@ -140,11 +140,13 @@ def _live_config(run: Run, draft: Draft, model: Model, live: Live) -> tuple[bool
     try:
         stored = run.api.stored_config(model.id, live.deployment.id)
         before = comparable(stored, after, by_this_action=bool(live.digest))
+        return same_config(before, after), config_diff(before, after), ""
     except HttpError as error:
         return None, (), f"the service does not answer with its config ({error.message})"
     except Incomparable as error:
         return None, (), str(error)
-    return same_config(before, after), config_diff(before, after), ""
+    except (ValueError, RecursionError):  # half a character, or a thousand levels: JSON can have what YAML cannot
+        return None, (), "its config cannot be shown"
 
 
 def _live_files(run: Run, draft: Draft, model: Model, live: Live) -> tuple[tuple[FileChange, ...] | None, str]:

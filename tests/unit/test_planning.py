@@ -1,5 +1,6 @@
 """Planning: what is asked of whom, and that nothing but the dry run's refusal ends it."""
 
+import json
 from html import unescape
 from typing import Any
 
@@ -22,13 +23,14 @@ class Baseten(Service):
     """The management API with the dry run, and the config and archive of what is live."""
 
     stored: Any = None  # the answer with the config
+    url: Any = "https://s3.test/archive?Signature=x"
 
     def _routes(self):
         deployment = r"/v1/models/([^/]+)/deployments/([^/]+)"
         return {
             r"POST /v1/prepare_model_upload": lambda *, body: {"s3_key": None, "creds": None, "dry": body["dry_run"]},
             rf"GET {deployment}/config": lambda *_, output_format: self.stored or {"config": {"a": output_format}},
-            rf"GET {deployment}/download": lambda *_: {"download_url": "https://s3.test/archive?Signature=x"},
+            rf"GET {deployment}/download": lambda *_: httpx.Response(200, text=json.dumps({"download_url": self.url})),
             **super()._routes(),
         }
 
@@ -113,6 +115,40 @@ class TestConfig:
         assert error is None
         assert said in unescape(run.outputs.get("plan"))
         assert "Error" not in run.outputs.get("plan")
+
+    @pytest.mark.parametrize(
+        "config", ['{"model_name": "\\ud83d x"}', '{"\\udc00": 1}', f'{{"a": {"[" * 900}{"]" * 900}}}'], ids=range(3)
+    )
+    def test_that_cannot_be_shown(self, make_settings, service, config):
+        """JSON can hold halves of characters and any depth: the plan goes on without."""
+        service.stored = httpx.Response(200, text=f'{{"config": {config}}}')
+        run, _, error = plan(make_settings(), service)
+        assert error is None
+        text = run.outputs.get("plan")
+        assert "Not compared: its config cannot be shown." in text
+        assert "#### Files" in text
+
+
+class TestFiles:
+    """Against the archive that the service hands out."""
+
+    @pytest.mark.parametrize("url", [None, 7, "", ["https://s3.test/"], {}])
+    def test_no_url(self, make_settings, service, url):
+        """Is said in words."""
+        service.url = url
+        run, sent, error = plan(make_settings(), service)
+        assert (None, []) == (error, sent)
+        assert "the service does not hand out its archive (the answer has no `download_url`)" in unescape(
+            run.outputs.get("plan")
+        )
+
+    @pytest.mark.parametrize("url", ["https://\ud800/x", "https://a\x00b/", "https://a:99999999/", "https://[::1/x"])
+    def test_a_url_that_is_none(self, make_settings, service, url):
+        """Becomes a reason as well."""
+        service.url = url
+        run, _, error = plan(make_settings(), service)
+        assert error is None
+        assert "Not compared with what is live: its archive could not be read" in unescape(run.outputs.get("plan"))
 
 
 class TestWhatFails:

@@ -29,14 +29,18 @@ class Live:
         """The content digest of what serves here, `""` for none: not everything is deployed by this action."""
         return _digest(self.deployment)
 
+    def stays(self, digest: str) -> bool:
+        """Whether something is live here, and nothing but this content is about to replace it."""
+        live, next_one = self.deployment, self.candidate
+        return (
+            live is not None
+            and live.status in LIVE
+            and (next_one is None or next_one.id == live.id or _digest(next_one) == digest)
+        )
+
     def has(self, digest: str) -> bool:
         """Whether this content is live here, and nothing else is on its way."""
-        return (
-            self.deployment is not None
-            and self.deployment.status in LIVE
-            and self.digest == digest
-            and (self.candidate is None or _digest(self.candidate) == digest)
-        )
+        return self.digest == digest and self.stays(digest)
 
 
 def _digest(deployment: Deployment | None) -> str:

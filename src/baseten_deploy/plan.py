@@ -32,8 +32,8 @@ LARGEST = 10
 class Comparison:
     """How this run differs from what is live in `live`. `None` stands for unknown, with the reason beside it.
 
-    `everywhere`: the run goes there, and to no place where something else is live. `config_lines` is a diff without
-    secrets, so that it can be empty although `same_config` is false.
+    `everywhere`: the run goes there, and to no place where something else is live or about to be, or nothing serves.
+    `config_lines` is a diff without secrets, so that it can be empty although `same_config` is false.
     """
 
     live: Live

@@ -128,7 +128,7 @@ def _compare(run: Run, draft: Draft) -> tuple[Comparison | None, bool]:
     reading = in_background(lambda: _live_files(run, draft, model, live))
     same, lines, why_no_config = _live_config(run, draft, model, live)
     files, why_no_files = reading.result()
-    everywhere = live is places[0] and all(place.digest == draft.digest for place in places[1:])
+    everywhere = live is places[0] and live.stays(draft.digest) and all(each.has(draft.digest) for each in places[1:])
     comparison = Comparison(live, everywhere, same, lines, why_no_config, files, why_no_files)
     return comparison, unchanged(places, draft.digest) is not None
 

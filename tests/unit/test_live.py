@@ -63,6 +63,31 @@ class TestUnchanged:
         assert unchanged([Live("production", deployment(), candidate=deployment(name="copy"))], DIGEST)
 
 
+class TestStays:
+    """Whether what is live in a place goes on serving, whoever deployed it."""
+
+    @pytest.mark.parametrize(
+        ("status", "candidate", "expected"),
+        [
+            ("ACTIVE", None, True),
+            ("SCALED_TO_ZERO", None, True),
+            ("ACTIVE", Deployment("dep", "dep", "ACTIVE"), True),  # the end of its own promotion
+            ("ACTIVE", deployment(name="next"), True),
+            ("ACTIVE", Deployment("next", "next", "DEPLOYING"), False),
+            ("ACTIVE", deployment("e" * 64, name="next"), False),
+            ("INACTIVE", None, False),
+            ("BUILD_FAILED", None, False),
+        ],
+    )
+    def test_stays(self, status, candidate, expected):
+        """It serves, and what is on its way has the same content."""
+        assert expected is Live("x", Deployment("dep", "dep", status), candidate).stays(DIGEST)
+
+    def test_nothing(self):
+        """Does not serve."""
+        assert not Live("x").stays(DIGEST)
+
+
 class TestFindLive:
     """Where it is looked for."""
 

@@ -151,6 +151,47 @@ class TestFiles:
         assert "Not compared with what is live: its archive could not be read" in unescape(run.outputs.get("plan"))
 
 
+class TestUnchanged:
+    """The title says it only where a deployment would change nothing that serves."""
+
+    @pytest.fixture
+    def live(self, make_settings, service):
+        """The example as it is, live; gives its row."""
+        row = service.deployments[1]
+        run, _, _ = plan(make_settings(), service)
+        row["labels"] = {"content-digest": run.outputs.get("content-digest")}
+        service.stored = {"config": CONFIG, "raw_config": TEXT}
+        return row
+
+    def test_serving(self, make_settings, service, live):
+        """Config and files are the same."""
+        run, _, _ = plan(make_settings(), service)
+        assert "ACTIVE" == live["status"]
+        assert "### Plan: `hello-truss` is unchanged" in run.outputs.get("plan")
+
+    @pytest.mark.parametrize("status", ["INACTIVE", "BUILD_FAILED", "DEPLOYING", "UNHEALTHY"])
+    def test_not_serving(self, make_settings, service, live, status):
+        """A deployment would bring it back; that its content is the same is said below."""
+        live["status"] = status
+        run, _, _ = plan(make_settings(), service)
+        assert "### Plan: new deployment of `hello-truss`" in run.outputs.get("plan")
+        assert 2 == run.outputs.get("plan").count("The same as what is live.")
+
+    @pytest.mark.parametrize("labels", [{"content-digest": "other"}, {}])
+    @pytest.mark.parametrize("inputs", [{"environment": "staging"}, {"environment": "staging", "promote_to": "prod"}])
+    def test_about_to_be_replaced(self, make_settings, service, live, labels, inputs):
+        """Something else is being promoted into one of the environments."""
+        candidate = service.add_deployment("model2", status="DEPLOYING", labels=labels)
+        service.add_environment("staging", live, candidate_deployment=None)
+        service.add_environment("prod", live)
+        service.environments[list(inputs.values())[-1]]["candidate_deployment"] = candidate
+        run, _, _ = plan(make_settings(**inputs), service)
+        assert "### Plan: new deployment of `hello-truss`" in run.outputs.get("plan")
+        service.environments[list(inputs.values())[-1]]["candidate_deployment"] = None
+        run, _, _ = plan(make_settings(**inputs), service)
+        assert "### Plan: `hello-truss` is unchanged" in run.outputs.get("plan")
+
+
 class TestWhatFails:
     """Is said, and the plan is shown."""
 

@@ -17,6 +17,11 @@ _MISSING: Any = object()
 # A key or password in a URL is a secret, whatever the key in the config is called.
 _USERINFO = re.compile(r"(?<=://)[^/\s@]+(?=@)")
 _SECRETS = "secrets"
+# Keys under which people write secrets against all advice. One that ends in `name` says where a secret is.
+_SECRET_KEY = re.compile(
+    r"secret|token(?!iz)|password|passwd|api_?key|access_?key|private_?key|credential", re.IGNORECASE
+)
+_NAME_KEY = re.compile(r"name$", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -93,11 +98,12 @@ def normalised(value: Any) -> str:
 
 
 def without_secrets(config: Mapping[str, Any]) -> dict[str, Any]:
-    """The config with what people put into it against all advice taken out: values of `secrets`, logins in URLs.
+    """The config with what people put into it against all advice taken out.
 
-    A value of `secrets` should be null: the service fills it in.
+    That is: values of `secrets`, which should be null, because the service fills them in; texts at or below a key that
+    looks like a secret's, at any depth; logins in URLs. Numbers stay: `max_tokens` is no secret.
     """
-    shown = {key: _without_logins(value) for key, value in config.items()}
+    shown = {key: _shown(value, secret=_is_secret(key)) for key, value in config.items()}
     secrets = config.get(_SECRETS)
     if isinstance(secrets, Mapping):
         shown[_SECRETS] = {name: PLACEHOLDER if value else value for name, value in secrets.items()}
@@ -121,12 +127,16 @@ def _scalar(value: Any) -> str:
     return normalised(value).removesuffix("...\n").strip()
 
 
-def _without_logins(value: Any) -> Any:
+def _is_secret(key: str, *, within_secret: bool = False) -> bool:
+    return not _NAME_KEY.search(key) and (within_secret or bool(_SECRET_KEY.search(key)))
+
+
+def _shown(value: Any, *, secret: bool) -> Any:
     if isinstance(value, str):
-        return _USERINFO.sub(PLACEHOLDER, value)
+        return PLACEHOLDER if secret and value else _USERINFO.sub(PLACEHOLDER, value)
     if isinstance(value, Mapping):
-        return {key: _without_logins(item) for key, item in value.items()}
-    return [_without_logins(item) for item in value] if isinstance(value, list) else value
+        return {key: _shown(item, secret=_is_secret(key, within_secret=secret)) for key, item in value.items()}
+    return [_shown(item, secret=secret) for item in value] if isinstance(value, list) else value
 
 
 class _Plain(_Dumper):  # type: ignore[misc] # one of two classes

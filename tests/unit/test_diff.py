@@ -2,6 +2,7 @@
 
 import string
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -112,6 +113,47 @@ class TestConfig:
         assert ["git+https://***@github.com/o/r", "x @ https://***@host/y.whl"] == without_secrets(config)[
             "requirements"
         ]
+
+    @pytest.mark.parametrize(
+        "key",
+        [
+            *("OPENAI_API_KEY", "apikey", "auth_token", "HF_TOKEN", "TOKENS", "password", "DB_PASSWD", "clientSecret"),
+            *("AWS_ACCESS_KEY_ID", "accessKey", "private_key", "credentials"),
+        ],
+    )
+    def test_texts_of_keys_that_look_secret_are_hidden(self, key):
+        """At any depth and below such a key; that there is one shows, and so does that there is none."""
+        config = {"a": {key: "hunter2"}, "b": [{key: ["hunter2", {"x": "hunter2", "name": "n"}]}], key: "hunter2"}
+        expected = {"a": {key: "***"}, "b": [{key: ["***", {"x": "***", "name": "n"}]}], key: "***"}
+        assert expected == without_secrets(config)
+        assert {key: ""} == without_secrets({key: ""})
+
+    @pytest.mark.parametrize(
+        ("key", "value"),
+        [
+            ("max_tokens", 512),
+            ("use_token", True),
+            ("token", None),
+            ("secret_name", "hf_access_token"),
+            ("runtime_secret_name", "hf"),
+            ("tokenName", "hf"),
+            ("tokenizer", "org/repo"),
+            ("model_name", "m"),
+            ("author", "somebody"),
+        ],
+    )
+    def test_what_is_no_secret_is_shown(self, key, value):
+        """Numbers, names of secrets, and words that only sound like them."""
+        assert {"a": {key: value}} == without_secrets({"a": {key: value}})
+
+    def test_secrets_of_both_sides_are_hidden(self):
+        """A live value that is replaced is as secret as the new one; beside other changes neither shows."""
+        before = {"environment_variables": {"API_KEY": "sk-live", "A": "1"}}
+        after = {"environment_variables": {"API_KEY": "sk-new", "A": "2"}}
+        text = "\n".join(config_diff(before, after))
+        assert "  API_KEY: '***'" in text
+        assert "sk-" not in text
+        assert () == config_diff({"build": {"auth_token": "a"}}, {"build": {"auth_token": "b"}})
 
     @given(
         st.dictionaries(

@@ -3,7 +3,7 @@
 How the facts are found out is `planning`. Names, configs and answers in it are foreign: they pass through `markdown`.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -26,6 +26,7 @@ DIFF_LINES = 200
 LINE_CHARACTERS = 240
 NAMES = 40
 LARGEST = 10
+_BY_WEIGHT = ("changed", "removed", "added")
 
 
 @dataclass(frozen=True)
@@ -237,17 +238,16 @@ class _Description:
             return [f"Not compared with what is live: {texts(self._redact(found.why_no_files))}."]
         if not found.files:
             return ["The same as what is live."]
-        counts = [
-            f"{number} {kind}"
-            for kind in ("added", "removed", "changed")
-            if (number := sum(change.kind == kind for change in found.files))
+        shown = found.files
+        if len(shown) > NAMES:  # then by weight: what somebody must not miss is rarely first by name
+            shown = tuple(sorted(shown, key=_weight)[:NAMES])
+        rows = [(change.kind, self._name(change.name), _was(change), _becomes(change)) for change in shown]
+        parts = [
+            f"Against what is live: {_counts(found.files, ('added', 'removed', 'changed'))}.",
+            table(("", "File", "Live", "New"), rows),
         ]
-        rows = [
-            (change.kind, self._name(change.name), _was(change), _becomes(change)) for change in found.files[:NAMES]
-        ]
-        parts = [f"Against what is live: {', '.join(counts)}.", table(("", "File", "Live", "New"), rows)]
-        more = len(found.files) - len(rows)
-        return [*parts, f"… and {more} more"] if more else parts
+        more = _counts(set(found.files) - set(shown), _BY_WEIGHT, " more")
+        return [*parts, f"… and {more}"] if more else parts
 
     def _ignored(self) -> list[str]:
         dropped = self._plan.dropped
@@ -281,6 +281,16 @@ class _Description:
 
     def _is_built_in(self, target: Target) -> bool:
         return target.name == "production"
+
+
+def _weight(change: FileChange) -> tuple[int, int, str]:
+    """Sorts changed, removed and added files, each by size in bytes."""
+    return _BY_WEIGHT.index(change.kind), -max(change.before or 0, change.after or 0), change.name
+
+
+def _counts(changes: Collection[FileChange], kinds: Sequence[str], more: str = "") -> str:
+    numbers = ((sum(change.kind == kind for change in changes), kind) for kind in kinds)
+    return ", ".join(f"{number}{more} {kind}" for number, kind in numbers if number)
 
 
 def _was(change: FileChange) -> str:

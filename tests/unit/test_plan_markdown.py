@@ -191,11 +191,40 @@ class TestComparison:
         assert "| changed | `run.sh` | 5 bytes | 5 bytes, executable bit |" in text
 
     def test_many_files_are_counted(self):
-        """And the first ones are named."""
+        """And only some of them are named."""
         changes = tuple(FileChange(f"f{n:04}", None, n) for n in range(1000))
         text = plan(comparison=Comparison(Live("production", SERVING), True, True, files=changes), files=files(1))
         assert "1000 added." in text
-        assert "… and 960 more" in text
+        assert "\n… and 960 more added\n" in text
+
+    def test_of_many_files_the_weightiest_are_named(self):
+        """Changed ones first, then removed ones, then added ones, the largest first; what is cut is counted by kind."""
+        changes = (
+            *(FileChange(f"a{n:02}", None, n) for n in range(30)),
+            *(FileChange(f"b{n:02}", n, None) for n in range(30)),
+            FileChange("model.py", 10, 11),
+            FileChange("weights", 10**6, 5),
+        )
+        text = plan(comparison=Comparison(Live("production", SERVING), True, True, files=changes), files=files(1))
+        rows = [line.split("`")[1] for line in text.splitlines() if line.startswith(("| added", "| rem", "| ch"))]
+        removed, added = ([f"{letter}{n:02}" for n in range(29, -1, -1)] for letter in "ba")
+        assert ["weights", "model.py", *removed, *added[:8]] == rows
+        assert "\n… and 22 more added\n" in text
+
+    def test_what_is_cut_is_counted_by_kind(self):
+        """Each kind of it."""
+        changes = tuple(FileChange(f"{n}", n % 2 or None, n % 3 or None) for n in range(100) if n % 6)
+        text = plan(comparison=Comparison(Live("production", SERVING), True, True, files=changes), files=files(1))
+        assert "Against what is live: 33 added, 17 removed, 33 changed." in text
+        assert "\n… and 10 more removed, 33 more added\n" in text
+
+    def test_few_files_are_named_in_order(self):
+        """By name, whatever became of them."""
+        changes = tuple(FileChange(f"{n:02}", n % 2 or None, 1) for n in range(40))
+        text = plan(comparison=Comparison(Live("production", SERVING), True, True, files=changes), files=files(1))
+        rows = [line.split("`")[1] for line in text.splitlines() if line.startswith(("| added", "| changed"))]
+        assert sorted(change.name for change in changes) == rows
+        assert "more" not in text
 
     def test_what_cannot_be_compared(self):
         """Is said, with the reason."""

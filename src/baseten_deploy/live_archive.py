@@ -62,7 +62,8 @@ def read_archive(
             if declared.isascii() and declared.isdigit() and int(declared[:20]) > bounds.archive_bytes:
                 raise Unreadable(f"it has {declared} bytes; up to {bounds.archive_bytes} are read")
             meter = _Meter(bounds, now)
-            return _read(io.BufferedReader(_Download(response.iter_raw(), meter), _PIECE), meter)
+            chunks = _joined_start(response.iter_raw(), len(_GZIP_MAGIC))
+            return _read(io.BufferedReader(_Download(chunks, meter), _PIECE), meter)
     except httpx.TimeoutException:
         raise Unreadable("its download did not go on in time") from None
     except (httpx.HTTPError, httpx.InvalidURL) as error:
@@ -108,6 +109,17 @@ class _Meter:
             raise Unreadable(f"reading it takes longer than {self._bounds.seconds:g} s")
 
 
+def _joined_start(chunks: Iterator[bytes], size: int) -> Iterator[bytes]:
+    """The same bytes, the first `size` of them in one piece: a connection may begin with a single one."""
+    start = b""
+    for chunk in chunks:
+        start += chunk
+        if len(start) >= size:
+            break
+    yield start
+    yield from chunks
+
+
 class _Readable(Protocol):
     def read(self, size: int = -1, /) -> bytes: ...
 
@@ -138,7 +150,7 @@ class _Download(io.RawIOBase):
 
 
 def _read(archive: io.BufferedReader, meter: _Meter) -> dict[str, ArchivedFile]:
-    zipped = archive.peek(2)[:2] == _GZIP_MAGIC
+    zipped = archive.peek().startswith(_GZIP_MAGIC)
     content: _Readable = igzip.open(archive, "rb") if zipped else archive  # type: ignore[no-untyped-call]
     return _Tar(content, meter).files()
 
@@ -160,11 +172,13 @@ class _Tar:
         self._meter = meter
         self._files: dict[str, ArchivedFile] = {}
         self._links: dict[str, str] = {}
+        self._begun = False
 
     def files(self) -> dict[str, ArchivedFile]:
         """Everything in it that has content; a link has that of its target, and of equal names the last counts."""
         extension = _Extension()
         while (header := self._exactly(tarfile.BLOCKSIZE)) != bytes(tarfile.BLOCKSIZE):
+            self._begun = True
             self._meter.count("entries")
             try:
                 info = tarfile.TarInfo.frombuf(header, "utf-8", "replace")
@@ -234,7 +248,7 @@ class _Tar:
         while size:
             piece = self._stream.read(size)
             if not piece:
-                raise Unreadable("it ends too early")
+                raise Unreadable("it ends too early" if self._begun else "it is no tar archive")
             pieces.append(piece)
             size -= len(piece)
         return b"".join(pieces)

@@ -75,6 +75,18 @@ class TestContent:
             tar(("config.yaml", b""), ("data/w.bin", content), mode=mode)
         )
 
+    @pytest.mark.parametrize("mode", ["w", "w:gz"])
+    @pytest.mark.parametrize("sizes", [[1], [1, 1], [0, 1, 0, 1, 1], [3]])
+    def test_in_pieces(self, mode, sizes):
+        """Whether it is zipped does not depend on how much of it comes first."""
+        data = tar(("config.yaml", b"a: 1\n"), mode=mode)
+        pieces = []
+        for size in sizes:
+            pieces.append(data[:size])
+            data = data[size:]
+        script = Script(lambda _: httpx.Response(200, stream=Dripping([*pieces, data], FakeClock())))
+        assert ["config.yaml"] == list(read_archive(make_client(script), URL))
+
     def test_an_archive_of_this_action(self, tmp_path):
         """What this action packs is read back, in several gzip members or one, with modes."""
         (tmp_path / "run.sh").write_bytes(b"#!/bin/sh\n")
@@ -239,8 +251,11 @@ class TestDamage:
     @pytest.mark.parametrize(
         ("data", "reason"),
         [
-            (b"", "it ends too early"),
-            (b"<Error>NoSuchKey</Error>", "it ends too early"),
+            (b"", "it is no tar archive"),
+            (b"<Error>NoSuchKey</Error>", "it is no tar archive"),
+            (gzip.compress(b""), "it is no tar archive"),
+            (tar(("a", b"x"))[:511], "it is no tar archive"),
+            (tar(("a", b"x"))[:512], "it ends too early"),
             (b"<html>" * 500, "it is no tar archive"),
             (b"\x1f\x8b" + b"junk" * 100, "it is damaged"),
             (gzip.compress(b"no tar" * 500), "it is no tar archive"),
@@ -248,7 +263,7 @@ class TestDamage:
             (tar(("a", b"x"))[:1024], "it ends too early"),
             (tar(("a", bytes(3000)))[:1500], "it ends too early"),
         ],
-        ids=range(8),
+        ids=range(11),
     )
     def test_reasons(self, data, reason):
         """A truncated archive must not pass for one with fewer files."""

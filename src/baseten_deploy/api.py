@@ -42,7 +42,10 @@ class Model:
 
 @dataclass(frozen=True)
 class Deployment:
-    """A deployment. `status` may be one that this version does not know; `environment` is `""` for none."""
+    """A deployment. `status` may be one that this version does not know; `environment` is `""` for none.
+
+    `says_labels` is false where the answer has no `labels`: within other objects they may be left out.
+    """
 
     id: str
     name: str
@@ -51,6 +54,7 @@ class Deployment:
     labels: JsonObject = field(default_factory=dict)
     is_development: bool = False
     created_at: str = ""
+    says_labels: bool = field(default=True, compare=False)
 
 
 @dataclass(frozen=True)
@@ -271,6 +275,7 @@ def _deployment(row: JsonObject) -> Deployment:
         labels=dict(row.get("labels") or {}),
         is_development=bool(row.get("is_development")),
         created_at=_optional(row, "created_at"),
+        says_labels=row.get("labels") is not None,
     )
 
 

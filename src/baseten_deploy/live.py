@@ -50,35 +50,41 @@ def _digest(deployment: Deployment | None) -> str:
 
 def find_live(run: Run, destination: Destination, targets: Sequence[Target]) -> list[Live]:
     """What is live in each place that the run goes to, the first one first; never empty. Raises `HttpError`."""
-    if targets:
-        return [
-            Live(
-                f"the environment {target.name!r}",
-                target.before.current if target.before else None,
-                target.before.candidate if target.before else None,
-            )
-            for target in targets
-        ]
     model = destination.model
+    if targets:
+        return [_in_environment(run.api, model, target) for target in targets]
     if not run.settings.development:
         return [find_production(run.api, model)]
-    return [_look_up(run.api, "the development slot", model, model.development_deployment_id if model else "")]
+    found = _look_up(run.api, model, model.development_deployment_id) if model else None
+    return [Live("the development slot", found)]
 
 
 def find_production(api: Api, model: Model | None) -> Live:
     """What a model serves in production. Raises `HttpError`."""
-    return _look_up(api, "production", model, model.production_deployment_id if model else "")
+    return Live("production", _look_up(api, model, model.production_deployment_id) if model else None)
 
 
-def _look_up(api: Api, where: str, model: Model | None, deployment_id: str) -> Live:
-    if not model or not deployment_id:
-        return Live(where)
+def _in_environment(api: Api, model: Model | None, target: Target) -> Live:
+    found = (target.before.current, target.before.candidate) if target.before else (None, None)
+    return Live(f"the environment {target.name!r}", *(_with_labels(api, model, each) for each in found))
+
+
+def _with_labels(api: Api, model: Model | None, deployment: Deployment | None) -> Deployment | None:
+    """The deployment, looked up by itself if the answer that it stood in left out its labels, and so its digest."""
+    if model is None or deployment is None or deployment.says_labels:
+        return deployment
+    return _look_up(api, model, deployment.id) or deployment
+
+
+def _look_up(api: Api, model: Model, deployment_id: str) -> Deployment | None:
+    if not deployment_id:
+        return None
     try:
-        return Live(where, api.deployment(model.id, deployment_id))
+        return api.deployment(model.id, deployment_id)
     except HttpError as error:
         if error.status != 404:  # it was deleted meanwhile
             raise
-        return Live(where)
+        return None
 
 
 def unchanged(places: Sequence[Live], digest: str) -> Deployment | None:

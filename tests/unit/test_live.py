@@ -1,7 +1,7 @@
 """What is live where a run goes to, and when a run with the same content is needless."""
 
 import pytest
-from transport import FakeClock, Service, make_run, refusal
+from transport import FakeClock, Service, make_api, make_run, refusal
 
 from baseten_deploy.api import Deployment, Environment, Model
 from baseten_deploy.environments import Target
@@ -91,6 +91,16 @@ class TestStays:
 class TestFindLive:
     """Where it is looked for."""
 
+    @pytest.fixture
+    def service_with_labels(self):
+        """A service whose deployments say their labels only by themselves, and the environment that has them."""
+        service = Service()
+        service.add_model()
+        rows = [service.add_deployment(labels={"content-digest": DIGEST}) for _ in range(2)]
+        current, candidate = ({key: row[key] for key in ("id", "name", "status")} for row in rows)
+        service.add_environment("production", current, candidate_deployment={**candidate, "labels": None})
+        return service, Target("production", make_api(service).environment("model1", "production"))
+
     def test_environments(self, make_settings):
         """What the environments serve is known from their look-up: nothing is asked again."""
         service = Service()
@@ -101,6 +111,21 @@ class TestFindLive:
             Live("the environment 'production'", None),
         ] == find(make_settings, service, targets, model=False)
         assert [] == service.requests
+
+    def test_labels_that_the_environment_leaves_out(self, make_settings, service_with_labels):
+        """They are optional there: without them nothing would ever be unchanged, so the deployments are asked."""
+        service, target = service_with_labels
+        (place,) = find(make_settings, service, [target])
+        assert ("dep1", DIGEST, True) == (place.deployment.id, place.digest, place.has(DIGEST))
+        assert "dep2" == place.candidate.id
+        assert [f"GET /v1/models/model1/deployments/dep{n}" for n in (1, 2)] == service.calls("/deployments/")
+
+    def test_a_deployment_that_is_not_visible_yet(self, make_settings, service_with_labels):
+        """Stays one without a digest: what is about to come must not be taken for nothing."""
+        service, target = service_with_labels
+        service.deployments.clear()
+        (place,) = find(make_settings, service, [target])
+        assert ("dep1", "dep2", "") == (place.deployment.id, place.candidate.id, place.digest)
 
     def test_production_by_default(self, make_settings):
         """Without an environment it is what the model serves in production."""

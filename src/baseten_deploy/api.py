@@ -23,10 +23,11 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Team:
-    """A team of the organization."""
+    """A team of the organization; new models go into the `default` one when none is named."""
 
     id: str
     name: str
+    default: bool = False
 
 
 @dataclass(frozen=True)
@@ -104,9 +105,9 @@ class Api:
     def __init__(self, http: Http) -> None:
         self.http = http
 
-    def teams(self) -> list[Team]:
+    def teams(self, *, retry: bool = True) -> list[Team]:
         """All teams that the key can see."""
-        return self._list("/v1/teams", "teams", lambda row: Team(row["id"], row["name"]))
+        return self._list("/v1/teams", "teams", _team, retry=retry)
 
     def models_named(self, name: str, team_id: str = "") -> list[Model]:
         """The models of that name, in one team or in all. The server's filter is new, so it is applied here as well."""
@@ -208,8 +209,10 @@ class Api:
     def _get(self, path: str, params: dict[str, str | int] | None = None, *, retry: bool = True) -> JsonObject:
         return self.http.request("GET", path, params=params, retry=retry)
 
-    def _list(self, path: str, key: str, parse: Callable[[JsonObject], T], params: Any = None) -> list[T]:
-        answer = self._get(path, params)
+    def _list(
+        self, path: str, key: str, parse: Callable[[JsonObject], T], params: Any = None, *, retry: bool = True
+    ) -> list[T]:
+        answer = self._get(path, params, retry=retry)
         return self._parse(lambda body: [parse(row) for row in _rows(body, key)], answer, path)
 
     def _commit(self, path: str, source: JsonObject) -> tuple[Model, Deployment]:
@@ -254,6 +257,10 @@ def _optional(row: JsonObject, key: str) -> str:
     """A text that the run can do without: `""` when it is missing, or something else."""
     value = row.get(key)
     return value if isinstance(value, str) else ""
+
+
+def _team(row: JsonObject) -> Team:
+    return Team(_text(row["id"]), _optional(row, "name"), default=row.get("default") is True)
 
 
 def _model(row: JsonObject) -> Model:

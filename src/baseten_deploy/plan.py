@@ -56,14 +56,15 @@ class Plan:
     """What is known about a deploy run before it is made.
 
     `destination` is `None` when nobody was asked (offline), `comparison` when there is nothing to compare with.
-    `verdict` is what the dry run said: `None` if there was none, else its problems. `skips` is what `skip-unchanged`
-    would make of it.
+    `default_team` is where a new model goes without a team, `""` for unknown. `verdict` is what the dry run said:
+    `None` if there was none, else its problems. `skips` is what `skip-unchanged` would make of it.
     """
 
     settings: Settings
     name: str
     deployment_name: str = ""
     destination: Destination | None = None
+    default_team: str = ""
     targets: Sequence[Target] = ()
     comparison: Comparison | None = None
     verdict: Sequence[Problem] | None = None
@@ -120,18 +121,22 @@ class _Description:
     def _facts(self) -> Iterator[tuple[str, str]]:
         plan, settings = self._plan, self._settings
         model = plan.destination.model if plan.destination else None
+        team = (plan.destination.team_name if plan.destination else "") or settings.team
         if model:
             yield "Model", f"{self._name(model.name)} {self._name(model.id)}"
-            yield "Team", self._name(model.team or "unknown")
+            yield "Team", self._name(model.team or team or "unknown")
         elif plan.offline:
             yield "Model", f"{self._name(plan.name)}, not looked up: this run has no API key"
         else:
             yield "Model", f"{self._name(plan.name)}, created"
-            yield "Team", self._name(settings.team) if settings.team else "the default team of the API key"
+            default = f"{self._name(plan.default_team)}, the default team" if plan.default_team else ""
+            yield "Team", self._name(team) or default or "the default team of the API key"
         if settings.library_listing:
             yield "From", f"the library listing {self._name(settings.library_listing)}"
         elif settings.development:
-            yield "Deployment", "overwrites the development deployment"
+            is_there = model and model.development_deployment_id
+            does = "" if plan.offline else "overwrites " if is_there else "creates "
+            yield "Deployment", f"{does}the development deployment"
         elif plan.deployment_name:
             yield "Deployment", self._name(plan.deployment_name)
         yield from self._environments()
@@ -159,13 +164,11 @@ class _Description:
             if before.candidate and before.candidate != before.current:
                 facts.append(f"{self._deployment(before.candidate)} is being promoted into it")
             yield title, "; ".join(facts)
+        given = {"Environment": self._settings.environment, "Promoted into": self._settings.promote_to}
         if self._plan.offline:
-            for title, name in (
-                ("Environment", self._settings.environment),
-                ("Promoted into", self._settings.promote_to),
-            ):
-                if name:
-                    yield title, f"{self._name(name)}, not looked up"
+            yield from ((title, f"{self._name(name)}, not looked up") for title, name in given.items() if name)
+        if not any(given.values()):
+            yield "Environment", "none"
 
     def _verdict(self) -> str:
         verdict = self._plan.verdict

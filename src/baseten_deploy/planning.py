@@ -19,7 +19,7 @@ from .nemo_entity import DeployedModel, openai_url, wanted_registration
 from .plan import Comparison, Plan, describe
 from .push import prepare
 from .registration import open_registry
-from .resolve import Destination, find_by_name, find_team
+from .resolve import Destination, find_by_name, find_team, in_team
 from .run import Run
 from .truss import Truss
 
@@ -29,6 +29,7 @@ def plan_push(run: Run, truss: Truss) -> None:
     draft = draft_deployment(run, truss)
     with run.phase("Plan"):
         checking = in_background(lambda: prepare(run, truss, draft.destination, draft.payload, dry_run=True))
+        naming = in_background(lambda: _default_team(run, draft.destination))
         comparison, skips = _compare(run, draft)
         registration = _plan_registration(run, draft.destination, draft.digest)
         refusal: DeployError | None = None
@@ -41,6 +42,7 @@ def plan_push(run: Run, truss: Truss) -> None:
             name=draft.destination.name,
             deployment_name=str(draft.payload.get("deployment_name") or ""),
             destination=draft.destination,
+            default_team=naming.result(),
             targets=draft.targets,
             comparison=comparison,
             verdict=refusal.problems if refusal else (),
@@ -60,19 +62,21 @@ def plan_listing(run: Run) -> None:
     """Plan a model from a library listing, which has neither an archive nor a dry run."""
     settings = run.settings
     with run.phase("Plan"):
-        team_id = find_team(run.api, settings.team) if settings.team else ""
+        team = find_team(run.api, settings.team)
         name = settings.model_name or settings.library_listing
-        found = find_by_name(run.api, name, team_id) if settings.model_name else Destination(name, None, team_id)
+        new = in_team(name, None, team)
+        found = find_by_name(run.api, name, team) if settings.model_name else new
         run.outputs.set("model-name", name)
         refusal = Rejected(f"A model {name!r} exists already", "Choose another `model-name`.") if found.model else None
         plan = Plan(
             settings=settings,
             name=name,
             destination=found,
-            targets=find_environments(run, Destination(name, None, team_id)),
+            default_team=_default_team(run, found),
+            targets=find_environments(run, new),
             verdict=refusal.problems if refusal else None,
             warnings=run.warnings,
-            registration=_plan_registration(run, Destination(name, None, team_id), ""),
+            registration=_plan_registration(run, new, ""),
         )
         _show(run, plan)
     if refusal:
@@ -110,6 +114,17 @@ def _show(run: Run, plan: Plan) -> None:
     run.outputs.set("plan", markdown)
     if run.workflow.on_github:  # elsewhere all outputs are printed at the end
         run.workflow.foreign(markdown)
+
+
+def _default_team(run: Run, destination: Destination) -> str:
+    """The name of the team that a new model goes into when none is given; `""` for unknown. Worth one try only."""
+    if destination.model or destination.team_id:
+        return ""
+    try:
+        names = [team.name for team in run.api.teams(retry=False) if team.default]
+    except HttpError:
+        return ""
+    return names[0] if len(names) == 1 else ""
 
 
 def _compare(run: Run, draft: Draft) -> tuple[Comparison | None, bool]:

@@ -12,7 +12,7 @@ from .commit import Committed, NameTakenError, archive_source
 from .config_key import at_key
 from .draft import Draft
 from .errors import CommitFailed, Rejected
-from .resolve import Destination, find_team, resolve
+from .resolve import Destination, find_team, in_team, resolve
 from .run import Run
 from .settings import DEPLOY_KEY_LABEL
 from .truss import Truss
@@ -112,11 +112,11 @@ def create_from_listing(run: Run) -> Committed:
     settings = run.settings
     lab, listing = settings.library_parts
     with run.phase("Create from the library"):
-        team_id = find_team(run.api, settings.team) if settings.team else ""
+        team = find_team(run.api, settings.team)
         source = {"kind": "library_listing", "lab_display_name": lab, "user_defined_listing_id": listing}
         if settings.model_name:
             source["deployed_model_name"] = settings.model_name
-        destination = Destination(settings.model_name or settings.library_listing, None, team_id)
+        destination = in_team(settings.model_name or settings.library_listing, None, team)
         try:
             return committing.commit(run.api, destination, source, run.clock, run.say)
         except NameTakenError:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from .api import Api, Model, failing_as
+from .api import Api, Model, Team, failing_as
 from .errors import InvalidInput, Rejected
 from .http import HttpError
 from .settings import Settings, suggestion
@@ -10,11 +10,15 @@ from .settings import Settings, suggestion
 
 @dataclass(frozen=True)
 class Destination:
-    """Where the deployment goes: an existing `model`, or (`None`) a new one called `name` in the team."""
+    """Where the deployment goes: an existing `model`, or (`None`) a new one called `name`.
+
+    `team_id` and `team_name` are of the team that was given, `""` for none.
+    """
 
     name: str
     model: Model | None
     team_id: str = ""
+    team_name: str = ""
 
 
 def resolve(api: Api, settings: Settings, name: str) -> Destination:
@@ -26,8 +30,7 @@ def resolve(api: Api, settings: Settings, name: str) -> Destination:
     if settings.model_id:
         destination = _by_id(api, settings.model_id, settings.model_name)
     else:
-        team_id = find_team(api, settings.team) if settings.team else ""
-        destination = find_by_name(api, name, team_id)
+        destination = find_by_name(api, name, find_team(api, settings.team))
     if destination.model and settings.disable_archive_download:
         raise InvalidInput(
             f"`disable-archive-download`: the model {destination.name!r} exists, and this is settled at its creation",
@@ -36,17 +39,22 @@ def resolve(api: Api, settings: Settings, name: str) -> Destination:
     return destination
 
 
-def find_by_name(api: Api, name: str, team_id: str = "") -> Destination:
+def find_by_name(api: Api, name: str, team: Team | None = None) -> Destination:
     """The model of that name in the team, or in all teams when none is given."""
     with failing_as(Rejected, f"Looking up the model {name!r}"):
-        models = api.models_named(name, team_id)
+        models = api.models_named(name, team.id if team else "")
     if len(models) > 1:
         where = ", ".join(f"{model.id} (team {model.team or 'unknown'})" for model in models)
         raise InvalidInput(
             f"{len(models)} models are called {name!r}: {where}",
             "Say which one with `team` or `model-id`.",
         )
-    return Destination(name, models[0] if models else None, team_id)
+    return in_team(name, models[0] if models else None, team)
+
+
+def in_team(name: str, model: Model | None, team: Team | None) -> Destination:
+    """The destination within that team, or wherever there is no team."""
+    return Destination(name, model, team.id, team.name) if team else Destination(name, model)
 
 
 def _by_id(api: Api, model_id: str, expected_name: str) -> Destination:
@@ -68,11 +76,13 @@ def _by_id(api: Api, model_id: str, expected_name: str) -> Destination:
     return Destination(model.name, model)
 
 
-def find_team(api: Api, team: str) -> str:
-    """The id of a team given by name or id."""
+def find_team(api: Api, team: str) -> Team | None:
+    """A team given by name or id; `None` when none is given."""
+    if not team:
+        return None
     with failing_as(Rejected, f"Looking up the team {team!r}"):
         teams = api.teams()
-    found = [row.id for row in teams if team == row.id] or [row.id for row in teams if team == row.name]
+    found = [row for row in teams if team == row.id] or [row for row in teams if team == row.name]
     if len(found) == 1:
         return found[0]
     names = ", ".join(f"{row.name} ({row.id})" for row in teams) or "none"

@@ -80,7 +80,8 @@ class TestPlan:
         assert "### Plan: new model `hello-truss`" in text
         assert "| `config.yaml` |" in text
         assert [] == job.sandbox.state.models()
-        assert ["GET /v1/models", "POST /v1/prepare_model_upload"] == job.sent()
+        assert "| Team | `Default`, the default team |" in text
+        assert ["GET /v1/models", "GET /v1/teams", "POST /v1/prepare_model_upload"] == sorted(job.sent())
 
     def test_against_production(self, job):
         """Config and files differ from what the model serves in production."""
@@ -187,7 +188,7 @@ class TestPlan:
     def test_a_library_listing(self, job):
         """Has no dry run: only GETs are sent. A name that is taken would be refused."""
         result = job.run(mode="plan", library_listing="lab/model", model_name="fresh")
-        assert ("planned", ["GET /v1/models"]) == (result.outputs["status"], job.sent())
+        assert ("planned", ["GET /v1/models", "GET /v1/teams"]) == (result.outputs["status"], job.sent())
         assert "the library listing `lab/model`" in result.outputs["plan"]
         deployed(job)
         result = job.run(mode="plan", library_listing="lab/model", model_name="hello-truss")

@@ -47,7 +47,12 @@ DEPLOYED = Deployment("d1", "pr-7", "BUILDING", "", {"deploy-key": "k"}, created
 
 # Each call, what it sends, a good answer, and what it makes of it.
 CALLS = [
-    (lambda api: api.teams(), "GET /v1/teams", {"teams": [{"id": "t", "name": "Core"}]}, [Team("t", "Core")]),
+    (
+        lambda api: api.teams(),
+        "GET /v1/teams",
+        {"teams": [{"id": "t", "name": "Core"}, {"id": "u", "name": "Ops", "default": True}]},
+        [Team("t", "Core"), Team("u", "Ops", default=True)],
+    ),
     (
         lambda api: api.models_named("bert"),
         "GET /v1/models?name=bert",
@@ -278,6 +283,11 @@ class TestOptionalFields:
         row = {**DEPLOYMENT, name: value}
         deployment = make_api(Script(httpx.Response(200, json=row))).deployment("m1", "d1")
         assert "" == getattr(deployment, name)
+
+    def test_of_a_team(self):
+        """One without a name can still be given by its id."""
+        teams = make_api(Script(httpx.Response(200, json={"teams": [{"id": "t", "name": None}]}))).teams()
+        assert [Team("t", "")] == teams
 
     @pytest.mark.parametrize("labels", [None, {}, False])
     def test_no_labels(self, labels):

@@ -62,9 +62,34 @@ class TestOutcome:
         for row in ("| Model | `m` `model1` |", "| Team | `Core` |", "| Deployment | `PR-7_0a1b2c3` |"):
             assert row in text
 
+    def test_the_team_of_a_new_model(self):
+        """By its name, also if its id was given; without one the default team, by name if that is known."""
+        text = plan({"team": "t1"}, destination=Destination("m", None, "t1", "Core"))
+        assert "| Team | `Core` |" in text
+        assert "| Team | `Core`, the default team |" in plan(destination=NEW, default_team="Core")
+        assert "| Team | the default team of the API key |" in plan(destination=NEW)
+
+    def test_the_team_of_a_model_that_does_not_say_it(self):
+        """Is the one in which it was looked up; without one it is unknown."""
+        model = Model("model1", "m")
+        assert "| Team | `Core` |" in plan({"team": "t1"}, destination=Destination("m", model, "t1", "Core"))
+        assert "| Team | `unknown` |" in plan(destination=Destination("m", model))
+
     def test_development(self):
-        """Overwrites, and says so."""
-        assert "overwrites the development deployment" in plan({"development": "true"})
+        """Overwrites what is there or creates it, and says so; offline it is not known which."""
+        there = Destination("m", Model("model1", "m", development_deployment_id="dep1"))
+        row = "| Deployment | {}the development deployment |"
+        assert row.format("overwrites ") in plan({"development": "true"}, destination=there)
+        for destination in (OLD, NEW):
+            assert row.format("creates ") in plan({"development": "true"}, destination=destination)
+        assert row.format("") in plan({"development": "true"}, destination=None, verdict=None)
+
+    def test_no_environment(self):
+        """Is said, not left to be guessed."""
+        assert "| Environment | none |" in plan()
+        assert "| Environment | none |" in plan(destination=None, verdict=None)
+        for name in ("environment", "promote_to"):
+            assert "none |" not in plan({name: "staging"}, targets=[Target("staging", None)])
 
     def test_environments(self):
         """Whether they exist, what they serve, what is on its way into them."""

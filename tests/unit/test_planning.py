@@ -6,7 +6,7 @@ from typing import Any
 
 import httpx
 import pytest
-from transport import FakeClock, Service, make_run, printed, refusal
+from transport import BY_NAME, FakeClock, Service, make_run, printed, refusal
 
 from baseten_deploy.errors import AuthFailed, Rejected
 from baseten_deploy.planning import plan_push
@@ -23,6 +23,7 @@ class Baseten(Service):
     """The management API with the dry run, and the config and archive of what is live."""
 
     stored: Any = None  # the answer with the config
+    all_teams: Any = None
     url: Any = "https://s3.test/archive?Signature=x"
 
     def _routes(self):
@@ -32,6 +33,7 @@ class Baseten(Service):
             rf"GET {deployment}/config": lambda *_, output_format: self.stored or {"config": {"a": output_format}},
             rf"GET {deployment}/download": lambda *_: httpx.Response(200, text=json.dumps({"download_url": self.url})),
             **super()._routes(),
+            **({"GET /v1/teams": lambda: {"teams": self.all_teams}} if self.all_teams is not None else {}),
         }
 
 
@@ -190,6 +192,39 @@ class TestUnchanged:
         service.environments[list(inputs.values())[-1]]["candidate_deployment"] = None
         run, _, _ = plan(make_settings(**inputs), service)
         assert "### Plan: `hello-truss` is unchanged" in run.outputs.get("plan")
+
+
+class TestTeam:
+    """Of a new model."""
+
+    def test_the_default_team(self, make_settings, service):
+        """Is asked for when none is given."""
+        run, _, _ = plan(make_settings(model_name="new"), service)
+        assert "| Team | `Core`, the default team |" in run.outputs.get("plan")
+        assert ["GET /v1/teams"] == service.calls("/v1/teams")
+
+    @pytest.mark.parametrize("inputs", [{"model_name": "m"}, {"model_name": "new", "team": "t1"}])
+    def test_a_team_that_is_known(self, make_settings, service, inputs):
+        """Is not asked for again."""
+        run, _, _ = plan(make_settings(**inputs), service)
+        assert "| Team | `Core` |" in run.outputs.get("plan")
+        assert len(inputs) - 1 == len(service.calls("GET /v1/teams$"))
+
+    @pytest.mark.parametrize("answer", [refusal(403), BY_NAME["503"], BY_NAME["wrong shape"], BY_NAME["read timeout"]])
+    def test_a_failure(self, make_settings, service, answer):
+        """Costs one request, and nothing else."""
+        service.fail("/v1/teams$", answer, times=9)
+        run, _, error = plan(make_settings(model_name="new"), service)
+        assert error is None
+        assert "| Team | the default team of the API key |" in run.outputs.get("plan")
+        assert ["GET /v1/teams"] == service.calls("/v1/teams")
+
+    @pytest.mark.parametrize("teams", [[], [{"id": "t", "name": "A"}], [{"id": "t", "name": "A", "default": True}] * 2])
+    def test_no_single_default(self, make_settings, service, teams):
+        """Names none."""
+        service.all_teams = teams
+        run, _, _ = plan(make_settings(model_name="new"), service)
+        assert "| Team | the default team of the API key |" in run.outputs.get("plan")
 
 
 class TestWhatFails:

@@ -4,7 +4,7 @@ import httpx
 import pytest
 from transport import BY_NAME, TRANSIENT, Script, Service, make_api, refusal
 
-from baseten_deploy.api import Model
+from baseten_deploy.api import Model, Team
 from baseten_deploy.errors import AuthFailed, InvalidInput, Rejected
 from baseten_deploy.resolve import Destination, find_team, resolve
 
@@ -45,9 +45,11 @@ class TestByName:
         assert "`team` or `model-id`" in problem(error)
 
     def test_within_a_team(self, make_settings):
-        """A team's own list is asked, and a new model goes there."""
+        """A team's own list is asked, and a new model goes there; its name is kept for people, also if given by id."""
         service = Service()
-        assert Destination("bert", None, "t1") == resolve(make_api(service), make_settings(team="Core"), "bert")
+        assert Destination("bert", None, "t1", "Core") == resolve(make_api(service), make_settings(team="t1"), "bert")
+        service.requests.clear()
+        assert Destination("bert", None, "t1", "Core") == resolve(make_api(service), make_settings(team="Core"), "bert")
         assert ["GET /v1/teams", "GET /v1/teams/t1/models"] == service.calls("")
 
 
@@ -86,7 +88,7 @@ class TestTeam:
     @pytest.mark.parametrize(("team", "found"), [("Core", "t1"), ("t1", "t1"), ("t3", "t3")])
     def test_is_found(self, team, found):
         """By either."""
-        assert found == find_team(make_api(Script(httpx.Response(200, json=TEAMS))), team)
+        assert found == find_team(make_api(Script(httpx.Response(200, json=TEAMS))), team).id
 
     def test_a_name_of_two_teams(self):
         """Ambiguous; the ids are listed."""
@@ -108,7 +110,13 @@ class TestTeam:
     def test_an_id_goes_before_a_name(self):
         """A team may be called like another's id."""
         teams = {"teams": [{"id": "t1", "name": "t2"}, {"id": "t2", "name": "x"}]}
-        assert "t2" == find_team(make_api(Script(httpx.Response(200, json=teams))), "t2")
+        assert Team("t2", "x") == find_team(make_api(Script(httpx.Response(200, json=teams))), "t2")
+
+    def test_none_given(self):
+        """Then nobody is asked."""
+        script = Script(httpx.Response(200, json=TEAMS))
+        assert find_team(make_api(script), "") is None
+        assert [] == script.requests
 
 
 class TestArchiveDownload:

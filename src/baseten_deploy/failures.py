@@ -9,16 +9,21 @@ from .retry import Fault
 
 
 @contextmanager
-def failing_as(kind: type[DeployError], what: str, remedy: str = "") -> Iterator[None]:
+def failing_as(kind: type[DeployError], what: str, remedy: str = "", *, unanswered: str = "") -> Iterator[None]:
     """Turn an `HttpError` inside into a `kind` that says `what` could not be done; 401 and 403 into `AuthFailed`."""
     try:
         yield
     except HttpError as error:
-        raise explain(error, kind, what, remedy) from error
+        raise explain(error, kind, what, remedy, unanswered=unanswered) from error
 
 
-def explain(error: HttpError, kind: type[DeployError], what: str, remedy: str = "") -> DeployError:
-    """The error for people: what could not be done, what the service said, and what to do about it."""
+def explain(
+    error: HttpError, kind: type[DeployError], what: str, remedy: str = "", *, unanswered: str = ""
+) -> DeployError:
+    """The error for people: what could not be done, what the service said, and what to do about it.
+
+    `unanswered` takes the place of `what` where that calls it a refusal and the service only was in trouble.
+    """
     if error.status == 401:
         return AuthFailed(
             f"{what}: Baseten does not accept the API key ({error.message})",
@@ -31,6 +36,7 @@ def explain(error: HttpError, kind: type[DeployError], what: str, remedy: str = 
             "Use a key of a member or team that has the permission, or set `team` to one that the key belongs to.",
         )
     if error.failure.transient:
+        what = unanswered or what
         remedy = _transient_remedy(error)
     return kind(f"{what}: {error.message}", remedy)
 

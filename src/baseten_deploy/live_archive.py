@@ -21,6 +21,7 @@ from urllib.parse import urlsplit
 import httpx
 from isal import igzip, isal_zlib
 
+from . import amounts
 from .diff import ArchivedFile
 from .rules import is_loopback
 
@@ -60,7 +61,9 @@ def read_archive(
                 raise Unreadable(f"its download was answered with {response.status_code}")
             declared = response.headers.get("Content-Length", "")
             if declared.isascii() and declared.isdigit() and int(declared[:20]) > bounds.archive_bytes:
-                raise Unreadable(f"it has {declared} bytes; up to {bounds.archive_bytes} are read")
+                raise Unreadable(
+                    f"it has {amounts.size(int(declared[:20]))}; up to {amounts.size(bounds.archive_bytes)} are read"
+                )
             meter = _Meter(bounds, now)
             chunks = _joined_start(response.iter_raw(), len(_GZIP_MAGIC))
             return _read(io.BufferedReader(_Download(chunks, meter), _PIECE), meter)
@@ -92,19 +95,21 @@ class _Meter:
         self._bounds = bounds
         self._now = now
         self._end = now() + bounds.seconds
-        self._counts = dict.fromkeys(("archive", "content", "entries", "names"), 0)
+        archive, content = bounds.archive_bytes, bounds.content_bytes
+        self._limits = {
+            "archive": (archive, f"it has more than {amounts.size(archive)}"),
+            "content": (content, f"it unpacks to more than {amounts.size(content)}"),
+            "entries": (bounds.entries, f"it has more than {bounds.entries} entries"),
+            "names": (_ALL_NAMES_BYTES, f"its names have more than {amounts.size(_ALL_NAMES_BYTES)} together"),
+        }
+        self._counts = dict.fromkeys(self._limits, 0)
 
     def count(self, what: str, amount: int = 1) -> None:
         """`amount` more of `what` is read."""
         self._counts[what] += amount
-        limit, message = {
-            "archive": (self._bounds.archive_bytes, "it has more than {} bytes"),
-            "content": (self._bounds.content_bytes, "it unpacks to more than {} bytes"),
-            "entries": (self._bounds.entries, "it has more than {} entries"),
-            "names": (_ALL_NAMES_BYTES, "its names have more than {} bytes together"),
-        }[what]
+        limit, message = self._limits[what]
         if self._counts[what] > limit:
-            raise Unreadable(message.format(limit))
+            raise Unreadable(message)
         if self._now() > self._end:
             raise Unreadable(f"reading it takes longer than {self._bounds.seconds:g} s")
 
@@ -237,7 +242,7 @@ class _Tar:
 
     def _content(self, size: int, limit: int) -> bytes:
         if size > limit:
-            raise Unreadable(f"it has a name or header of more than {limit} bytes")
+            raise Unreadable(f"it has a name or header of more than {amounts.size(limit)}")
         content = self._exactly(size)
         self._exactly(-size % tarfile.BLOCKSIZE)
         return content

@@ -60,8 +60,10 @@ def prepare(
         if destination.team_id:
             body["team_id"] = destination.team_id
     what = "The dry run" if dry_run else "Preparing the upload"
+    unanswered = "The dry run could not be made" if dry_run else "The upload could not be prepared"
+    remedy = "Correct what it names, in `config.yaml` or the inputs."
     try:
-        with failing_as(Rejected, f"{what} was refused", "Correct what it names, in `config.yaml` or the inputs."):
+        with failing_as(Rejected, f"{what} was refused", remedy, unanswered=unanswered):
             target = run.api.prepare(body)
     except Rejected as refused:
         raise Rejected(at_key(each, truss.config_file, truss.positions) for each in refused.problems) from refused

@@ -368,6 +368,25 @@ class TestExplain:
         assert "Doing it: said so" == told.problems[0].message
         assert word in told.problems[0].remedy
 
+    @pytest.mark.parametrize(
+        ("failure", "said"),
+        [
+            (Failure(Fault.STATUS, 400), "It was refused: why"),
+            (Failure(Fault.STATUS, 422), "It was refused: why"),
+            (Failure(Fault.STATUS, 429), "It could not be done: why"),
+            (Failure(Fault.STATUS, 502), "It could not be done: why"),
+            (Failure(Fault.NOT_SENT), "It could not be done: why"),
+            (Failure(Fault.NO_ANSWER), "It could not be done: why"),
+            (Failure(Fault.BAD_ANSWER), "It could not be done: why"),
+        ],
+    )
+    def test_trouble_is_no_refusal(self, failure, said):
+        """Who calls it one says what else it is when the service did not get to judge."""
+        told = explain(
+            HttpError(failure, "why", "GET /x"), Rejected, "It was refused", unanswered="It could not be done"
+        )
+        assert (Rejected, said) == (type(told), told.problems[0].message)
+
     def test_other_errors_pass(self):
         """Only `HttpError` is explained."""
         with pytest.raises(KeyError), failing_as(Rejected, "x"):

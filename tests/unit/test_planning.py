@@ -238,6 +238,14 @@ class TestWhatFails:
         assert kind is type(error)
         assert "no such instance" in run.outputs.get("plan")
 
+    def test_a_dry_run_that_is_not_answered(self, make_settings, service):
+        """Is not called a refusal, neither in the plan nor by what ends the run."""
+        service.fail("prepare", BY_NAME["502 with HTML"], times=9)
+        run, _, error = plan(make_settings(model_name="m"), service)
+        said = "The dry run could not be made: 502: 502 Bad Gateway"
+        assert (Rejected, said) == (type(error), error.problems[0].message)
+        assert said in unescape(run.outputs.get("plan"))
+
     @pytest.mark.parametrize(
         ("call", "said"),
         [

@@ -5,8 +5,17 @@ import unicodedata
 from collections.abc import Iterable, Sequence
 
 # Everything that GitHub-flavoured Markdown gives a meaning, as HTML entities: a backslash would do for most of it, but
-# not inside a table cell or where the text is HTML.
-_SPECIAL = {char: f"&#{ord(char)};" for char in "&<>`*_[]()|~\\#!@:$"}
+# not inside a table cell or where the text is HTML. The rest should be readable, also in a raw log: `_` stays between
+# letters and digits, where it is no emphasis, `:` before a space, where it begins no URL, and parentheses and `!`,
+# which mean something only beside brackets. But not a `)` that may make a list, nor a `!` that other text may follow.
+_SPECIAL = re.compile(
+    r"""[&<>`*\[\]|~\\#@$\u200b]
+      | (?<![A-Za-z0-9])_ | _(?![A-Za-z0-9])
+      | :(?![ ])
+      | ^[0-9]+\)
+      | !$""",
+    re.VERBOSE,
+)
 # GitHub looks for mentions, issues and bare addresses in what is rendered, where an entity is its character again: a
 # space of no width parts them.
 _REFERENCE = re.compile(r"(?<=[@#])|(?<=www)(?=\.)|(?<=GH)(?=-\d)", re.IGNORECASE)
@@ -18,8 +27,11 @@ def escape(text: str) -> str:
 
 
 def _escape(line: str) -> str:
-    parts = _REFERENCE.split(visible(line))
-    return "&#8203;".join("".join(_SPECIAL.get(char, char) for char in part) for part in parts)
+    return _SPECIAL.sub(_as_entities, _REFERENCE.sub("\u200b", visible(line)))  # where it is the only one
+
+
+def _as_entities(found: re.Match[str]) -> str:
+    return "".join(char if char.isdigit() else f"&#{ord(char)};" for char in found[0])
 
 
 def code(text: str) -> str:

@@ -6,6 +6,8 @@ The runner's masks are the second line of defence; they cover neither comments n
 import base64
 import json
 import re
+from collections.abc import Iterator
+from itertools import product
 from urllib.parse import quote, quote_plus
 
 from .markdown import escape
@@ -13,8 +15,16 @@ from .markdown import escape
 PLACEHOLDER = "***"
 # The query of a presigned URL is a credential, and nobody knows the URL before a server names it.
 _QUERY = re.compile(r"""(https?:(?:\\?/){2}[^\s?"'<>]+)\?[^\s"'<>]+""", re.IGNORECASE)
+_ENTITIES = {ord(char): f"&#{ord(char)};" for char in "&<>`*_[]()|~\\#!@:$"}
 # A shorter text is no secret worth the name, and taking it out would shred every message.
 _SHORTEST = 4
+
+
+def _escaped(plain: str) -> Iterator[str]:
+    """As HTML and Markdown write it; how ours begins and ends depends on what stands around it."""
+    yield plain.translate(_ENTITIES)
+    for before, after in product(("", "a", "1"), ("", "a", ".", " .")):
+        yield escape(before + plain + after)[len(before) :].removesuffix(after)
 
 
 class Redactor:
@@ -31,7 +41,7 @@ class Redactor:
                 continue
             data = plain.encode("utf-8", "surrogatepass")
             encoded = base64.b64encode(data).decode().rstrip("=")
-            forms = {plain, quote(data, safe=""), quote(data), quote_plus(data), encoded, escape(plain)}
+            forms = {plain, quote(data, safe=""), quote(data), quote_plus(data), encoded, *_escaped(plain)}
             forms |= {json.dumps(plain, ensure_ascii=ascii_only)[1:-1] for ascii_only in (True, False)}
             self._forms = sorted(forms | set(self._forms), key=len, reverse=True)
 

@@ -57,6 +57,15 @@ class TestEscape:
             tokens = PARSER.parse(f"{before}{escape(text)} y")
             assert f"x {shown(text)} y".replace("  ", " ") == seen(inline(tokens)).replace("  ", " ")
 
+    @given(HOSTILE, st.sampled_from(["", "x", "_", "*", "`", "(", ")", "(http://evil)", "[x](y)", "!", ":"]))
+    @settings(max_examples=300)
+    def test_is_text_whatever_is_beside_it(self, text, beside):
+        """Also without a space between, and on both sides of text that was escaped by itself."""
+        tokens = PARSER.parse(f"x {escape(text)}{escape(beside)}{escape(text)} y")
+        assert f"x {shown(text)}{shown(beside)}{shown(text)} y".replace("  ", " ") == seen(inline(tokens)).replace(
+            "  ", " "
+        )
+
     @given(HOSTILE)
     @settings(max_examples=150)
     def test_is_one_cell(self, text):
@@ -64,6 +73,33 @@ class TestEscape:
         tokens = PARSER.parse(f"| a | b |\n|---|---|\n| {escape(text)} | y |")
         cells = [token for token in tokens if token.type == "inline"]
         assert ["a", "b", shown(text), "y"] == [seen(cell.children) for cell in cells]
+
+    @pytest.mark.parametrize(
+        "text",
+        [
+            "python_version: py311 is not supported (code 7)!",
+            "400: resources.cpu must be a text, it's 1; see a-b/c_d.py (line 3): no",
+            "Done! 12 files (3.0 MB): ok",
+        ],
+    )
+    def test_words_stay_readable(self, text):
+        """What means nothing where it stands is left alone: the plan is also read as text."""
+        assert f"{text} x" == escape(f"{text} x")
+
+    @pytest.mark.parametrize(
+        ("text", "escaped"),
+        [
+            ("_a_ b__c _", "&#95;a&#95; b&#95;&#95;c &#95;"),
+            ("http://x a:b :tada: c:", "http&#58;//x a&#58;b &#58;tada: c&#58;"),
+            ("1) a) b", "1&#41; a) b"),
+            ("123) a", "123&#41; a"),
+            ("a!", "a&#33;"),
+            ("![a](b)", "!&#91;a&#93;(b)"),
+        ],
+    )
+    def test_what_may_mean_something_is_escaped(self, text, escaped):
+        """The same characters in other places, and those at the ends, since what follows is not known."""
+        assert escaped == escape(text)
 
     @pytest.mark.parametrize("text", ["@octocat", "by @org/team", "#12", "org/repo#12", "www.evil.example", "GH-12"])
     def test_nobody_and_nothing_is_referenced(self, text):

@@ -122,7 +122,7 @@ class TestOutcome:
         """Accepted, refused with what the service said, or not asked."""
         assert "✅ the service accepts the payload" in plan()
         refused = plan(verdict=(Problem("The dry run was refused: 400: `instance_type_id` | unknown"),))
-        assert "❌ The dry run was refused&#58; 400&#58; `instance_type_id` &#124; unknown |" in refused
+        assert "❌ The dry run was refused: 400: `instance_type_id` &#124; unknown |" in refused
         assert "no payload to check" in plan({"library_listing": "lab/model"}, verdict=None, destination=NEW)
 
     def test_offline(self):
@@ -276,7 +276,7 @@ class TestFiles:
     def test_warnings(self):
         """With place and remedy."""
         text = plan(warnings=[Problem("`python_version`: old", "Use `py311`.", "t/config.yaml", 3, 1)])
-        assert "- ⚠️ `t/config.yaml:3`: `python_version`&#58; old. Use `py311`." in text
+        assert "- ⚠️ `t/config.yaml:3`: `python_version`: old. Use `py311`." in text
 
 
 # What an HTML or Markdown reader stumbles over, besides any character at all. One is a secret.

@@ -91,7 +91,7 @@ class TestContent:
         """A run that failed at once shows its problem and no empty table."""
         text = written(Status.INVALID, outputs={"status": "invalid"}, errors=[Problem("`wait`: bad", "Write `true`.")])
         expected = (
-            "## ❌ Invalid input, nothing was changed\n\n> **`wait`&#58; bad**<br>Write `true`.\n\nStatus: `invalid`\n"
+            "## ❌ Invalid input, nothing was changed\n\n> **`wait`: bad**<br>Write `true`.\n\nStatus: `invalid`\n"
         )
         assert expected == text
 

@@ -27,7 +27,7 @@ class TestTree:
         }
 
     def test_each_failure_has_one_class(self):
-        """Statuses of runs that end well, and of a bug, have none. `InvalidTruss` is an `InvalidInput` that knows more."""
+        """Runs that end well, and a bug, have none; `InvalidTruss` is an `InvalidInput` that knows more."""
         kinds = [each for each in subclasses(DeployError) if each is not InvalidTruss]
         raised = sorted([each.status for each in kinds] + [Cancelled.status])
         ends_well = {Status.SUCCESS, Status.PLANNED, Status.SKIPPED, Status.INTERNAL_ERROR}

@@ -145,12 +145,6 @@ class Api:
         """All deployments of a model."""
         return self._list(f"{_model_path(model_id)}/deployments", "deployments", _deployment)
 
-    def deployment_config(self, model_id: str, deployment_id: str) -> JsonObject:
-        """The parsed config that a deployment was built from."""
-        path = f"{_deployment_path(model_id, deployment_id)}/config"
-        answer = self._get(path, {"output_format": "both"})
-        return self._parse(lambda body: dict(body["config"] or {}), answer, path)
-
     def stored_config(self, model_id: str, deployment_id: str) -> StoredConfig:
         """What a deployment was built from, parsed and as text."""
         path = f"{_deployment_path(model_id, deployment_id)}/config"

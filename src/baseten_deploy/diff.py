@@ -147,6 +147,7 @@ class _Plain(_Dumper):  # type: ignore[misc] # one of two classes
 
 
 def _represent_text(dumper: Any, text: str) -> Any:
+    text = text.encode("utf-8", "backslashreplace").decode()  # JSON can have half a character, YAML cannot
     return dumper.represent_scalar("tag:yaml.org,2002:str", text, style="|" if "\n" in text else None)
 
 

@@ -37,6 +37,11 @@ def comparable(stored: StoredConfig, ours: JsonObject, *, by_this_action: bool) 
     return shown
 
 
+def parsed(stored: StoredConfig) -> JsonObject:
+    """The config as it was sent, else as it was written, else nothing."""
+    return stored.config if stored.config is not None else _written(stored.raw) or {}
+
+
 def _written(raw: str) -> JsonObject | None:
     """What the text says; `None` when it is not there or says nothing."""
     try:

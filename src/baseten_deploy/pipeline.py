@@ -242,7 +242,9 @@ def smoke_test_payload(run: Run, config: dict[str, Any]) -> Any:
 
 def stored_payload(run: Run, model: Model, deployment: Deployment) -> Any:
     """As `smoke_test_payload`, with the config that the deployment was built from."""
+    from .live_config import parsed
+
     if run.settings.predict_payload is not None:
         return run.settings.predict_payload
     with failing_as(PredictFailed, "Reading the config of the deployment for its example input"):
-        return smoke_test_payload(run, run.api.deployment_config(model.id, deployment.id))
+        return smoke_test_payload(run, parsed(run.api.stored_config(model.id, deployment.id)))

@@ -160,7 +160,7 @@ def _live_config(run: Run, draft: Draft, model: Model, live: Live) -> tuple[bool
         return None, (), f"the service does not answer with its config ({error.message})"
     except Incomparable as error:
         return None, (), str(error)
-    except (ValueError, RecursionError):  # half a character, or a thousand levels: JSON can have what YAML cannot
+    except (ValueError, RecursionError):  # a thousand levels: JSON can have what YAML cannot
         return None, (), "its config cannot be shown"
 
 

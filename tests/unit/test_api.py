@@ -104,12 +104,6 @@ CALLS = [
         [DEPLOYED],
     ),
     (
-        lambda api: api.deployment_config("m1", "d1"),
-        "GET /v1/models/m1/deployments/d1/config?output_format=both",
-        {"config": {"a": 1}, "raw_config": "a: 1"},
-        {"a": 1},
-    ),
-    (
         lambda api: api.stored_config("m1", "d1"),
         "GET /v1/models/m1/deployments/d1/config?output_format=both",
         {"config": {"a": 1}, "raw_config": "a: 1"},

@@ -185,6 +185,10 @@ class TestSettings:
             SettingChange("promotion_settings.rolling_deploy", "", "true"),
         ] == list(setting_changes(before, wanted))
 
+    def test_half_a_character(self):
+        """JSON can hold one."""
+        assert [SettingChange("a", "\\ud83d", "x")] == list(setting_changes({"a": "\ud83d"}, {"a": "x"}))
+
     def test_null_asks_for_the_default(self):
         """As the service has it, whatever it is: not a change that can be named."""
         assert [] == list(setting_changes({"a": {"b": 1}}, {"a": {"b": None}}))

@@ -4,7 +4,7 @@ import pytest
 
 from baseten_deploy.api import StoredConfig
 from baseten_deploy.diff import config_diff, same_config
-from baseten_deploy.live_config import Incomparable, comparable
+from baseten_deploy.live_config import Incomparable, comparable, parsed
 from baseten_deploy.strict_yaml import load
 from runner import ROOT
 
@@ -173,3 +173,17 @@ class TestOnlyTheText:
 def test_any_shape(sent, text):
     """What the text says need not be what was sent: a mapping here may be a text there."""
     assert set(comparable(StoredConfig(sent, text), {"a": "x"}, by_this_action=False)) == set(sent)
+
+
+@pytest.mark.parametrize(
+    ("stored", "config"),
+    [
+        (StoredConfig({"a": 1}, "a: 2"), {"a": 1}),
+        (StoredConfig({}, "a: 2"), {}),
+        (StoredConfig(None, "a: 2"), {"a": 2}),
+        (StoredConfig(None, "a: ["), {}),
+    ],
+)
+def test_what_to_read_in_it(stored, config):
+    """What was sent, else what was written, else nothing."""
+    assert config == parsed(stored)

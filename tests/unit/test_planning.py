@@ -119,10 +119,19 @@ class TestConfig:
         assert "Error" not in run.outputs.get("plan")
 
     @pytest.mark.parametrize(
-        "config", ['{"model_name": "\\ud83d x"}', '{"\\udc00": 1}', f'{{"a": {"[" * 900}{"]" * 900}}}'], ids=range(3)
+        ("config", "line"),
+        [('{"model_name": "\\ud83d x"}', "-model_name: \\ud83d x"), ('{"\\udc00": 1}', "-\\udc00: 1")],
     )
-    def test_that_cannot_be_shown(self, make_settings, service, config):
-        """JSON can hold halves of characters and any depth: the plan goes on without."""
+    def test_with_half_a_character(self, make_settings, service, config, line):
+        """JSON can hold one, and it is shown by its number."""
+        service.stored = httpx.Response(200, text=f'{{"config": {config}}}')
+        run, _, error = plan(make_settings(), service)
+        assert error is None
+        assert line in run.outputs.get("plan")
+
+    def test_that_cannot_be_shown(self, make_settings, service):
+        """JSON can be of any depth: the plan goes on without."""
+        config = f'{{"a": {"[" * 900}{"]" * 900}}}'
         service.stored = httpx.Response(200, text=f'{{"config": {config}}}')
         run, _, error = plan(make_settings(), service)
         assert error is None

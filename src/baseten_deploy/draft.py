@@ -29,10 +29,12 @@ def draft_deployment(run: Run, truss: Truss) -> Draft:
     """Look up where the Truss goes, and put together what is sent. Changes nothing."""
     with run.phase("Look up"):
         name = run.settings.model_name or str(truss.config.get("model_name") or "").strip()
-        resolving = in_background(lambda: look_up(run, name))
+        resolving = in_background(lambda: resolve(run.api, run.settings, name))
         digest = content_digest(truss.files)
         run.outputs.set("content-digest", digest)
         destination = resolving.result()
+        if run.settings.mode is Mode.DEPLOY:  # not sooner: threads that compute would only be in each other's way
+            in_background(upload.preload)
         show_destination(run, destination)
         targets = find_environments(run, destination)
         payload = deployment_payload(
@@ -41,14 +43,6 @@ def draft_deployment(run: Run, truss: Truss) -> Draft:
         if run.settings.environment and not destination.model:
             payload = merged(settings_of_first_push(run), payload)
     return Draft(truss, digest, destination, targets, payload)
-
-
-def look_up(run: Run, name: str) -> Destination:
-    """Where the Truss goes. Then this thread has time to load what the upload is going to need."""
-    destination = resolve(run.api, run.settings, name)
-    if run.settings.mode is Mode.DEPLOY:
-        in_background(upload.preload)
-    return destination
 
 
 def find_environments(run: Run, destination: Destination) -> list[environments.Target]:

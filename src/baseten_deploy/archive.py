@@ -1,4 +1,4 @@
-"""The archive: a gzipped tar that is packed while it is read.
+"""The archive: a gzipped tar that is packed while it is read, and ahead of that.
 
 The tar stream is cut into blocks that threads read from disk and compress, each for itself; what they make is one gzip
 member, the same for any number of threads. Nothing depends on the machine: names sorted, owner 0, no times. Which files
@@ -8,14 +8,14 @@ there are is `files`.
 import hashlib
 import struct
 import tarfile
-from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import cache
 
 from isal import isal_zlib
 
 from . import content
+from .ahead import Ahead
 from .content import BLOCK_BYTES  # what a block costs (a future) and lacks (the text before it) does not show
 from .files import PackedFile
 
@@ -28,13 +28,15 @@ _SAMPLES, _SAMPLE_BYTES = 4, 8 * 1024
 _STORED_BYTES = 0xFFFF
 # RFC 1952: no name, no time, unknown system.
 _GZIP_HEADER = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\xff"
-# What a ustar header has room for: 11 octal digits.
+# Where a ustar header has the size and the checksum; a size has 11 octal digits.
+_SIZE, _CHECKSUM = slice(124, 135), slice(148, 156)
 _USTAR_BYTES = 8**11
-_CLOSED = "The archive was closed while it was read"
+# Packed before anybody reads it, while the service and boto3 are waited for: what some 30 MB of code make.
+AHEAD_BYTES = 8 * 1024 * 1024
 
 
 class ArchiveStream:
-    """The archive of `files` as a file that can only be read, once, by one thread at a time.
+    """The archive of `files` as a file that can only be read, once, by one thread at a time. Packing begins at once.
 
     `read` raises `UploadFailed` when a file is no longer what it was when it was listed. `bytes_read` is the size of
     the archive so far, `source_bytes` the content packed so far, of `total_source_bytes`.
@@ -45,13 +47,16 @@ class ArchiveStream:
         self.bytes_read = 0
         self.source_bytes = 0
         self.total_source_bytes = sum(file.size for file in ordered)
-        self._blocks = _blocks(ordered)
-        self._threads = threads or content.threads()
-        self._pool = ThreadPoolExecutor(self._threads, thread_name_prefix="pack")
-        self._packing: deque[Future[_Packed]] = deque()
+        self._packing = Ahead(
+            _pack,
+            _blocks(ordered),
+            threads=threads or content.threads(),
+            room=AHEAD_BYTES,
+            most=BLOCK_BYTES,
+            size=lambda packed: len(packed.deflated),
+        )
         self._ready = memoryview(_GZIP_HEADER)
         self._ended = False
-        self._closed = False
         self._sha256 = hashlib.sha256()
         self._crc32 = 0
         self._tar_bytes = 0
@@ -74,8 +79,7 @@ class ArchiveStream:
 
     def close(self) -> None:
         """Stop packing. May be called at any time from any thread; a `read` after it fails."""
-        self._closed = True
-        self._pool.shutdown(wait=False, cancel_futures=True)
+        self._packing.close()
 
     def _pieces(self, size: int) -> Iterator[memoryview]:
         missing = size
@@ -89,20 +93,9 @@ class ArchiveStream:
         """Make something ready to be read, unless the archive has ended."""
         if self._ended:
             return False
-        if self._closed:
-            raise ValueError(_CLOSED)
-        try:
-            # One block more than threads keeps all of them busy while this one hands out what is ready.
-            while len(self._packing) <= self._threads and (block := next(self._blocks, None)):
-                self._packing.append(self._pool.submit(_pack, block))
-            packed = self._packing.popleft().result() if self._packing else None
-        except (CancelledError, RuntimeError):
-            if self._closed:
-                raise ValueError(_CLOSED) from None
-            raise
+        packed = self._packing.take()
         if packed is None:
             self._ended = True
-            self._pool.shutdown()
             trailer = struct.pack("<LL", self._crc32, self._tar_bytes & 0xFFFFFFFF)
             self._ready = memoryview(isal_zlib.compress(b"", _LEVEL, _RAW_DEFLATE) + trailer)
             return True
@@ -111,6 +104,24 @@ class ArchiveStream:
         self.source_bytes += packed.source_bytes
         self._ready = memoryview(packed.deflated)
         return True
+
+
+class Archives:
+    """The archive of `files`, once for each try to upload it. The first is being packed from now on."""
+
+    def __init__(self, files: Sequence[PackedFile]) -> None:
+        self._files = files
+        self._first: ArchiveStream | None = ArchiveStream(files)
+
+    def open(self) -> ArchiveStream:
+        """The archive, to be read from its start."""
+        first, self._first = self._first, None
+        return first or ArchiveStream(self._files)
+
+    def close(self) -> None:
+        """Stop packing what nobody has opened."""
+        if self._first:
+            self._first.close()
 
 
 @dataclass(frozen=True)
@@ -181,12 +192,31 @@ def _tar_parts(files: Iterable[PackedFile]) -> Iterator[bytes | _Piece]:
 
 
 def _header(file: PackedFile) -> bytes:
-    info = tarfile.TarInfo(file.name)  # a plain file of user 0 at time 0
-    info.mode = file.mode
-    info.size = file.size
-    # What fits is the same in both formats, and written in half the time without looking for what does not.
-    fits = len(file.name) <= tarfile.LENGTH_NAME and file.name.isascii() and file.size < _USTAR_BYTES
-    return info.tobuf(tarfile.USTAR_FORMAT if fits else tarfile.PAX_FORMAT, "utf-8")
+    """A plain file of user 0 at time 0. Almost always tarfile's own header with another name, size and checksum.
+
+    A checkout has thousands of files, and to make each header anew took a third of the time to pack them. Spec of the
+    fields: POSIX ustar.
+    """
+    name = file.name.encode()
+    if len(name) > tarfile.LENGTH_NAME or not name.isascii() or file.size >= _USTAR_BYTES:
+        return _new_header(file.name, file.mode, file.size)
+    like = _template(file.mode)
+    size = b"%011o" % file.size
+    checksum = sum(like) - sum(like[_CHECKSUM]) + 8 * ord(" ") - sum(like[_SIZE]) + sum(size) + sum(name)
+    parts = (name.ljust(100, b"\0"), like[100:124], size, like[135:148], b"%06o\0 " % checksum, like[156:])
+    return b"".join(parts)
+
+
+@cache
+def _template(mode: int) -> bytes:
+    return _new_header("", mode, 0)
+
+
+def _new_header(name: str, mode: int, size: int) -> bytes:
+    info = tarfile.TarInfo(name)
+    info.mode = mode
+    info.size = size
+    return info.tobuf(tarfile.PAX_FORMAT, "utf-8")
 
 
 def _pack(block: _Block) -> _Packed:

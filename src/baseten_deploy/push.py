@@ -1,5 +1,6 @@
 """From a draft to a deployment: dry run, prepare, upload, commit. The part of the run that makes something."""
 
+from contextlib import closing
 from typing import Any
 
 from . import aftermath, environments
@@ -7,7 +8,7 @@ from . import commit as committing
 from . import upload as uploading
 from .amounts import duration, size
 from .api import failing_as
-from .archive import ArchiveStream
+from .archive import Archives
 from .commit import Committed, NameTakenError, archive_source
 from .config_key import at_key
 from .draft import Draft
@@ -22,6 +23,12 @@ from .upload_progress import UploadProgress
 
 def push(run: Run, draft: Draft) -> Committed:
     """Make exactly one deployment. Raises the `DeployError` of the step that failed."""
+    with closing(Archives(draft.truss.files)) as archives:  # packed while the service is asked
+        return validate_and_commit(run, draft, archives)
+
+
+def validate_and_commit(run: Run, draft: Draft, archives: Archives) -> Committed:
+    """As `push`, with the archives of the draft's files."""
     destination, targets, payload = draft.destination, draft.targets, draft.payload
     with run.phase("Validate"):
         prepare(run, draft.truss, destination, payload, dry_run=True)
@@ -32,7 +39,7 @@ def push(run: Run, draft: Draft) -> Committed:
                 environments.ensure(run, destination.model.id, target)
     while True:
         with run.phase("Upload"):
-            uploaded = upload(run, draft.truss, destination, payload)
+            uploaded = upload(run, draft.truss, archives, destination, payload)
         with run.phase("Commit"):
             s3_key = uploaded.target.key if uploaded else ""
             source = archive_source(destination, payload, s3_key, locked=run.settings.disable_archive_download)
@@ -74,8 +81,10 @@ def prepare(
     return target
 
 
-def upload(run: Run, truss: Truss, destination: Destination, payload: dict[str, Any]) -> Uploaded | None:
-    """Pack and upload the archive; `None` when the service needs none."""
+def upload(
+    run: Run, truss: Truss, archives: Archives, destination: Destination, payload: dict[str, Any]
+) -> Uploaded | None:
+    """Upload the archive; `None` when the service needs none."""
     target = prepare(run, truss, destination, payload, dry_run=False)
     if target is None:
         run.say("This model format needs no archive; nothing is uploaded")
@@ -89,7 +98,7 @@ def upload(run: Run, truss: Truss, destination: Destination, payload: dict[str, 
 
     progress = UploadProgress(run.say, run.clock)
     uploaded = uploading.upload(
-        lambda: progress.of(ArchiveStream(truss.files)),
+        lambda: progress.of(archives.open()),
         target,
         renew=renew,
         largest=largest_archive(truss),

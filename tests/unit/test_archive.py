@@ -154,6 +154,19 @@ def test_any_name_and_content_comes_back(contents: dict[str, bytes]) -> None:
     assert {f"d/{name}": content for name, content in contents.items()} == unpacked(packed(files, threads=1))
 
 
+@given(
+    st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), min_size=1, max_size=110)
+    | st.text("ab/.", min_size=95, max_size=105),
+    st.sampled_from([0o644, 0o755]),
+    st.integers(0, 2**34) | st.sampled_from([8**11 - 1, 8**11]),
+)
+def test_headers_are_those_of_the_standard_library(name: str, mode: int, size: int) -> None:
+    """Byte for byte, however they are made."""
+    info = tarfile.TarInfo(name)
+    info.mode, info.size = mode, size
+    assert info.tobuf(tarfile.PAX_FORMAT, "utf-8") == _header(PackedFile(name, Path("/dev/null"), mode, size))
+
+
 def test_files_above_8_gib_have_a_header() -> None:
     """Their size does not fit into the classic field."""
     header = _header(PackedFile("weights", Path("/dev/null"), 0o644, 20 * 2**30))
@@ -200,7 +213,7 @@ def test_a_changed_file_is_an_error(tmp_path: Path, change: str, size: int) -> N
 
 def test_a_file_that_changes_in_the_middle_is_an_error(tmp_path: Path) -> None:
     """Also when its beginning is already uploaded."""
-    root = write_tree(tmp_path, {"data": bytes(40 * BLOCK_BYTES)})
+    root = write_tree(tmp_path, {"data": random.Random(3).randbytes(BLOCK_BYTES) * 40})
     stream = ArchiveStream(listed(root), threads=2)
     stream.read(1)
     with (root / "data").open("ab") as file:

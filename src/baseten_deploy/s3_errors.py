@@ -25,7 +25,8 @@ from botocore.parsers import ResponseParserError
 
 from .errors import Problem
 from .redaction import Redactor
-from .s3 import CONNECT_SECONDS, READ_SECONDS, Network, NotS3Error, is_untrusted
+from .s3 import NotS3Error, is_untrusted
+from .s3_network import CONNECT_SECONDS, READ_SECONDS, Network
 
 if TYPE_CHECKING:
     from .upload import Target

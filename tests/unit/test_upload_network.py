@@ -23,8 +23,9 @@ from urllib3.exceptions import NameResolutionError, NewConnectionError
 
 from baseten_deploy.errors import UploadFailed
 from baseten_deploy.retry import Failure, Fault
-from baseten_deploy.s3 import Network, NotS3Error, failure_of
+from baseten_deploy.s3 import NotS3Error, failure_of
 from baseten_deploy.s3_errors import Again, Circumstances, again, explain
+from baseten_deploy.s3_network import Network
 from baseten_deploy.upload import PART_BYTES, Uploaded, upload
 
 SMALL = 100_000

@@ -6,7 +6,6 @@ from typing import Any
 from . import aftermath, environments
 from . import commit as committing
 from . import upload as uploading
-from .amounts import duration, size
 from .api import failing_as
 from .archive import Archives
 from .commit import Committed, NameTakenError, archive_source
@@ -18,7 +17,7 @@ from .run import Run
 from .settings import DEPLOY_KEY_LABEL
 from .truss import Truss
 from .upload import Target, Uploaded
-from .upload_progress import UploadProgress
+from .upload_progress import UploadProgress, last_line
 
 
 def push(run: Run, draft: Draft) -> Committed:
@@ -108,7 +107,7 @@ def upload(
     )
     run.outputs.set("archive-bytes", uploaded.size)
     run.outputs.set("archive-sha256", uploaded.sha256)
-    run.say(f"Uploaded {size(uploaded.size)} in {duration(uploaded.seconds)}, SHA-256 {uploaded.sha256}")
+    run.say(f"{last_line(uploaded.size, uploaded.seconds)}, SHA-256 {uploaded.sha256}")
     return uploaded
 
 

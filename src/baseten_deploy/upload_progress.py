@@ -8,7 +8,7 @@ from .clock import Clock
 
 # A smaller archive is there before anybody wonders.
 LARGE_BYTES = 50_000_000
-FIRST_SECONDS = 5.0
+FIRST_SECONDS = 2.0
 EVERY_SECONDS = 10.0
 
 
@@ -53,6 +53,12 @@ class UploadProgress:
         total = expected_size(packing)
         if total >= LARGE_BYTES and sent < total:
             self._say(progress_line(sent, total, now - self._started))
+
+
+def last_line(total: int, seconds: float) -> str:
+    """What was uploaded, and, of a large archive, how fast."""
+    rate = f", {size(round(total / seconds))}/s" if total >= LARGE_BYTES and seconds > 0 else ""
+    return f"Uploaded {size(total)} in {duration(seconds)}{rate}"
 
 
 def expected_size(packing: Packing) -> int:

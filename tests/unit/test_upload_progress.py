@@ -6,7 +6,7 @@ import pytest
 
 from baseten_deploy.amounts import duration, size
 from baseten_deploy.clock import Clock
-from baseten_deploy.upload_progress import UploadProgress, expected_size, progress_line
+from baseten_deploy.upload_progress import UploadProgress, expected_size, last_line, progress_line
 
 
 @dataclass
@@ -40,10 +40,10 @@ def said_about(packing, rate, seconds):
 
 
 def test_a_large_archive():
-    """A line after five seconds and then every ten, with rate and time left."""
+    """A line after two seconds and then every ten, with rate and time left."""
     assert [
-        "Uploaded 40.0 MB of about 200.0 MB (20 %), 8.0 MB/s, about 20 s left",
-        "Uploaded 120.0 MB of about 200.0 MB (60 %), 8.0 MB/s, about 10 s left",
+        "Uploaded 16.0 MB of about 200.0 MB (8 %), 8.0 MB/s, about 23 s left",
+        "Uploaded 96.0 MB of about 200.0 MB (48 %), 8.0 MB/s, about 13 s left",
     ] == said_about(Packing(100_000_000, 200_000_000, 400_000_000), 8_000_000, 20)
 
 
@@ -66,8 +66,15 @@ def test_expected_size(packing, expected):
     assert expected == expected_size(packing)
 
 
+def test_the_last_line():
+    """The rate of an upload that took a while."""
+    assert "Uploaded 200.0 MB in 25 s, 8.0 MB/s" == last_line(200_000_000, 25.0)
+    assert "Uploaded 200.0 kB in 0.50 s" == last_line(200_000, 0.5)
+
+
 def test_nothing_is_divided_by_nothing():
     """Not by no time, not by an empty archive."""
+    assert "Uploaded 100.0 MB in 0 ms" == last_line(100_000_000, 0.0)
     assert "Uploaded 0 bytes of about 0 bytes (0 %)" == progress_line(0, 0, 0)
 
 

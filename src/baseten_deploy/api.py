@@ -9,13 +9,9 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 from urllib.parse import quote
 
-from .failures import explain, failing_as
 from .http import Http, HttpError
 from .retry import Failure, Fault
 from .upload import Credentials, Target
-
-# The words for calls that failed belong to the calls, so they can be had from here too.
-__all__ = ["Api", "explain", "failing_as"]
 
 JsonObject = dict[str, Any]
 T = TypeVar("T")

@@ -8,9 +8,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from .api import Api, Deployment, Model, explain
+from .api import Api, Deployment, Model
 from .clock import Clock
 from .errors import CommitFailed
+from .failures import explain
 from .http import HttpError
 from .resolve import Destination
 from .retry import ATTEMPTS, delay_before_retry

@@ -3,10 +3,11 @@
 from dataclasses import dataclass
 from typing import Any
 
-from .api import Api, Environment, failing_as
+from .api import Api, Environment
 from .clock import Clock
 from .environment_settings import applied
 from .errors import InvalidInput, Rejected
+from .failures import failing_as
 from .http import HttpError
 from .retry import delay_before_retry
 from .run import Run

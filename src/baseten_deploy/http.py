@@ -13,6 +13,7 @@ import httpx
 from . import __version__
 from .clock import Clock
 from .error_text import error_text
+from .errors import InvalidInput
 from .redaction import Redactor
 from .retry import Failure, Fault, delay_before_retry, parse_hint
 
@@ -48,8 +49,17 @@ class HttpError(Exception):
 
 
 def load_trust() -> "ssl.SSLContext":
-    """The certificates to trust, for `make_client`. OpenSSL reads them without the GIL, so a thread may do it."""
-    return httpx.create_ssl_context()
+    """The certificates to trust, for `make_client`. OpenSSL reads them without the GIL, so a thread may do it.
+
+    Raises `InvalidInput` when those that the environment names cannot be read.
+    """
+    try:
+        return httpx.create_ssl_context()
+    except OSError as error:  # an `ssl.SSLError` is one
+        raise InvalidInput(
+            f"`SSL_CERT_FILE` or `SSL_CERT_DIR`: the certificates cannot be read: {error.strerror}",
+            "Name a file that this step sees, for example one in the workspace, or unset the variable.",
+        ) from None
 
 
 def make_client(trust: "ssl.SSLContext | None" = None) -> httpx.Client:

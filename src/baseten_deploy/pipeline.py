@@ -6,9 +6,10 @@ service already has time for it.
 
 from typing import TYPE_CHECKING, Any
 
-from .api import Deployment, Model, failing_as
+from .api import Deployment, Model
 from .draft import Draft, draft_deployment
 from .errors import InvalidInput, PredictFailed, Problem, PromotionFailed, Rejected
+from .failures import failing_as
 from .http import HttpError
 from .rules import is_offline
 from .run import Run

@@ -9,9 +9,10 @@ from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import Any
 
-from .api import Api, Deployment, Environment, explain
+from .api import Api, Deployment, Environment
 from .clock import Clock
 from .errors import DeployTimeout, PromotionFailed
+from .failures import explain
 from .http import HttpError
 from .retry import delay_before_retry
 from .settings import DEPLOY_KEY_LABEL

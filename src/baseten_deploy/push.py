@@ -6,12 +6,12 @@ from typing import Any
 from . import aftermath, environments
 from . import commit as committing
 from . import upload as uploading
-from .api import failing_as
 from .archive import Archives
 from .commit import Committed, NameTakenError, archive_source
 from .config_key import at_key
 from .draft import Draft
 from .errors import CommitFailed, Rejected
+from .failures import failing_as
 from .resolve import Destination, find_team, in_team, resolve
 from .run import Run
 from .settings import DEPLOY_KEY_LABEL

@@ -2,8 +2,9 @@
 
 from dataclasses import dataclass
 
-from .api import Api, Model, Team, failing_as
+from .api import Api, Model, Team
 from .errors import InvalidInput, Rejected
+from .failures import failing_as
 from .http import HttpError
 from .settings import Settings, suggestion
 

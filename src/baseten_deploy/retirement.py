@@ -8,9 +8,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from .api import Api, Deployment, Model, explain, failing_as
+from .api import Api, Deployment, Model
 from .environments import serving
 from .errors import CleanupFailed, Problem, Rejected
+from .failures import explain, failing_as
 from .http import HttpError
 from .markdown import code, escape, table
 from .run import Run

@@ -7,9 +7,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum, auto
 
-from .api import Api, Deployment, explain
+from .api import Api, Deployment
 from .clock import Clock
 from .errors import DeployFailed, DeployTimeout
+from .failures import explain
 from .http import HttpError
 
 IN_PROGRESS = frozenset({"BUILDING", "DEPLOYING", "LOADING_MODEL", "UPDATING", "WAKING_UP"})

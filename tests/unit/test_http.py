@@ -12,7 +12,8 @@ from transport import BY_NAME, HTML, KEY, TRANSIENT, Dripping, FakeClock, Script
 
 from baseten_deploy import http as module
 from baseten_deploy.error_text import error_text
-from baseten_deploy.http import Http, HttpError, make_client, read_bounded
+from baseten_deploy.errors import InvalidInput
+from baseten_deploy.http import Http, HttpError, load_trust, make_client, read_bounded
 from baseten_deploy.redaction import Redactor
 from baseten_deploy.retry import Fault
 
@@ -74,6 +75,16 @@ class TestRequest:
         assert {"connect": 7, "read": 7, "write": 7, "pool": 7} == script.requests[0].extensions["timeout"]
         with make_client() as client:
             assert None not in client.timeout.as_dict().values()
+
+    @pytest.mark.parametrize("content", [None, "no certificate"])
+    def test_certificates_that_cannot_be_read(self, monkeypatch, tmp_path, content):
+        """The job's variable reaches the container, the file that it names perhaps not: no bug of ours."""
+        file = tmp_path / "ca.pem"
+        if content:
+            file.write_text(content)
+        monkeypatch.setenv("SSL_CERT_FILE", str(file))
+        with pytest.raises(InvalidInput, match="`SSL_CERT_FILE` or `SSL_CERT_DIR`: the certificates cannot be read"):
+            load_trust()
 
     @pytest.mark.parametrize("text", ["", " ", "\n"])
     def test_an_empty_answer_is_an_empty_object(self, text):

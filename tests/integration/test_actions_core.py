@@ -80,13 +80,13 @@ def printed(name: str, *args) -> str:
 
 @pytest.mark.parametrize("kind", ["error", "warning", "notice"])
 def test_annotations(core, kind):
-    """The same command for every text, with and without a place; line 0 is no line."""
+    """The same command for every text, which begins with the place if there is one; line 0 is no line."""
     problems = [Problem(text) for text in TEXTS]
     problems += [Problem("m", file=file, line=line, column=line) for file in FILES for line in (0, 12)]
     calls = []
     for problem in problems:
         place = {"file": problem.file, "startLine": problem.line, "startColumn": problem.column}
-        calls.append((kind, [problem.message, {key: value for key, value in place.items() if value}]))
+        calls.append((kind, [str(problem), {key: value for key, value in place.items() if value}]))
     assert core(calls) == [printed(kind, problem) for problem in problems]
 
 

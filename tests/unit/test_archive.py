@@ -17,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from trees import write_tree
 
-from baseten_deploy.archive import BLOCK_BYTES, ArchiveStream, _header
+from baseten_deploy.archive import AHEAD_BYTES, BLOCK_BYTES, Archives, ArchiveStream, _header
 from baseten_deploy.digest import content_digest
 from baseten_deploy.errors import UploadFailed
 from baseten_deploy.files import PackedFile, PackingList
@@ -257,6 +257,28 @@ def test_a_finished_stream_has_no_threads(mixed: tuple[PackedFile, ...]) -> None
     before = threading.active_count()
     packed(mixed)
     assert before == threading.active_count()
+
+
+def test_one_archive_for_each_try(mixed: tuple[PackedFile, ...]) -> None:
+    """The same bytes each time."""
+    archives = Archives(mixed)
+    assert [packed(mixed)] * 3 == [archives.open().read() for _ in range(3)]
+    archives.close()
+
+
+def test_the_first_archive_is_packed_ahead(tmp_path: Path) -> None:
+    """Before anybody asks for it, as far as there is room; closing stops that."""
+    noise = random.Random(5).randbytes(AHEAD_BYTES + 4 * BLOCK_BYTES)
+    before = threading.active_count()
+    unused = Archives(listed(write_tree(tmp_path, {"noise": noise})))
+    assert before < threading.active_count()  # they wait for room
+    unused.close()
+    for thread in threading.enumerate():
+        if thread.name.startswith("pack"):
+            thread.join(10)
+    assert before == threading.active_count()
+    with pytest.raises(ValueError, match="closed"):
+        unused.open().read()
 
 
 def test_300_megabytes_take_little_memory(tmp_path: Path) -> None:

@@ -30,11 +30,14 @@ def error_text(body: Any, text: str) -> str:
 
 
 def _said(value: Any) -> str:
-    """Words as they are, a list's one after the other, and those of an object with the place that they are about."""
+    """What a value says, and a list one after the other; deeper than that nobody writes words."""
+    return "; ".join(filter(None, map(_piece, value))) if isinstance(value, list) else _piece(value)
+
+
+def _piece(value: Any) -> str:
+    """Words as they are, those of an object with the place that they are about, anything else as JSON."""
     if isinstance(value, str):
         return value
-    if isinstance(value, list):
-        return "; ".join(filter(None, map(_said, value)))
     if isinstance(value, Mapping):
         words = next((each for key in _WORDS if isinstance(each := value.get(key), str) and each), "")
         place = next((each for key in _PLACES if (each := value.get(key))), "")

@@ -36,6 +36,13 @@ def test_json(body, said):
     assert said == error_text(body, json.dumps(body))
 
 
+@pytest.mark.parametrize("levels", [10, 600, 900])
+def test_json_of_any_depth(levels):
+    """What a parser took, this takes."""
+    text = f'{{"detail": {"[" * levels}{"]" * levels}}}'
+    assert "[" * (levels - 1) + "]" * (levels - 1) == error_text(json.loads(text), text)
+
+
 @pytest.mark.parametrize("body", [None, [], "x", {}, {"message": ""}, {"other": "x"}])
 def test_anything_else_is_shown_as_it_is(body):
     """There is nothing better to show."""

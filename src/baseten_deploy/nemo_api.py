@@ -77,7 +77,7 @@ class Registry:
             said = "; ".join(_at(re.findall(r"[\w.-]+", place), double or single) for place, double, single in found)
         if not said:
             return error.message
-        return f"{error.status}: {' '.join(self._redactor.redact(said).split())[:MESSAGE_CHARACTERS]}"
+        return f"{error.status}: {' '.join(self._redactor.redact_foreign(said).split())[:MESSAGE_CHARACTERS]}"
 
     def _entity_path(self, name: str) -> str:
         return f"{self._models}/models/{quote(name, safe='')}"

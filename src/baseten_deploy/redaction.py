@@ -13,8 +13,9 @@ from urllib.parse import quote, quote_plus
 from .markdown import escape
 
 PLACEHOLDER = "***"
-# The query of a presigned URL is a credential, and nobody knows the URL before a server names it.
-_QUERY = re.compile(r"""(https?:(?:\\?/){2}[^\s?"'<>]+)\?[^\s"'<>]+""", re.IGNORECASE)
+# The query of a presigned URL is a credential, and nobody knows the URL before a server names it. URLs without a query
+# are matched as well: else those that stand within one would each be looked for to its end.
+_URL = re.compile(r"""(https?:(?:\\?/){2}[^\s?"'<>]*)(\?[^\s"'<>]+)?""", re.IGNORECASE)
 _ENTITIES = {ord(char): f"&#{ord(char)};" for char in "&<>`*_[]()|~\\#!@:$"}
 # A shorter text is no secret worth the name, and taking it out would shred every message.
 _SHORTEST = 4
@@ -53,7 +54,7 @@ class Redactor:
 
     def redact_foreign(self, text: str) -> str:
         """As `redact`, for what a server says: its URLs lose their queries."""
-        return self.redact(_QUERY.sub(rf"\1?{PLACEHOLDER}", text))
+        return self.redact(_URL.sub(lambda url: url[1] + (f"?{PLACEHOLDER}" if url[2] else ""), text))
 
     def __repr__(self) -> str:
         return f"Redactor({len(self._forms)} forms)"

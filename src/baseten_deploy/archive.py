@@ -28,8 +28,7 @@ _SAMPLES, _SAMPLE_BYTES = 4, 8 * 1024
 _STORED_BYTES = 0xFFFF
 # RFC 1952: no name, no time, unknown system.
 _GZIP_HEADER = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\xff"
-# Where a ustar header has the size and the checksum; a size has 11 octal digits.
-_SIZE, _CHECKSUM = slice(124, 135), slice(148, 156)
+# What a ustar header has room for: 11 octal digits.
 _USTAR_BYTES = 8**11
 # Packed before anybody reads it, while the service and boto3 are waited for: what some 30 MB of code make.
 AHEAD_BYTES = 8 * 1024 * 1024
@@ -200,16 +199,18 @@ def _header(file: PackedFile) -> bytes:
     name = file.name.encode()
     if len(name) > tarfile.LENGTH_NAME or not name.isascii() or file.size >= _USTAR_BYTES:
         return _new_header(file.name, file.mode, file.size)
-    like = _template(file.mode)
+    owner, time, rest, checksum = _template(file.mode)
     size = b"%011o" % file.size
-    checksum = sum(like) - sum(like[_CHECKSUM]) + 8 * ord(" ") - sum(like[_SIZE]) + sum(size) + sum(name)
-    parts = (name.ljust(100, b"\0"), like[100:124], size, like[135:148], b"%06o\0 " % checksum, like[156:])
-    return b"".join(parts)
+    checksum += sum(name) + sum(size)
+    return b"".join((name.ljust(tarfile.LENGTH_NAME, b"\0"), owner, size, time, b"%06o\0 " % checksum, rest))
 
 
 @cache
-def _template(mode: int) -> bytes:
-    return _new_header("", mode, 0)
+def _template(mode: int) -> tuple[bytes, bytes, bytes, int]:
+    """What stands between name and size, between size and checksum, and after it; and the checksum of that alone."""
+    header = _new_header("", mode, 0)
+    parts = header[100:124], header[135:148], header[156:]
+    return *parts, sum(map(sum, parts)) + sum(b" " * 8)
 
 
 def _new_header(name: str, mode: int, size: int) -> bytes:

@@ -44,8 +44,9 @@ def _batches(files: Iterable[PackedFile]) -> Iterator[list[PackedFile]]:
     yield batch
 
 
-def _digests(files: Iterable[PackedFile], stopped: threading.Event) -> list[str]:
-    buffer = memoryview(bytearray(BLOCK_BYTES))
+def _digests(files: Sequence[PackedFile], stopped: threading.Event) -> list[str]:
+    largest = max((file.size for file in files), default=0)
+    buffer = memoryview(bytearray(min(BLOCK_BYTES, max(largest, 1))))
     return [_sha256(file, buffer, stopped) for file in files]
 
 

@@ -69,24 +69,24 @@ def run(
 ) -> None:
     """Make the run from the environment and go through its pipeline."""
     if arguments:
-        from .cli import with_options  # noqa: PLC0415 - GitHub's runner gives none
+        from .cli import with_options  # GitHub's runner gives none
 
         environment = with_options(arguments, environment)
-    from .rules import check  # noqa: PLC0415 - a signal during the slow imports must find its handler
-    from .settings import read_settings, secrets_of  # noqa: PLC0415
+    from .rules import check
+    from .settings import read_settings, secrets_of
 
     for secret in secrets_of(environment):
         end.workflow.mask(secret)
 
-    from .background import in_background  # noqa: PLC0415
-    from .http import load_trust, make_client  # noqa: PLC0415
+    from .background import in_background
+    from .http import load_trust, make_client
 
     trust = in_background(load_trust)
 
-    from .checkout import read_checkout  # noqa: PLC0415
-    from .clock import Clock  # noqa: PLC0415
-    from .pipeline import go  # noqa: PLC0415
-    from .run import Run, make_api  # noqa: PLC0415
+    from .checkout import read_checkout
+    from .clock import Clock
+    from .pipeline import go
+    from .run import Run, make_api
 
     settings, problems = read_settings(environment)
     workspace = find_workspace(environment, settings.truss_directory)
@@ -144,7 +144,7 @@ class Ending:
 
     def report(self) -> int:
         """Write what is left to write, and return the exit code."""
-        from .report import summary  # noqa: PLC0415 - the imports of a run come first
+        from .report import summary  # the imports of a run come first
 
         ignore_signals()  # the run has ended; a cancel from now on must not cut its report short
         for problem in self.errors:
@@ -158,7 +158,7 @@ class Ending:
         if not self.workflow.on_github:
             self.workflow.info("\n".join(f"{name}={value}" for name, value in known.items()))
         if self.run and self.status is not Status.CANCELLED:  # then there are seconds left, and others need them
-            from .comment import leave  # noqa: PLC0415
+            from .comment import leave
 
             leave(self.run, markdown)
         self.workflow.info(f"Status: {self.status}", Colour.RED if self.status.exit_code else Colour.GREEN)
@@ -166,7 +166,7 @@ class Ending:
 
     def _facts(self, outputs: Mapping[str, str]) -> "Facts":
         """What the summary is made of, without secrets: what Markdown makes of one, the redactor would not know."""
-        from .report import Facts  # noqa: PLC0415
+        from .report import Facts
 
         redact, run = self.workflow.redactor.redact, self.run
         facts = Facts(

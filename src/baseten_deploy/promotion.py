@@ -13,6 +13,7 @@ from .api import Api, Deployment, Environment
 from .clock import Clock
 from .errors import DeployTimeout, PromotionFailed
 from .failures import explain
+from .heartbeat import SILENCE_SECONDS
 from .http import HttpError
 from .retry import delay_before_retry
 from .settings import DEPLOY_KEY_LABEL
@@ -21,7 +22,6 @@ FINAL_FAILURES = frozenset({"FAILED", "CANCELED"})
 FINAL = FINAL_FAILURES | {"SUCCEEDED"}
 POLL_SECONDS = 1.0
 BLIPS = 10
-SILENCE_SECONDS = 30.0
 # A promotion that was seen and is not any more may be between two states for some polls; one that was only asked for
 # may take longer to show.
 VANISHED = 5

@@ -11,6 +11,7 @@ from .api import Api, Deployment
 from .clock import Clock
 from .errors import DeployFailed, DeployTimeout
 from .failures import explain
+from .heartbeat import SILENCE_SECONDS
 from .http import HttpError
 
 IN_PROGRESS = frozenset({"BUILDING", "DEPLOYING", "LOADING_MODEL", "UPDATING", "WAKING_UP"})
@@ -27,7 +28,6 @@ FRESH_SECONDS = 30.0
 BLIPS = 10
 # This many 404s in a row of a deployment that was seen before: it is gone.
 GONE = 3
-SILENCE_SECONDS = 30.0
 
 
 class Verdict(Enum):

@@ -125,12 +125,9 @@ def main(arguments: list[str]) -> int:
             f"The sandbox plays Baseten's service at {sandbox.api_url}, and its S3 at {sandbox.s3_endpoint_url}."
         )
         inputs = {
-            "baseten-api-key": sandbox.api_key,
+            **sandbox.inputs,
             "truss-directory": "hello-truss",
             "predict-expect": '{"echo": {"name": "world"}}',  # the sandbox runs no models: it echoes
-            "api-url": sandbox.api_url,
-            "inference-url": sandbox.inference_url,
-            "s3-endpoint-url": sandbox.s3_endpoint_url,
         }
         first = deploy(console, runner, "1. A new model", inputs, unfold=unfold)
         if first.outcome != "success":

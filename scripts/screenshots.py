@@ -59,14 +59,8 @@ class Stage:
 
     def run(self, **inputs: str) -> Result:
         """Run the action; inputs are keyword arguments with underscores."""
-        where = {
-            "baseten-api-key": self.sandbox.api_key,
-            "truss-directory": "hello-truss",
-            "api-url": self.sandbox.api_url,
-            "inference-url": self.sandbox.inference_url,
-            "s3-endpoint-url": self.sandbox.s3_endpoint_url,
-        }
-        return self.runner.run(where | {name.replace("_", "-"): value for name, value in inputs.items()})
+        given = {name.replace("_", "-"): value for name, value in inputs.items()}
+        return self.runner.run({**self.sandbox.inputs, "truss-directory": "hello-truss", **given})
 
     def edit(self) -> None:
         """Make a change that a reviewer would want to see."""

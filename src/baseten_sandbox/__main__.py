@@ -55,14 +55,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def settings(sandbox: Sandbox) -> str:
     """What to set for the step to use this stand-in: as the action's environment, and as command-line options."""
-    inputs = {
-        "baseten-api-key": sandbox.api_key,
-        "api-url": sandbox.api_url,
-        "inference-url": sandbox.inference_url,
-        "s3-endpoint-url": sandbox.s3_endpoint_url,
-    }
-    environment = "\n".join(f"INPUT_{name.upper()}={value}" for name, value in inputs.items())
-    options = " \\\n  ".join(f"--{name} '{value}'" for name, value in inputs.items())
+    environment = "\n".join(f"INPUT_{name.upper()}={value}" for name, value in sandbox.inputs.items())
+    options = " \\\n  ".join(f"--{name} '{value}'" for name, value in sandbox.inputs.items())
     return (
         f"# The action's inputs, as the runner passes them (docker run --env-file)\n{environment}\n\n"
         f"# The same as command-line options\n  {options}"

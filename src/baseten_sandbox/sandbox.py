@@ -121,6 +121,16 @@ class Sandbox:
         return self._s3.url
 
     @property
+    def inputs(self) -> dict[str, str]:
+        """The inputs that make the step use this stand-in."""
+        return {
+            "baseten-api-key": self.api_key,
+            "api-url": self.api_url,
+            "inference-url": self.inference_url,
+            "s3-endpoint-url": self.s3_endpoint_url,
+        }
+
+    @property
     def bucket(self) -> str:
         """The bucket that archives are uploaded to."""
         return self._storage.bucket

@@ -28,11 +28,8 @@ class Job:
     def inputs(self, given: Mapping[str, str]) -> dict[str, str]:
         """`given`, with where the sandbox is and its key; an input given as `-` is left to its default."""
         inputs = {
-            "baseten-api-key": self.sandbox.api_key,
+            **self.sandbox.inputs,
             "truss-directory": "hello-truss",
-            "api-url": self.sandbox.api_url,
-            "inference-url": self.sandbox.inference_url,
-            "s3-endpoint-url": self.sandbox.s3_endpoint_url,
             **given,
         }
         return {name: value for name, value in inputs.items() if value != "-"}

@@ -81,11 +81,8 @@ def act(job, fast, capsys):
         for name in ("output", "state", "summary"):
             (files / name).write_bytes(b"")
         inputs = {
-            "baseten-api-key": fast.api_key,
+            **fast.inputs,
             "truss-directory": "hello-truss",
-            "api-url": fast.api_url,
-            "inference-url": fast.inference_url,
-            "s3-endpoint-url": fast.s3_endpoint_url,
             **{name.replace("_", "-"): value for name, value in given.items()},
         }
         exit_code = main([], runner.variables(inputs), FastClock())

@@ -38,11 +38,8 @@ def runner(run_sh, tmp_path) -> Runner:
 def inputs(sandbox: Sandbox) -> dict[str, str]:
     """Say what a workflow would say under `with:`."""
     return {
-        "baseten-api-key": sandbox.api_key,
+        **sandbox.inputs,
         "truss-directory": "hello-truss",
-        "api-url": sandbox.api_url,
-        "inference-url": sandbox.inference_url,
-        "s3-endpoint-url": sandbox.s3_endpoint_url,
     }
 
 

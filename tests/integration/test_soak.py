@@ -28,12 +28,9 @@ def test_exactly_two_hundred(job, tmp_path, capsys):
         for name in ("output", "state", "summary"):
             (runner.directory / "file_commands" / name).write_bytes(b"")
         inputs = {
-            "baseten-api-key": sandbox.api_key,
+            **sandbox.inputs,
             "truss-directory": "hello-truss",
             "model-name": f"model-{number % MODELS}",
-            "api-url": sandbox.api_url,
-            "inference-url": sandbox.inference_url,
-            "s3-endpoint-url": sandbox.s3_endpoint_url,
             "predict": "false",  # an error of the model itself is not tried again
         }
         main([], runner.variables(inputs), FastClock())

@@ -15,8 +15,8 @@ from collections.abc import Callable, Iterator
 from itertools import groupby
 from pathlib import Path
 
-from baseten_deploy.inputs import INPUTS, Input, Kind
-from baseten_deploy.outputs import OUTPUTS
+from baseten_deploy.ci.outputs import OUTPUTS
+from baseten_deploy.inputs.table import INPUTS, Input, Kind
 
 ROOT = Path(__file__).resolve().parent.parent
 WIDTH = 116

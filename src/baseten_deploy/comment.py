@@ -4,18 +4,18 @@ It says what the step summary says. The runner's masks do not cover comments, so
 goes wrong is a warning: a comment never fails a run. Spec: GitHub's REST API for issue comments.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from urllib.parse import quote
 
 import httpx
 
-from .checkout import Checkout
-from .clock import Clock
-from .errors import Problem
-from .http import Http, HttpError, make_client
-from .markdown import code, cut, link
-from .redaction import Redactor
-from .run import Run
+from baseten_deploy.ci.event import Origin
+from baseten_deploy.ci.redaction import Redactor
+from baseten_deploy.clock import Clock
+from baseten_deploy.errors import Problem
+from baseten_deploy.report.markdown import code, cut, link
+from baseten_deploy.run import Run
+from baseten_deploy.service.http import Http, HttpError, make_client
 
 API_URL = "https://api.github.com"
 # GitHub refuses a longer one.
@@ -30,19 +30,19 @@ _HEADERS = {"Accept": "application/vnd.github+json", "X-GitHub-Api-Version": "20
 
 def leave(run: Run, markdown: str, connect: Callable[[], httpx.Client] = make_client) -> None:
     """Write the comment of this run's model, when there are a token and a pull request. Raises nothing."""
-    token, number = run.settings.github_token, run.checkout.pull_request
-    if not (token and number and run.checkout.repository and run.workflow.on_github):
+    token, number = run.settings.github_token, run.origin.pull_request
+    if not (token and number and run.origin.repository and run.runner.on_github):
         return
     model = run.settings.model_id or run.outputs.get("model-name") or run.settings.model_name
     if not model:
         run.say("No pull-request comment: the run ended before the name of the model was known")
         return
     redact = run.redactor.redact
-    body = compose(redact(markdown), marker(redact(model)), footer(run.checkout, run.environment))
+    body = compose(redact(markdown), marker(redact(model)), footer(run.origin))
     try:
         with connect() as client:
-            http = connection(run.environment, token, client, run.clock, run.redactor)
-            said = upsert(http, run.checkout.repository, number, marker(redact(model)), body)
+            http = connection(run.origin, token, client, run.clock, run.redactor)
+            said = upsert(http, run.origin.repository, number, marker(redact(model)), body)
     except HttpError as error:
         _report(run, error)
     except Exception as error:  # noqa: BLE001 - whatever it is, the run itself has ended well or badly without it
@@ -62,24 +62,20 @@ def compose(markdown: str, first: str, last: str) -> str:
     return f"{first}\n{cut(markdown.rstrip(), room, '*Cut here: the summary of the run has it all.*')}\n\n{last}"
 
 
-def footer(checkout: Checkout, environment: Mapping[str, str]) -> str:
+def footer(origin: Origin) -> str:
     """Which commit and run this is about."""
-    commit = f"Commit {code(checkout.sha[:7])}" if checkout.sha else ""
-    server = environment.get("GITHUB_SERVER_URL", "https://github.com")
-    run = f"{server}/{checkout.repository}/actions/runs/{checkout.run_id}"
-    return " · ".join(filter(None, (commit, link("the run", run) if checkout.run_id else "")))
+    commit = f"Commit {code(origin.sha[:7])}" if origin.sha else ""
+    return " · ".join(filter(None, (commit, link("the run", origin.run_page) if origin.run_page else "")))
 
 
-def connection(
-    environment: Mapping[str, str], token: str, client: httpx.Client, clock: Clock, redactor: Redactor
-) -> Http:
+def connection(origin: Origin, token: str, client: httpx.Client, clock: Clock, redactor: Redactor) -> Http:
     """GitHub's API as this job sees it: github.com's, or that of an Enterprise server."""
     return Http(
-        environment.get("GITHUB_API_URL") or API_URL,
+        origin.github_api_url or API_URL,
         {"Authorization": f"Bearer {token}", **_HEADERS},
         client=client,
         clock=clock,
-        redactor=redactor,
+        redact=redactor.redact_foreign,
         deadline=clock.now() + SECONDS,
     )
 
@@ -137,7 +133,7 @@ def _login(http: Http) -> str:
 
 
 def _report(run: Run, error: HttpError) -> None:
-    if error.status == 403 and run.checkout.secretless:
+    if error.status == 403 and run.origin.secretless:
         run.say(
             f"No pull-request comment: the token of a run from a fork or of Dependabot only reads ({error.message})"
         )

@@ -26,7 +26,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from .status import Status
+from baseten_deploy.status import Status
 
 
 @dataclass(frozen=True)

@@ -3,20 +3,23 @@
 from collections.abc import Mapping
 from typing import Any
 
-from . import environments, promotion
-from .api import Api, Environment, Model
-from .errors import DeployError, DeployTimeout, PredictFailed, PromotionFailed, RolledBack
-from .predict import environment_url
-from .promotion import Ours
-from .proof import ask, follow
-from .run import Run
+from baseten_deploy.checks.smoke_test import ask
+from baseten_deploy.deployment.wait import follow
+from baseten_deploy.environment import promotion
+from baseten_deploy.environment.promotion import Ours
+from baseten_deploy.environment.target import Target
+from baseten_deploy.errors import DeployError, DeployTimeout, PredictFailed, PromotionFailed, RolledBack
+from baseten_deploy.run import Run
+from baseten_deploy.service.answers import Environment, Model
+from baseten_deploy.service.api import Api
+from baseten_deploy.service.endpoints import environment_url
 
 
 def promote(
     run: Run,
     model: Model,
     ours: Ours,
-    target: environments.Target,
+    target: Target,
     payload: Any,
     *,
     update: Mapping[str, Any] | None = None,
@@ -65,7 +68,7 @@ def _promote(run: Run, model: Model, ours: Ours, name: str, extra: Mapping[str, 
 
 
 def roll_back(
-    run: Run, model: Model, ours: Ours, target: environments.Target, served: Environment | None, cause: DeployError
+    run: Run, model: Model, ours: Ours, target: Target, served: Environment | None, cause: DeployError
 ) -> DeployError:
     """Promote what was there before instead of what is `served` now, and return the error that the run ends with."""
     failed = run.outputs.get("promoted-deployment-id") or ours.deployment.id

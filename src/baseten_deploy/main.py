@@ -9,20 +9,19 @@ import threading
 import traceback
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
 
-from .errors import Cancelled, DeployError, Problem
-from .outputs import Outputs
-from .redaction import Redactor
-from .status import Status
-from .workflow import ANNOTATIONS, Colour, Workflow
+from baseten_deploy.ci.outputs import Outputs
+from baseten_deploy.ci.redaction import Redactor
+from baseten_deploy.ci.runner import ANNOTATIONS, Colour, Runner
+from baseten_deploy.errors import Cancelled, DeployError, Problem
+from baseten_deploy.status import Status
 
 if TYPE_CHECKING:
-    from .clock import Clock
-    from .report import Facts
-    from .run import Run
+    from baseten_deploy.clock import Clock
+    from baseten_deploy.report.summary import Facts
+    from baseten_deploy.run import Run
 
 # A short process that mostly imports: to look for garbage after each 700 objects costs a tenth of its start.
 _GARBAGE = 50_000, 20, 20
@@ -43,8 +42,8 @@ def main(
     # Else the warnings of libraries go to stderr as they are, with whatever a server put into them.
     logging.getLogger().addHandler(logging.NullHandler())
     redactor = Redactor()
-    workflow = Workflow(environment, redactor)
-    end = Ending(environment, workflow, Outputs(workflow.output, redactor.redact))
+    runner = Runner(environment, redactor)
+    end = Ending(environment, runner, Outputs(runner.output, redactor.redact))
     try:
         run(arguments, environment, end, redactor, clock)
     except DeployError as error:
@@ -69,64 +68,53 @@ def run(
 ) -> None:
     """Make the run from the environment and go through its pipeline."""
     if arguments:
-        from .cli import with_options  # GitHub's runner gives none
+        from baseten_deploy.inputs.command_line import with_options  # GitHub's runner gives none
 
         environment = with_options(arguments, environment)
-    from .rules import check
-    from .settings import read_settings, secrets_of
+    from baseten_deploy.inputs.combinations import check
+    from baseten_deploy.inputs.settings import read_settings, secrets_of
 
     for secret in secrets_of(environment):
-        end.workflow.mask(secret)
+        end.runner.mask(secret)
 
-    from .background import in_background
-    from .http import load_trust, make_client
+    from baseten_deploy.background import in_background
+    from baseten_deploy.service.http import load_trust, make_client
 
     trust = in_background(load_trust)
 
-    from .checkout import read_checkout
-    from .clock import Clock
-    from .pipeline import go
-    from .run import Run, make_api
+    from baseten_deploy.ci.event import read_origin
+    from baseten_deploy.ci.workspace import find_workspace
+    from baseten_deploy.clock import Clock
+    from baseten_deploy.pipeline import go
+    from baseten_deploy.run import Run, make_api
 
     settings, problems = read_settings(environment)
     workspace = find_workspace(environment, settings.truss_directory)
-    checkout = read_checkout(environment, workspace)
+    origin = read_origin(environment, workspace)
     clock = clock or Clock()
     with make_client(trust.result()) as client:
         end.run = Run(
             settings=settings,
-            input_problems=[*problems, *check(settings, secretless=checkout.secretless)],
-            environment=environment,
+            input_problems=[*problems, *check(settings, secretless=origin.secretless)],
             workspace=workspace,
-            workflow=end.workflow,
+            runner=end.runner,
             outputs=end.outputs,
             redactor=redactor,
             clock=clock,
             client=client,
             api=make_api(settings, client, clock, redactor),
-            checkout=checkout,
+            origin=origin,
             started=clock.now(),
         )
         end.status = go(end.run)
 
 
-def find_workspace(environment: Mapping[str, str], truss: str) -> Path:
-    """Nothing outside of it is packed: GitHub's workspace, else the current directory.
-
-    Without a CI system somebody types a path, and may well type one elsewhere: then that Truss is the workspace.
-    """
-    given = environment.get("GITHUB_WORKSPACE") or environment.get("CI_PROJECT_DIR") or environment.get("WORKSPACE")
-    workspace = Path(os.path.realpath(given or "."))
-    directory = Path(os.path.realpath(workspace / truss))
-    return workspace if given or directory.is_relative_to(workspace) else directory
-
-
 class Ending:
     """How the run ended, and the report of it."""
 
-    def __init__(self, environment: Mapping[str, str], workflow: Workflow, outputs: Outputs) -> None:
+    def __init__(self, environment: Mapping[str, str], runner: Runner, outputs: Outputs) -> None:
         self.environment = environment
-        self.workflow = workflow
+        self.runner = runner
         self.outputs = outputs
         self.status = Status.INTERNAL_ERROR
         self.errors: list[Problem] = []
@@ -134,46 +122,47 @@ class Ending:
 
     def bug(self, trace: str) -> None:
         """Show a traceback of ours, folded, and say where to report it."""
-        with self.workflow.group("Traceback"):
-            self.workflow.foreign(trace)
+        from baseten_deploy.ci.event import issues_page
+
+        with self.runner.group("Traceback"):
+            self.runner.foreign(trace)
         said = trace.strip().splitlines()[-1]
-        repository = self.environment.get("GITHUB_ACTION_REPOSITORY", "")
-        server = self.environment.get("GITHUB_SERVER_URL", "https://github.com")
-        where = f": {server}/{repository}/issues" if repository else " in this action's repository"
+        page = issues_page(self.environment)
+        where = f": {page}" if page else " in this action's repository"
         self.errors.append(Problem(f"A bug of this action: {said}", f"Please report it with the traceback{where}"))
 
     def report(self) -> int:
         """Write what is left to write, and return the exit code."""
-        from .report import summary  # the imports of a run come first
+        from baseten_deploy.report.summary import summary  # the imports of a run come first
 
         ignore_signals()  # the run has ended; a cancel from now on must not cut its report short
         for problem in self.errors:
-            self.workflow.error(problem)
+            self.runner.error(problem)
         self.outputs.set("status", self.status)
-        self.workflow.state("status", self.status)
+        self.runner.state("status", self.status)
         self.outputs.close()
         known = self.outputs.shown()
         markdown = summary(self._facts(known))
-        self.workflow.summary(markdown)
-        if not self.workflow.on_github:
-            self.workflow.info("\n".join(f"{name}={value}" for name, value in known.items()))
+        self.runner.summary(markdown)
+        if not self.runner.on_github:
+            self.runner.info("\n".join(f"{name}={value}" for name, value in known.items()))
         if self.run and self.status is not Status.CANCELLED:  # then there are seconds left, and others need them
-            from .comment import leave
+            from baseten_deploy.comment import leave
 
             leave(self.run, markdown)
-        self.workflow.info(f"Status: {self.status}", Colour.RED if self.status.exit_code else Colour.GREEN)
+        self.runner.info(f"Status: {self.status}", Colour.RED if self.status.exit_code else Colour.GREEN)
         return self.status.exit_code
 
     def _facts(self, outputs: Mapping[str, str]) -> "Facts":
         """What the summary is made of, without secrets: what Markdown makes of one, the redactor would not know."""
-        from .report import Facts
+        from baseten_deploy.report.summary import Facts
 
-        redact, run = self.workflow.redactor.redact, self.run
+        redact, run = self.runner.redactor.redact, self.run
         facts = Facts(
             self.status,
             outputs=outputs,
             errors=self._shown(self.errors),
-            annotated=ANNOTATIONS if self.workflow.on_github else 0,
+            annotated=ANNOTATIONS if self.runner.on_github else 0,
         )
         if run is None:
             return facts
@@ -190,7 +179,7 @@ class Ending:
         )
 
     def _shown(self, problems: Iterable[Problem]) -> list[Problem]:
-        redact = self.workflow.redactor.redact
+        redact = self.runner.redactor.redact
         return [replace(each, message=redact(each.message), remedy=redact(each.remedy)) for each in problems]
 
 

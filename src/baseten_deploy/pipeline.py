@@ -1,4 +1,4 @@
-"""The run, step by step, as DESIGN section 2 lists it. What is hard in a step is a module of its own.
+"""The run, step by step, in the order of the map in CONTRIBUTING.md. What is hard in a step is a module of its own.
 
 What comes before the first request is imported here at the top, the rest when its turn comes: a run that is asking the
 service already has time for it.
@@ -6,27 +6,26 @@ service already has time for it.
 
 from typing import TYPE_CHECKING, Any
 
-from .api import Deployment, Model
-from .draft import Draft, draft_deployment
-from .errors import InvalidInput, PredictFailed, Problem, PromotionFailed, Rejected
-from .failures import failing_as
-from .http import HttpError
-from .rules import is_offline
-from .run import Run
-from .settings import Mode
-from .source import begin, read_source
-from .status import Status
+from baseten_deploy.deployment.assembly import Draft, draft_deployment
+from baseten_deploy.deployment.truss_input import begin, read_source
+from baseten_deploy.errors import InvalidInput, PredictFailed, Problem, PromotionFailed, Rejected
+from baseten_deploy.inputs.combinations import is_offline
+from baseten_deploy.inputs.settings import Mode
+from baseten_deploy.run import Run
+from baseten_deploy.service.answers import Deployment, Model
+from baseten_deploy.service.endpoints import logs_page
+from baseten_deploy.service.http import HttpError
+from baseten_deploy.service.remedies import failing_as
+from baseten_deploy.status import Status
 
 if TYPE_CHECKING:
-    from .commit import Committed
-    from .environments import Target
-
-LOGS_PAGE = "https://app.baseten.co/models/{model}/logs/{deployment}"
+    from baseten_deploy.deployment.creation import Committed
+    from baseten_deploy.environment.target import Target
 
 
 def go(run: Run) -> Status:
     """Do what `mode` says. Raises `DeployError` with the status that a run ends in that fails."""
-    if is_offline(run.settings, secretless=run.checkout.secretless):
+    if is_offline(run.settings, secretless=run.origin.secretless):
         return plan_offline(run)
     modes = {Mode.DEPLOY: deploy, Mode.PLAN: plan, Mode.PROMOTE: promote, Mode.CLEANUP: retire}
     return modes[run.settings.mode](run)
@@ -40,16 +39,18 @@ def deploy(run: Run) -> Status:
     if draft and is_live_already(run, draft):
         return Status.SKIPPED
 
-    from . import aftermath, gate, push
-    from .promotion import Ours
-    from .proof import ask, wait
+    from baseten_deploy import gate
+    from baseten_deploy.checks.smoke_test import ask
+    from baseten_deploy.deployment import on_failure, push
+    from baseten_deploy.deployment.wait import wait
+    from baseten_deploy.environment.promotion import Ours
 
-    with aftermath.of_commit(run, announce):
+    with on_failure.of_commit(run, announce):
         committed = push.push(run, draft) if draft else push.create_from_listing(run)
     announce(run, committed)
     payload = smoke_test_payload(run, truss.config if truss else {})
     ours = Ours(committed.deployment)
-    with aftermath.of_deployment(run, committed.model, ours):
+    with on_failure.of_deployment(run, committed.model, ours):
         if settings.wait:
             wait(run, committed.model, ours, settings.environment)
             ask(run, run.outputs.get("predict-url"), payload)
@@ -63,7 +64,7 @@ def deploy(run: Run) -> Status:
             gate.promote(run, committed.model, ours, target, payload, update=update)
     register(run, committed.model, committed.deployment)
     if settings.cleanup:
-        from .retirement import clean_up
+        from baseten_deploy.deployment.retirement import clean_up
 
         clean_up(run, committed.model, committed.deployment.id)
     return Status.SUCCESS
@@ -71,30 +72,32 @@ def deploy(run: Run) -> Status:
 
 def plan(run: Run) -> Status:
     """`mode: plan`: say what `deploy` would do; read, send one dry run, and change nothing."""
-    from . import planning
+    from baseten_deploy.planning import plan
 
     truss = read_source(run)
     if truss:
-        planning.plan_push(run, truss)
+        plan.plan_push(run, truss)
     else:
-        planning.plan_listing(run)
+        plan.plan_listing(run)
     return Status.PLANNED
 
 
 def plan_offline(run: Run) -> Status:
     """A run that gets no API key, such as a fork's, does the half that needs none. Sends nothing."""
-    from . import planning
+    from baseten_deploy.planning import plan
 
-    planning.plan_offline(run, read_source(run))
+    plan.plan_offline(run, read_source(run))
     return Status.SKIPPED
 
 
 def promote(run: Run) -> Status:
     """`mode: promote`: bring an existing deployment into an environment, after it passed its checks."""
-    from . import environments, gate
-    from .commit import Committed
-    from .promotion import Ours
-    from .proof import ask, wait
+    from baseten_deploy import gate
+    from baseten_deploy.checks.smoke_test import ask
+    from baseten_deploy.deployment.creation import Committed
+    from baseten_deploy.deployment.wait import wait
+    from baseten_deploy.environment.promotion import Ours
+    from baseten_deploy.environment.target import ensure_target, find_target
 
     settings = run.settings
     begin(run)
@@ -102,11 +105,11 @@ def promote(run: Run) -> Status:
         model = existing_model(run)
         deployment = existing_deployment(run, model)
         announce(run, Committed(model, deployment, created_model=False))
-        target = environments.find(run, model.id, settings.environment)
+        target = find_target(run, model.id, settings.environment)
         payload = smoke_test_payload(run, {}) if not settings.predict else stored_payload(run, model, deployment)
     ours = Ours(deployment)
     with run.phase("Environment"):
-        environments.ensure(run, model.id, target)
+        ensure_target(run, model.id, target)
     wait(run, model, ours)
     ask(run, run.outputs.get("predict-url"), payload)
     gate.promote(run, model, ours, target, payload)
@@ -116,7 +119,7 @@ def promote(run: Run) -> Status:
 
 def retire(run: Run) -> Status:
     """`mode: cleanup`: retire old deployments by their labels."""
-    from .retirement import retire_old
+    from baseten_deploy.deployment.retirement import retire_old
 
     begin(run)
     retire_old(run, existing_model(run))
@@ -129,10 +132,10 @@ def is_live_already(run: Run, draft: Draft) -> bool:
     if not settings.skip_unchanged or model is None:
         return False
 
-    from .commit import Committed
-    from .environment_settings import applied
-    from .live import find_live, unchanged
-    from .markdown import escape
+    from baseten_deploy.deployment.creation import Committed
+    from baseten_deploy.inputs.environment_settings import applied
+    from baseten_deploy.planning.live_deployment import find_live, unchanged
+    from baseten_deploy.report.markdown import escape
 
     with failing_as(Rejected, "Looking up what is live"):
         places = find_live(run, draft.destination, draft.targets)
@@ -160,7 +163,7 @@ def is_live_already(run: Run, draft: Draft) -> bool:
 
 def announce(run: Run, committed: "Committed") -> None:
     """Write ids and URLs at once: whatever happens from here on, they name what was made."""
-    from .predict import environment_url, predict_url
+    from baseten_deploy.service.endpoints import environment_url, predict_url
 
     settings, model, deployment = run.settings, committed.model, committed.deployment
     if settings.environment and settings.mode is Mode.DEPLOY:
@@ -178,7 +181,7 @@ def announce(run: Run, committed: "Committed") -> None:
     if settings.environment:
         run.outputs.set("environment", settings.environment)
     run.outputs.set("predict-url", url)
-    run.outputs.set("logs-url", LOGS_PAGE.format(model=model.id, deployment=deployment.id))
+    run.outputs.set("logs-url", logs_page(model.id, deployment.id))
     run.say(f"Deployment {deployment.id} of the model {model.name!r} ({model.id})")
     run.say(f"Logs: {run.outputs.get('logs-url')}")
 
@@ -186,20 +189,20 @@ def announce(run: Run, committed: "Committed") -> None:
 def register(run: Run, model: Model, deployment: Deployment) -> None:
     """Register what is live in the NeMo Platform, when the inputs name one."""
     if run.settings.nemo_url:
-        from . import registration
+        from baseten_deploy.nemo import registration
 
         registration.register(run, model, deployment)
 
 
 def promotion_target(run: Run, model: Model, name: str) -> "Target":
     """The environment to promote into, as it is right before that; created now when the model was new."""
-    from . import environments
+    from baseten_deploy.environment.target import ensure_target, find_target
 
     run.allow_retries()
     try:
-        target = environments.find(run, model.id, name)
+        target = find_target(run, model.id, name)
         if target.before is None:
-            environments.ensure(run, model.id, target)
+            ensure_target(run, model.id, target)
     except (InvalidInput, Rejected) as error:  # past the point where nothing was made
         raise PromotionFailed(error.problems) from error
     return target
@@ -207,7 +210,7 @@ def promotion_target(run: Run, model: Model, name: str) -> "Target":
 
 def existing_model(run: Run) -> Model:
     """The model of the inputs, which must exist."""
-    from .resolve import resolve
+    from baseten_deploy.service.destination import resolve
 
     destination = resolve(run.api, run.settings, run.settings.model_name)
     if destination.model:
@@ -243,7 +246,7 @@ def smoke_test_payload(run: Run, config: dict[str, Any]) -> Any:
 
 def stored_payload(run: Run, model: Model, deployment: Deployment) -> Any:
     """As `smoke_test_payload`, with the config that the deployment was built from."""
-    from .live_config import parsed
+    from baseten_deploy.planning.live_config import parsed
 
     if run.settings.predict_payload is not None:
         return run.settings.predict_payload

@@ -6,20 +6,20 @@ It reads what the run saved (`STATE_*`) and the same inputs. A run that ended by
 import os
 from collections.abc import Mapping
 
-from .aftermath import Saved, clear_away
-from .api import Model
-from .checkout import Checkout
-from .clock import Clock
-from .commit import find_committed
-from .errors import Problem
-from .http import HttpError, make_client
-from .main import find_workspace
-from .outputs import Outputs
-from .redaction import Redactor
-from .resolve import Destination
-from .run import Run, make_api
-from .settings import Aftermath, read_settings, secrets_of
-from .workflow import Workflow
+from baseten_deploy.ci.event import Origin
+from baseten_deploy.ci.outputs import Outputs
+from baseten_deploy.ci.redaction import Redactor
+from baseten_deploy.ci.runner import Runner
+from baseten_deploy.ci.workspace import find_workspace
+from baseten_deploy.clock import Clock
+from baseten_deploy.deployment.creation import find_committed
+from baseten_deploy.deployment.on_failure import Saved, clear_away
+from baseten_deploy.errors import Problem
+from baseten_deploy.inputs.settings import Aftermath, read_settings, secrets_of
+from baseten_deploy.run import Run, make_api
+from baseten_deploy.service.answers import Model
+from baseten_deploy.service.destination import Destination
+from baseten_deploy.service.http import HttpError, make_client
 
 SECONDS = 60.0
 
@@ -28,9 +28,9 @@ def main(environment: Mapping[str, str] | None = None) -> int:
     """Do what is left of `on-cancel`. Always 0: a post step that fails would only hide why the job was cancelled."""
     environment = os.environ if environment is None else environment
     redactor = Redactor()
-    workflow = Workflow(environment, redactor)
+    runner = Runner(environment, redactor)
     for secret in secrets_of(environment):
-        workflow.mask(secret)
+        runner.mask(secret)
     settings, problems = read_settings(environment)
     saved = Saved.read(environment)
     ended = environment.get("STATE_status", "cancelled") != "cancelled"
@@ -41,15 +41,14 @@ def main(environment: Mapping[str, str] | None = None) -> int:
         run = Run(
             settings=settings,
             input_problems=problems,
-            environment=environment,
             workspace=find_workspace(environment, settings.truss_directory),
-            workflow=workflow,
+            runner=runner,
             outputs=Outputs(lambda _name, _value: None),
             redactor=redactor,
             clock=clock,
             client=client,
             api=make_api(settings, client, clock, redactor),
-            checkout=Checkout(),
+            origin=Origin(),
             started=clock.now(),
         )
         run.api.http.deadline = clock.now() + SECONDS

@@ -1,31 +1,39 @@
 """What one run carries from step to step: its settings, its connections, what it tells and what it learned."""
 
-from collections.abc import Iterator, Mapping
+from collections import deque
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 import httpx
 
-from .api import Api
-from .checkout import Checkout
-from .clock import Clock
-from .errors import Problem
-from .heartbeat import heartbeat
-from .http import Http
-from .outputs import Outputs
-from .redaction import Redactor
-from .resolve import Destination
-from .settings import Settings
-from .timeline import Phase
-from .workflow import Workflow
-
-if TYPE_CHECKING:
-    from .log_stream import LogStream
+from baseten_deploy.ci.event import Origin
+from baseten_deploy.ci.heartbeat import heartbeat
+from baseten_deploy.ci.outputs import Outputs
+from baseten_deploy.ci.redaction import Redactor
+from baseten_deploy.ci.runner import Runner
+from baseten_deploy.clock import Clock
+from baseten_deploy.errors import Problem
+from baseten_deploy.inputs.settings import Settings
+from baseten_deploy.report.timeline import Phase
+from baseten_deploy.service.api import Api
+from baseten_deploy.service.destination import Destination
+from baseten_deploy.service.http import Http
 
 # Outside of a wait, retries may take this long in each step, however short the wait is to be or long the run took.
 RETRY_SECONDS = 300.0
+
+
+class Log(Protocol):
+    """The log of the deployment that a run waits for: its last lines, and those that tell of errors."""
+
+    tail: deque[str]
+    errors: deque[str]
+
+    def poll(self) -> bool:
+        """Print what is new; whether reading on at once is worth it."""
 
 
 @dataclass
@@ -34,19 +42,18 @@ class Run:
 
     settings: Settings
     input_problems: list[Problem]
-    environment: Mapping[str, str]
     workspace: Path
-    workflow: Workflow
+    runner: Runner
     outputs: Outputs
     redactor: Redactor
     clock: Clock
     client: httpx.Client
     api: Api
-    checkout: Checkout
+    origin: Origin
     started: float
     warnings: list[Problem] = field(default_factory=list)
     phases: list[Phase] = field(default_factory=list)
-    log: "LogStream | None" = None
+    log: Log | None = None
     sent: tuple[Destination, str] | None = None  # of a commit that is on its way, with its deploy key
     notes: list[str] = field(default_factory=list)  # Markdown for the summary
     packed_files: int = 0
@@ -59,7 +66,7 @@ class Run:
         start = self.clock.now() - self.started
         failed = True
         try:
-            with self.workflow.group(title), heartbeat(title, self.say, self.workflow.silence):
+            with self.runner.group(title), heartbeat(title, self.say, self.runner.silence):
                 yield
             failed = False
         finally:
@@ -71,12 +78,12 @@ class Run:
 
     def say(self, text: str) -> None:
         """A line for the log."""
-        self.workflow.info(text)
+        self.runner.info(text)
 
     def warn(self, problem: Problem) -> None:
         """An annotation, and a line of the report."""
         self.warnings.append(problem)
-        self.workflow.warning(problem)
+        self.runner.warning(problem)
 
     def warn_text(self, text: str) -> None:
         """A warning that says it all by itself."""
@@ -87,4 +94,6 @@ def make_api(settings: Settings, client: httpx.Client, clock: Clock, redactor: R
     """The management API of these settings."""
     headers = {"Authorization": f"Bearer {settings.baseten_api_key}"}
     deadline = clock.now() + RETRY_SECONDS
-    return Api(Http(settings.api_url, headers, client=client, clock=clock, redactor=redactor, deadline=deadline))
+    return Api(
+        Http(settings.api_url, headers, client=client, clock=clock, redact=redactor.redact_foreign, deadline=deadline)
+    )

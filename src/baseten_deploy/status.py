@@ -1,4 +1,4 @@
-"""The closed list of outcomes of a run, and the exit code of each (DESIGN, "Status")."""
+"""The closed list of outcomes of a run, and the exit code of each: a contract, listed in README.md."""
 
 from enum import StrEnum
 

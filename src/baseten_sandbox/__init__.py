@@ -9,10 +9,10 @@
 It is strict where the service is, and knows only what a deploy step calls. It is an extra (`pip install .[sandbox]`).
 """
 
-from .entities import Timing
-from .faults import Fault, Faults, Kind
-from .inference import Answer
-from .recorder import RecordedRequest
-from .sandbox import Sandbox
+from baseten_sandbox.control.faults import Fault, Faults, Kind
+from baseten_sandbox.control.recorder import RecordedRequest
+from baseten_sandbox.inference import Answer
+from baseten_sandbox.sandbox import Sandbox
+from baseten_sandbox.state.entities import Timing
 
 __all__ = ["Answer", "Fault", "Faults", "Kind", "RecordedRequest", "Sandbox", "Timing"]

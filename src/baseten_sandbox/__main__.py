@@ -6,9 +6,9 @@ import sys
 import threading
 from collections.abc import Sequence
 
-from .faults import Kind
-from .faults import parse as parse_fault
-from .sandbox import Sandbox
+from baseten_sandbox.control.faults import Kind
+from baseten_sandbox.control.faults import parse as parse_fault
+from baseten_sandbox.sandbox import Sandbox
 
 _EPILOG = f"""\
 A Truss scripts its own rehearsal by environment_variables in its config.yaml:

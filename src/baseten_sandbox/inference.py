@@ -16,11 +16,11 @@ from typing import Any
 
 from werkzeug.wrappers import Request, Response
 
-from . import lifecycle
-from .entities import PRODUCTION, Deployment
-from .errors import Refused, invalid, missing, unauthorized
-from .state import State
-from .web import Handler, Routes, credentials, json_response
+from baseten_sandbox.errors import Refused, invalid, missing, unauthorized
+from baseten_sandbox.state import lifecycle
+from baseten_sandbox.state.entities import PRODUCTION, Deployment
+from baseten_sandbox.state.state import State
+from baseten_sandbox.web import Handler, Routes, credentials, json_response
 
 PREFIX = "/inference"
 _HOST = re.compile(r"model-(?P<model_id>[a-z0-9]+)(-(?P<environment>[a-z0-9-]+))?")

@@ -10,20 +10,20 @@ from typing import TYPE_CHECKING, Self
 
 from werkzeug.wrappers import Request
 
-from .control import PREFIX as CONTROL
-from .control import Control
-from .entities import Timing
-from .faults import Faults
-from .gate import Gate
-from .inference import PREFIX as INFERENCE
-from .inference import Answers, Inference
-from .limits import Limiter
-from .logs import Logs
-from .management import Management
-from .recorder import RecordedRequest, Recorder, Service
-from .server import Listener
-from .state import State
-from .storage import MultipartUpload, Storage
+from baseten_sandbox.api.limits import Limiter
+from baseten_sandbox.api.logs import Logs
+from baseten_sandbox.api.management import Management
+from baseten_sandbox.control.calls import PREFIX as CONTROL
+from baseten_sandbox.control.calls import Control
+from baseten_sandbox.control.faults import Faults
+from baseten_sandbox.control.gate import Gate
+from baseten_sandbox.control.recorder import RecordedRequest, Recorder, Service
+from baseten_sandbox.inference import PREFIX as INFERENCE
+from baseten_sandbox.inference import Answers, Inference
+from baseten_sandbox.server import Listener
+from baseten_sandbox.state.entities import Timing
+from baseten_sandbox.state.state import State
+from baseten_sandbox.storage.bucket import MultipartUpload, Storage
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -68,7 +68,13 @@ class Sandbox:
         self._inference = Inference(
             state=self.state, answers=self.answers, api_key=self.api_key, sleep=self._stopping.wait
         ).routes()
-        self._control = Control(self).routes()
+        self._control = Control(
+            api_key=self.api_key,
+            state=self.state,
+            faults=self.faults,
+            recorder=self._recorder,
+            storage=self._storage,
+        ).routes()
         self._management = Management(
             state=self.state,
             storage=self._storage,

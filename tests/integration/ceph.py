@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives.ciphers import Cipher
 from cryptography.hazmat.primitives.ciphers.algorithms import AES
 from cryptography.hazmat.primitives.ciphers.modes import CBC
 
-from baseten_deploy.upload import Credentials, Target
+from baseten_deploy.service.answers import Credentials, UploadTarget
 
 BUCKET = "uploads"
 _TOKEN_KEY = b"abcdefghijklmnop"  # rgw_sts_key in start.sh
@@ -36,7 +36,7 @@ class Ceph:
     tls_url: str
     certificate: Path
 
-    def target(self, key: str, *, scope: str = "", lives: float | None = None) -> Target:
+    def target(self, key: str, *, scope: str = "", lives: float | None = None) -> UploadTarget:
         """Credentials for `key`, or really only for `scope`, that expire in `lives` seconds (else 900)."""
         module = importlib.util.spec_from_file_location("scoped_credentials", self.shared / "scoped_credentials.py")
         assert module is not None
@@ -48,7 +48,7 @@ class Ceph:
         if lives is not None:
             token = _expiring(token, dt.datetime.now(dt.UTC) + dt.timedelta(seconds=lives))
         keys = Credentials(issued["aws_access_key_id"], issued["aws_secret_access_key"], token)
-        return Target(BUCKET, key, "us-east-1", keys)
+        return UploadTarget(BUCKET, key, "us-east-1", keys)
 
     def digest(self, key: str) -> str:
         """Digest of what is stored."""

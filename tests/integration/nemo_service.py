@@ -20,10 +20,10 @@ from typing import Any
 
 import httpx
 
+from baseten_deploy.ci.redaction import Redactor
 from baseten_deploy.clock import Clock
 from baseten_deploy.errors import Problem
-from baseten_deploy.nemo_api import Registry
-from baseten_deploy.redaction import Redactor
+from baseten_deploy.nemo.api import Registry
 
 CACHE = Path.home() / ".cache" / "baseten-deploy-nemo"
 START_SECONDS = 600

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from baseten_deploy.ci.redaction import Redactor
+from baseten_deploy.ci.runner import Runner
 from baseten_deploy.errors import Problem
-from baseten_deploy.redaction import Redactor
-from baseten_deploy.workflow import Workflow
 from workflow_commands import parse_command_file
 
 pytestmark = pytest.mark.real_core
@@ -74,7 +74,7 @@ def core(tmp_path_factory):
 def printed(name: str, *args) -> str:
     """Return what a method of `Workflow` prints."""
     stream = io.StringIO()
-    getattr(Workflow({"GITHUB_ACTIONS": "true"}, Redactor(), stream), name)(*args)
+    getattr(Runner({"GITHUB_ACTIONS": "true"}, Redactor(), stream), name)(*args)
     return stream.getvalue()
 
 
@@ -100,7 +100,7 @@ def test_masks(core):
 def test_groups(core):
     """The same commands at the start and the end."""
     stream = io.StringIO()
-    with Workflow({"GITHUB_ACTIONS": "true"}, Redactor(), stream).group("100% done"):
+    with Runner({"GITHUB_ACTIONS": "true"}, Redactor(), stream).group("100% done"):
         pass
     assert "".join(core([("startGroup", ["100% done"]), ("endGroup", [])])) == stream.getvalue()
 
@@ -116,9 +116,9 @@ def test_command_files(core, tmp_path, function, method, variable):
         path.touch()
     values = {f"name-{number}": text for number, text in enumerate(TEXTS)}
     core([(function, [name, text]) for name, text in values.items()], **{variable: str(theirs)})
-    workflow = Workflow({variable: str(ours)}, Redactor())
+    runner = Runner({variable: str(ours)}, Redactor())
     for name, text in values.items():
-        getattr(workflow, method)(name, text)
+        getattr(runner, method)(name, text)
     assert without_delimiters(theirs) == without_delimiters(ours)
     assert values == parse_command_file(theirs.read_text()) == parse_command_file(ours.read_text())
 

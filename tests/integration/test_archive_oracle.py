@@ -14,13 +14,13 @@ from hypothesis import strategies as st
 from pathspec import PathSpec
 from pathspec.patterns import GitWildMatchPattern
 
-from baseten_deploy.archive import ArchiveStream
-from baseten_deploy.config_checks import ACCELERATORS, KNOWN_KEYS
-from baseten_deploy.config_file import RAW_CONFIG_BYTES
+from baseten_deploy.archive.stream import ArchiveStream
 from baseten_deploy.errors import InvalidInput
-from baseten_deploy.files import PackedFile, PackingList
-from baseten_deploy.ignore import DEFAULT_PATTERNS, IgnoreRules, read_rules
-from baseten_deploy.truss import read_truss
+from baseten_deploy.truss.config_checks import ACCELERATORS, KNOWN_KEYS
+from baseten_deploy.truss.config_file import RAW_CONFIG_BYTES
+from baseten_deploy.truss.directory import read_truss
+from baseten_deploy.truss.ignore_rules import DEFAULT_PATTERNS, IgnoreRules, read_rules
+from baseten_deploy.truss.packing_list import PackedFile, PackingList
 
 pytest.importorskip("truss", reason="compares with the real truss package, which is not installed")
 from truss_oracle import Entry, archived_by_truss, entries, uploaded_by_truss

@@ -7,6 +7,7 @@ import time
 
 import pytest
 
+from baseten_sandbox import Fault, Kind
 from runner import ROOT
 
 SECONDS = 5.0  # of GitHub's 7.5 until SIGTERM
@@ -56,8 +57,6 @@ def test_while_waiting(job, how):
 
 def test_before_anything_was_made(job):
     """A run that is cancelled in its dry run made nothing and says so."""
-    from baseten_sandbox import Fault, Kind  # noqa: PLC0415
-
     job.sandbox.faults.add(Fault(Kind.HANG, "POST", "/v1/prepare_model_upload"))
     step = job.start(on_cancel="delete")
     until(step, lambda: sent(job, "POST", "/v1/prepare_model_upload"))
@@ -69,8 +68,6 @@ def test_before_anything_was_made(job):
 
 def test_while_the_commit_is_on_its_way(job):
     """A commit whose answer is still out may have taken effect: what it made is found by its label, and named."""
-    from baseten_sandbox import Fault, Kind  # noqa: PLC0415
-
     job.sandbox.faults.add(Fault(Kind.HANG, "POST", "/v1/models$", acts=True))
     step = job.start(on_cancel="deactivate")
     until(step, lambda: sent(job, "POST", "/v1/models"))
@@ -85,8 +82,6 @@ def test_while_the_commit_is_on_its_way(job):
 
 def test_while_uploading(job):
     """A cancelled upload leaves neither a deployment nor parts."""
-    from baseten_sandbox import Fault, Kind  # noqa: PLC0415
-
     (job.truss / "weights.bin").write_bytes(os.urandom(80 * 2**20))
     job.sandbox.faults.add(Fault(Kind.HANG, "PUT", "partNumber=2", service="s3", times=None))
     step = job.start()
@@ -101,8 +96,6 @@ def test_while_uploading(job):
 
 def test_the_post_step_does_what_is_left(job):
     """When the service did not answer in time, the post step deletes the deployment from the saved state."""
-    from baseten_sandbox import Fault, Kind  # noqa: PLC0415
-
     job.sandbox.state.plan_next_deployment([("BUILDING", 600.0)])
     step = job.start(on_cancel="delete")
     until(step, lambda: "deployment-status" in step.outputs())
@@ -125,8 +118,6 @@ def test_the_post_step_after_a_run_that_ended(job):
 
 def test_the_post_step_finds_a_commit_without_an_answer(job):
     """A run that was killed while its commit was on its way is cleared away by its label."""
-    from baseten_sandbox import Fault, Kind  # noqa: PLC0415
-
     job.sandbox.faults.add(Fault(Kind.HANG, "POST", "/v1/models$", acts=True))
     step = job.start(on_cancel="delete")
     until(step, lambda: sent(job, "POST", "/v1/models"))

@@ -303,7 +303,7 @@ class TestModeCleanup:
     def test_it_goes_on_after_a_failure(self, job, deployed):
         """One that cannot be retired does not keep the others, and is named."""
         model, failing = deployed[0]["model-id"], deployed[2]["deployment-id"]
-        from baseten_sandbox.faults import status  # noqa: PLC0415
+        from baseten_sandbox.control.faults import status  # noqa: PLC0415
 
         job.sandbox.faults.add(status(409, '{"error": "busy"}', times=None).on("DELETE", failing))
         result = job.run(mode="cleanup", model_id=model, cleanup_labels="github-pr: 12", retire="delete")

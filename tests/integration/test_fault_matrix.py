@@ -12,7 +12,7 @@ import pytest
 from baseten_deploy.clock import Clock
 from baseten_deploy.main import main
 from baseten_sandbox import Sandbox
-from baseten_sandbox.faults import matrix
+from baseten_sandbox.control.faults import matrix
 from runner import Runner, push
 
 FAST = 50.0

@@ -22,10 +22,10 @@ from fakes.record_nemo import FULL_SPEC, SPEC, rows
 from nemo_service import Platform, running
 
 from baseten_deploy.errors import RegistrationFailed
-from baseten_deploy.http import make_client
-from baseten_deploy.nemo import Registered, plan_registration, register
-from baseten_deploy.nemo_entity import DeployedModel, Registration
-from baseten_deploy.nemo_fields import ENTITY, PROVIDER, Field, Kind
+from baseten_deploy.inputs.nemo_fields import ENTITY, PROVIDER, Field, Kind
+from baseten_deploy.nemo.entity import DeployedModel, Registration
+from baseten_deploy.nemo.upsert import Registered, plan_registration, register_model
+from baseten_deploy.service.http import make_client
 from baseten_sandbox import Sandbox
 
 ENDPOINT = "https://model-m1.api.baseten.co/deployment/d1/sync/v1"
@@ -118,7 +118,7 @@ def eventually(done: Callable[[], bool], seconds: float = 60) -> None:
 
 def go(platform: Platform, registration: Registration, model: DeployedModel = MODEL) -> Registered:
     """Register as a run does."""
-    return register(
+    return register_model(
         platform.registry(registration.workspace),
         model,
         registration,

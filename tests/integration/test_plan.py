@@ -10,8 +10,8 @@ from html import unescape
 import pytest
 from github_api import github_api
 
-from baseten_sandbox import faults
-from baseten_sandbox.faults import Fault, Kind
+from baseten_sandbox.control import faults
+from baseten_sandbox.control.faults import Fault, Kind
 from runner import Runner, from_checkout, pull_request, push
 
 TOKEN = "ghs_0123456789abcdef"

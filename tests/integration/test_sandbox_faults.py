@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from sandbox_driver import Driver, payload, s3_client
 
 from baseten_sandbox import Fault, Faults, Kind, Sandbox
-from baseten_sandbox.faults import bad_gateway, matrix, parse, s3_error, status, too_many
+from baseten_sandbox.control.faults import bad_gateway, matrix, parse, s3_error, status, too_many
 
 
 @pytest.fixture

@@ -8,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sandbox_driver import Clock, Driver
 
-from baseten_sandbox import Sandbox, Timing, lifecycle, promotions
-from baseten_sandbox.entities import Step
+from baseten_sandbox import Sandbox, Timing
+from baseten_sandbox.state import lifecycle, promotions
+from baseten_sandbox.state.entities import Step
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from test_fault_matrix import FastClock
 
 from baseten_deploy.main import main
 from baseten_sandbox import Kind, Sandbox
-from baseten_sandbox.faults import matrix
+from baseten_sandbox.control.faults import matrix
 from runner import Runner
 from workflow_commands import parse_command_file
 

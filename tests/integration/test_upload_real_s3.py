@@ -12,7 +12,8 @@ import pytest
 from ceph import Ceph, running
 
 from baseten_deploy.errors import Cancelled, UploadFailed
-from baseten_deploy.upload import PART_BYTES, Target, Uploaded, upload
+from baseten_deploy.service.answers import UploadTarget
+from baseten_deploy.storage.upload import PART_BYTES, Uploaded, upload
 
 pytestmark = pytest.mark.real_s3
 
@@ -67,9 +68,9 @@ def ceph(server: Ceph) -> Iterator[Ceph]:
 
 def send(
     ceph: Ceph,
-    target: Target,
+    target: UploadTarget,
     stream: Random,
-    *renewed: Target,
+    *renewed: UploadTarget,
     https: bool = False,
     environ: dict[str, str] | None = None,
 ) -> Uploaded:

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from baseten_deploy.inputs import BY_NAME
-from baseten_deploy.settings import Settings, read_settings, variable_of
+from baseten_deploy.inputs.settings import Settings, read_settings, variable_of
+from baseten_deploy.inputs.table import BY_NAME
 
 API_KEY = "test-key-0123456789"
 _guard = {"active": False}

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 from transport import FakeClock, make_client, make_run, printed
 
-from baseten_deploy.checkout import Checkout
+from baseten_deploy.ci.event import Origin
+from baseten_deploy.ci.runner import Runner
 from baseten_deploy.comment import BODY_CHARACTERS, compose, leave, marker
-from baseten_deploy.workflow import Workflow
 
 TOKEN = "ghs_token_with_underscores"
 BOT = {"user": {"login": "github-actions[bot]", "type": "Bot"}, "author_association": "NONE"}
@@ -64,14 +64,18 @@ class GitHub:
 def make(make_settings):
     """A run on pull request 7 of octo-org/models, whose model is known."""
 
-    def make(model="my-model", checkout=None, **inputs):
+    def make(model="my-model", origin=None, **inputs):
         run = make_run(make_settings(github_token=TOKEN, **inputs), lambda _: httpx.Response(500), FakeClock())
-        environment = {"GITHUB_ACTIONS": "true", "GITHUB_SERVER_URL": "https://github.test"}
-        run.environment = {"GITHUB_API_URL": "https://api.github.test", **environment}
-        run.workflow = Workflow(environment, run.redactor, io.StringIO())
+        run.runner = Runner({"GITHUB_ACTIONS": "true"}, run.redactor, io.StringIO())
         run.redactor.add(TOKEN)
-        run.checkout = Checkout(
-            sha="0a1b2c3d4e", repository="octo-org/models", run_id="42", pull_request="7", **checkout or {}
+        run.origin = Origin(
+            sha="0a1b2c3d4e",
+            repository="octo-org/models",
+            run_id="42",
+            pull_request="7",
+            run_page="https://github.test/octo-org/models/actions/runs/42",
+            github_api_url="https://api.github.test",
+            **origin or {},
         )
         if model:
             run.outputs.values["model-name"] = model
@@ -227,9 +231,9 @@ class TestWhen:
         if gap == "token":
             run.settings = replace(run.settings, github_token="")
         if gap == "pull request":
-            run.checkout = replace(run.checkout, pull_request="")
+            run.origin = replace(run.origin, pull_request="")
         if gap == "GitHub":
-            run.workflow.on_github = False
+            run.runner.on_github = False
         comment(run, github)
         assert [] == github.requests
         assert [] == run.warnings
@@ -257,7 +261,7 @@ class TestFailures:
 
     def test_a_fork_has_a_token_that_only_reads(self, make):
         """GitHub means it so: that is no warning."""
-        run = make(checkout={"secretless": True})
+        run = make(origin={"secretless": True})
         comment(run, GitHub(refuse={"POST": 403}))
         assert [] == run.warnings
         assert "No pull-request comment" in printed(run)

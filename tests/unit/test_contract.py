@@ -13,8 +13,8 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 import generate
-from baseten_deploy.inputs import INPUTS, Kind
-from baseten_deploy.outputs import OUTPUTS
+from baseten_deploy.ci.outputs import OUTPUTS
+from baseten_deploy.inputs.table import INPUTS, Kind
 from baseten_deploy.status import Status
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -121,7 +121,7 @@ class TestDocumentation:
         assert generate.main(["--check"]) == 0, capsys.readouterr().out
 
     def test_statuses_are_the_closed_list(self):
-        """Exit code 0 for those that did what was asked, 130 when cancelled, else 1 (DESIGN, "Status")."""
+        """Exit code 0 for those that did what was asked, 130 when cancelled, else 1 (README.md, "Outputs")."""
         expected = {"success": 0, "planned": 0, "skipped": 0, "cancelled": 130}
         assert {status.value: expected.get(status.value, 1) for status in Status} == {
             status.value: status.exit_code for status in Status
@@ -133,7 +133,7 @@ HOLE = "\0"  # stands for what a message gets filled in
 
 def printed_texts() -> list[str]:
     """Every text in the action's sources that is no docstring, with named constants filled in."""
-    trees = [ast.parse(path.read_text(encoding="utf-8")) for path in (ROOT / "src" / "baseten_deploy").glob("*.py")]
+    trees = [ast.parse(path.read_text(encoding="utf-8")) for path in (ROOT / "src" / "baseten_deploy").rglob("*.py")]
     constants = {
         target.id: node.value.value
         for tree in trees
@@ -242,7 +242,7 @@ class TestPins:
         pinned = set(PINS["requirements.txt"])
         required = set().union(*(dependencies(name) for name in pinned - {"actions-toolkit"}))
         assert required - pinned == set()
-        sources = [ROOT / "entrypoint.py", *(ROOT / "src" / "baseten_deploy").glob("*.py")]
+        sources = [ROOT / "entrypoint.py", *(ROOT / "src" / "baseten_deploy").rglob("*.py")]
         imported = set().union(*map(third_party_imports, sources))
         owners = metadata.packages_distributions()
         assert {canonicalize_name(owner) for module in imported for owner in owners[module]} <= pinned
@@ -253,7 +253,7 @@ class TestPins:
         for module in ("command", "file_command", "utils"):
             assert third_party_imports(package / f"{module}.py") <= {"actions_toolkit"}
         used = set()
-        for path in (ROOT / "src" / "baseten_deploy").glob("*.py"):
+        for path in (ROOT / "src" / "baseten_deploy").rglob("*.py"):
             used |= set(re.findall(r"^\s*(?:from|import) (actions_toolkit\S*)", path.read_text(), re.MULTILINE))
         assert used <= {f"actions_toolkit.{module}" for module in ("command", "file_command", "utils")}
 

@@ -4,11 +4,11 @@ import httpx
 import pytest
 from transport import AMBIGUOUS, KEY, Service, make_client, make_run, printed, refusal
 
-from baseten_deploy.api import Model
-from baseten_deploy.environments import find
+from baseten_deploy.environment.promotion import Ours
+from baseten_deploy.environment.target import find_target
 from baseten_deploy.errors import AuthFailed, PromotionFailed, RolledBack
 from baseten_deploy.gate import promote
-from baseten_deploy.promotion import Ours
+from baseten_deploy.service.answers import Model
 
 MODEL = Model("model1", "m")
 PROMOTE = "POST .*/promote"
@@ -47,7 +47,7 @@ class Scene:
 
     def promote(self, **arguments):
         """As the pipeline does it."""
-        target = find(self.run, "model1", "prod")
+        target = find_target(self.run, "model1", "prod")
         self.service.requests.clear()
         promote(self.run, MODEL, self.ours, target, {"prompt": "hi"}, **arguments)
 

@@ -1,4 +1,4 @@
-"""The closed list of statuses, as DESIGN writes it down, with its exit codes."""
+"""The closed list of statuses, written down once more by hand, with its exit codes."""
 
 from baseten_deploy.status import Status
 

@@ -14,15 +14,15 @@ from typing import Any
 
 import httpx
 
-from baseten_deploy.api import Api
-from baseten_deploy.checkout import Checkout
+from baseten_deploy.ci.event import Origin
+from baseten_deploy.ci.outputs import Outputs
+from baseten_deploy.ci.redaction import Redactor
+from baseten_deploy.ci.runner import Runner
 from baseten_deploy.clock import Clock
-from baseten_deploy.http import Http
-from baseten_deploy.outputs import Outputs
-from baseten_deploy.redaction import Redactor
+from baseten_deploy.inputs.settings import DEPLOY_KEY_LABEL, Settings
 from baseten_deploy.run import RETRY_SECONDS, Run
-from baseten_deploy.settings import DEPLOY_KEY_LABEL, Settings
-from baseten_deploy.workflow import Workflow
+from baseten_deploy.service.api import Api
+from baseten_deploy.service.http import Http
 
 KEY = "secret-api-key-123"
 URL = "https://api.test"
@@ -67,7 +67,9 @@ def make_http(handler: Handler, clock: Clock | None = None, *, deadline: float =
     redactor.add(KEY)
     headers = {"Authorization": f"Bearer {KEY}"}
     clock = clock or FakeClock()
-    return Http(url, headers, client=make_client(handler), clock=clock, redactor=redactor, deadline=deadline)
+    return Http(
+        url, headers, client=make_client(handler), clock=clock, redact=redactor.redact_foreign, deadline=deadline
+    )
 
 
 def make_api(handler: Handler, clock: Clock | None = None, *, deadline: float = float("inf")) -> Api:
@@ -396,24 +398,23 @@ def make_run(
     clock = clock or FakeClock()
     redactor = Redactor()
     redactor.add(settings.baseten_api_key)
-    workflow = Workflow({}, redactor, io.StringIO())
+    runner = Runner({}, redactor, io.StringIO())
     api = make_api(handler, clock, deadline=clock.now() + RETRY_SECONDS)
     return Run(
         settings=settings,
         input_problems=[],
-        environment={},
         workspace=Path(),
-        workflow=workflow,
-        outputs=Outputs(workflow.output),
+        runner=runner,
+        outputs=Outputs(runner.output),
         redactor=redactor,
         clock=clock,
         client=make_client(inference or (lambda _: httpx.Response(200, text='"pong"'))),
         api=api,
-        checkout=Checkout(),
+        origin=Origin(),
         started=clock.now(),
     )
 
 
 def printed(run: Run) -> str:
     """What the run told so far."""
-    return run.workflow._stream.getvalue()  # type: ignore[attr-defined]
+    return run.runner._stream.getvalue()  # type: ignore[attr-defined]

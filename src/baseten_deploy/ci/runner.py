@@ -1,0 +1,184 @@
+"""GitHub's runner: commands on stdout, command files, annotations, masks. Elsewhere the same as plain lines.
+
+The only module that writes to stdout. Spec: the workflow commands of GitHub Actions and npm's `@actions/core`; the
+escaping and the heredoc are those of `actions-toolkit`.
+
+The runner scans each line for commands (`::x::` at its start, `##[x]` anywhere in it), so text that is not ours goes
+out between `::stop-commands::<random>` and its end, and everything is redacted before it is printed.
+"""
+
+import re
+import secrets
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from enum import StrEnum
+from pathlib import Path
+from typing import TextIO
+
+from actions_toolkit.command import Command
+from actions_toolkit.file_command import prepare_key_value_message
+
+from baseten_deploy.errors import Problem
+
+from .redaction import Redactor
+
+# GitHub shows ten annotations of a kind per step and drops the rest without a word.
+ANNOTATIONS = 10
+# GitHub refuses a step summary above 1 MiB, whole.
+SUMMARY_BYTES = 1024 * 1024 - 1
+
+_COMMAND = re.compile(r"^\s*::|##\[", re.MULTILINE)
+# With what is invisible: .NET skips it when it looks for `::`, and some of it turns the direction of a line.
+_CONTROL = re.compile(
+    r"[\x00-\x08\x0b-\x1f\x7f-\x9f\xad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff]"
+)
+
+
+class Colour(StrEnum):
+    """How lines stand out in a terminal."""
+
+    PLAIN = ""
+    BOLD = "1"
+    RED = "31"
+    GREEN = "32"
+    YELLOW = "33"
+    BLUE = "34"
+
+
+_COLOURS = {"error": Colour.RED, "warning": Colour.YELLOW, "notice": Colour.BLUE}
+
+
+def printable(text: str) -> str:
+    """`text` without control and invisible characters (a terminal obeys them, a bare CR starts a line), but LF, TAB."""
+    return _CONTROL.sub(" ", text.replace("\r\n", "\n"))
+
+
+def takes_colour(environment: Mapping[str, str], stream: TextIO) -> bool:
+    """Whether `stream` is a terminal whose user wants colours. Spec: no-color.org."""
+    return stream.isatty() and not environment.get("NO_COLOR") and environment.get("TERM") != "dumb"
+
+
+class Runner:
+    """What the CI system is told. `environment` is the step's; `stream` is its stdout."""
+
+    def __init__(self, environment: Mapping[str, str], redactor: Redactor, stream: TextIO | None = None) -> None:
+        self.on_github = environment.get("GITHUB_ACTIONS") == "true"
+        self.redactor = redactor
+        self.annotated: dict[str, int] = {}
+        self._unwritable: set[str] = set()  # command files
+        self._environment = environment
+        self._stream = stream or sys.stdout
+        self._coloured = not self.on_github and takes_colour(environment, self._stream)
+        self._lock = threading.RLock()  # the log stream prints from a thread of its own
+        self._written_at = time.monotonic()
+
+    def silence(self) -> float:
+        """Seconds since something was printed."""
+        return time.monotonic() - self._written_at
+
+    def mask(self, secret: str) -> None:
+        """Hide a secret from now on, here and in the runner. Never prints it anywhere but in the runner's command."""
+        self.redactor.add(secret)
+        if self.on_github and secret.strip():
+            self._write(str(Command("add-mask", {}, secret)))
+
+    def info(self, text: str = "", colour: Colour = Colour.PLAIN) -> None:
+        """Print lines of ours. They may quote foreign words, so what looks like a command is made harmless."""
+        text = printable(self.redactor.redact(text))
+        if self.on_github and _COMMAND.search(text):
+            self._stopped(text)
+        else:
+            self._write(self._in(colour, text))
+
+    def foreign(self, text: str) -> None:
+        """Print what somebody else wrote (logs, answers): no line of it is taken for a command."""
+        text = printable(self.redactor.redact(text))
+        if self.on_github:
+            self._stopped(text)
+        else:
+            self._write(text)
+
+    @contextmanager
+    def group(self, title: str) -> Iterator[None]:
+        """Fold what is printed inside. Elsewhere the title is a line of its own."""
+        title = printable(self.redactor.redact(title)).replace("\n", " ")
+        self._write(str(Command("group", {}, title)) if self.on_github else self._in(Colour.BOLD, f"== {title}"))
+        try:
+            yield
+        finally:
+            if self.on_github:
+                self._write("::endgroup::")
+
+    def error(self, problem: Problem) -> None:
+        """An annotation on the run, at the problem's file and line when it has them."""
+        self._annotate("error", problem)
+
+    def warning(self, problem: Problem) -> None:
+        """As `error`; the run goes on."""
+        self._annotate("warning", problem)
+
+    def notice(self, problem: Problem) -> None:
+        """As `warning`, for what is no problem but should be seen."""
+        self._annotate("notice", problem)
+
+    def output(self, name: str, value: str) -> None:
+        """Write a step output. Elsewhere outputs are printed at the end, by the report."""
+        self._file_command("GITHUB_OUTPUT", name, value)
+
+    def state(self, name: str, value: str) -> None:
+        """Save a value for this action's post step."""
+        self._file_command("GITHUB_STATE", name, value)
+
+    def summary(self, markdown: str) -> None:
+        """Append Markdown to the step summary, cut to what GitHub accepts."""
+        data = self.redactor.redact(markdown).encode("utf-8", "replace")
+
+        def content(size: int) -> bytes:
+            room = SUMMARY_BYTES - size - 1
+            return data[:room].decode("utf-8", "ignore").encode() + b"\n" if room > 0 else b""
+
+        self._append("GITHUB_STEP_SUMMARY", content)
+
+    def _annotate(self, kind: str, problem: Problem) -> None:
+        text = printable(self.redactor.redact(str(problem)))  # with the place: the log shows only the text
+        self.annotated[kind] = self.annotated.get(kind, 0) + 1
+        if self.on_github and self.annotated[kind] <= ANNOTATIONS:
+            place = {"file": printable(self.redactor.redact(problem.file)), "line": problem.line, "col": problem.column}
+            where = {key: str(value) for key, value in place.items() if value}
+            self._write(str(Command(kind, where, text)))
+        else:
+            self.info(f"{kind}: {text}", _COLOURS[kind])
+
+    def _file_command(self, variable: str, name: str, value: str) -> None:
+        text = prepare_key_value_message(name, self.redactor.redact(value)) + "\n"
+        self._append(variable, lambda _size: text.encode("utf-8", "replace"))
+
+    def _append(self, variable: str, content: Callable[[int], bytes]) -> None:
+        """Append to a command file, whose size `content` gets. One that cannot be written to does not end the run."""
+        path = self._environment.get(variable)
+        if not path or variable in self._unwritable:
+            return
+        try:
+            with Path(path).open("ab") as file:
+                file.write(content(file.tell()))
+        except OSError as error:
+            self._unwritable.add(variable)
+            remedy = "Outside of GitHub's runner, unset the variable or mount the file into the container."
+            self.warning(Problem(f"Cannot write to `{variable}`, {path}: {error.strerror}", remedy))
+
+    def _in(self, colour: Colour, text: str) -> str:
+        """`text`, which is printable already, in a colour where there are any."""
+        return f"\x1b[{colour}m{text}\x1b[0m" if self._coloured and colour else text
+
+    def _stopped(self, text: str) -> None:
+        token = secrets.token_hex(16)
+        self._write(f"::stop-commands::{token}\n{text}\n::{token}::")
+
+    def _write(self, text: str) -> None:
+        with self._lock:
+            self._stream.write(text + "\n")
+            self._stream.flush()
+            self._written_at = time.monotonic()

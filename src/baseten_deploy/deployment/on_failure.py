@@ -1,0 +1,137 @@
+"""What becomes of a deployment when the run that made it failed or was cancelled.
+
+A cancelled process has seconds: what `on-cancel` asks for is tried at once, and what is not done by then is left, with
+the facts saved as the step's state, to the post step (`post`).
+"""
+
+import json
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from typing import TypeVar
+
+from baseten_deploy.background import in_background
+from baseten_deploy.environment.promotion import Ours
+from baseten_deploy.errors import Cancelled, DeployError, Problem
+from baseten_deploy.inputs.settings import Aftermath
+from baseten_deploy.report.markdown import code
+from baseten_deploy.run import Run, make_api
+from baseten_deploy.service.answers import Model
+from baseten_deploy.service.api import Api
+from baseten_deploy.service.destination import Destination
+from baseten_deploy.service.http import HttpError, make_client
+
+from .creation import Committed, find_committed
+from .retirement import reason_to_stay, retire
+
+# GitHub kills a cancelled step 7.5 s after SIGINT; the report needs some of that too.
+CANCEL_SECONDS = 3.5
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Saved:
+    """What the post step needs to know, as saved by the run. `deployment_ids` is empty while a commit is on its way."""
+
+    model_id: str = ""
+    model_name: str = ""
+    team_id: str = ""
+    deploy_key: str = ""
+    deployment_ids: tuple[str, ...] = ()
+    cleared: bool = False
+
+    def write(self, run: Run) -> None:
+        """Save it; a later state replaces an earlier one."""
+        run.runner.state("deployment", json.dumps(vars(self)))
+
+    @classmethod
+    def read(cls, environment: Mapping[str, str]) -> "Saved | None":
+        """What the run saved, `None` when it made nothing."""
+        text = environment.get("STATE_deployment", "")
+        if not text:
+            return None
+        facts = json.loads(text)
+        return cls(**{**facts, "deployment_ids": tuple(facts["deployment_ids"])})
+
+
+def remember_commit(run: Run, destination: Destination, deploy_key: str) -> None:
+    """Note, before a commit is sent, how to find what it may make."""
+    run.sent = destination, deploy_key
+    model_id = destination.model.id if destination.model else ""
+    Saved(model_id, destination.name, destination.team_id, deploy_key).write(run)
+
+
+@contextmanager
+def of_commit(run: Run, announce: Callable[[Run, Committed], None]) -> Iterator[None]:
+    """When the run is cancelled while a commit is on its way, find out what it made, name it, and clear it away."""
+    try:
+        yield
+    except Cancelled:
+        if run.sent:
+            destination, key = run.sent
+            with suppress(HttpError, TimeoutError):
+                found = _quickly(run, lambda api: find_committed(api, destination, key)[1])
+                if found:
+                    announce(run, found)
+                    cancelled(run, found.model, {found.deployment.id})
+        raise
+
+
+@contextmanager
+def of_deployment(run: Run, model: Model, ours: Ours) -> Iterator[None]:
+    """When the run fails or is cancelled inside, do with its deployment what `on-failure` or `on-cancel` says."""
+    Saved(model.id, model.name, deployment_ids=tuple(ours.ids)).write(run)
+    try:
+        yield
+    except DeployError:
+        run.allow_retries()
+        clear_away(run, run.api, model, ours.ids, run.settings.on_failure)
+        raise
+    except Cancelled:
+        cancelled(run, model, ours.ids)
+        raise
+
+
+def cancelled(run: Run, model: Model, ids: Collection[str]) -> None:
+    """Do what `on-cancel` says, as far as there is time."""
+    saved = Saved(model.id, model.name, deployment_ids=tuple(sorted(ids)))
+    saved.write(run)
+    if run.settings.on_cancel is Aftermath.KEEP:
+        run.say(f"Cancelled; the deployment {', '.join(sorted(ids))} goes on (`on-cancel: keep`)")
+        return
+    try:
+        done = _quickly(run, lambda api: clear_away(run, api, model, ids, run.settings.on_cancel))
+    except TimeoutError:
+        done = False
+    if done:
+        Saved(model.id, model.name, deployment_ids=tuple(sorted(ids)), cleared=True).write(run)
+    else:
+        run.say("There was no time to clear away the deployment; the post step tries again")
+
+
+def clear_away(run: Run, api: Api, model: Model, ids: Collection[str], how: Aftermath) -> bool:
+    """Deactivate or delete the deployments; that one fails is a warning, not another status. Whether none failed."""
+    done = True
+    for deployment_id in sorted(ids) if how is not Aftermath.KEEP else ():
+        try:
+            if reason := reason_to_stay(run, api, model, deployment_id):
+                run.warn(Problem(f"The deployment {deployment_id} stays: {reason}"))
+            else:
+                became = retire(api, model, deployment_id, how)
+                run.say(f"The deployment {deployment_id}: {became}")
+                run.notes.append(f"The deployment {code(deployment_id)} is {became} now.")
+        except HttpError as error:
+            done = False
+            message = f"The deployment {deployment_id} could not be cleared away: {error.message}"
+            run.warn(Problem(message, f"It is still there; {how} it yourself."))
+    return done
+
+
+def _quickly(run: Run, work: Callable[[Api], T]) -> T:
+    """Do something with connections of its own (a signal may have left the others in any state) in little time."""
+    clock = run.clock
+    client = make_client()
+    api = make_api(run.settings, client, clock, run.redactor)
+    api.http.deadline = clock.now() + CANCEL_SECONDS
+    return in_background(lambda: work(api)).result(timeout=CANCEL_SECONDS)

@@ -1,0 +1,80 @@
+"""What is sent for one deployment: the payload that the dry run, the prepare and the commit carry alike.
+
+Pure: from settings, Truss and origin to JSON. Spec: the service's `DeploymentArchivePayload`.
+"""
+
+import copy
+import secrets
+from collections.abc import Mapping
+from typing import Any
+
+from baseten_deploy.ci.event import Origin
+from baseten_deploy.inputs.settings import CONTENT_DIGEST_LABEL, DEPLOY_KEY_LABEL, Settings
+from baseten_deploy.truss.directory import Truss
+
+
+def new_deploy_key(origin: Origin) -> str:
+    """A label value that no other deployment has: readable run and attempt, and chance for the jobs within."""
+    run = "-".join(filter(None, (origin.run_id, origin.run_attempt)))
+    return "-".join(filter(None, (run, secrets.token_hex(8))))
+
+
+def deployment_payload(
+    settings: Settings, truss: Truss, origin: Origin, *, deploy_key: str, content_digest: str
+) -> dict[str, Any]:
+    """The deployment payload. Fields that only mean something together are sent only together."""
+    extra = settings.deployment_settings or {}
+    payload: dict[str, Any] = {
+        "config": sent_config(merged(truss.config, extra.get("config", {})), settings.model_name),
+        "labels": {
+            **(origin.labels if settings.include_git_info else {}),
+            **(settings.labels or {}),
+            DEPLOY_KEY_LABEL: deploy_key,
+            CONTENT_DIGEST_LABEL: content_digest,
+        },
+        "deploy_timeout_minutes": settings.deploy_timeout_minutes,
+        "create_environment_if_missing": settings.create_environment,  # explicit: the service's default is to change
+    }
+    if truss.raw_config is not None:
+        payload["raw_config"] = truss.raw_config
+    if settings.include_git_info and origin.user_env:
+        payload["user_env"] = origin.user_env
+    if settings.development:
+        payload["is_development"] = True
+    elif name := settings.deployment_name or origin.deployment_name:
+        payload["deployment_name"] = name
+    if settings.environment:
+        payload["environment_name"] = settings.environment
+        payload["preserve_env_instance_type"] = settings.preserve_env_instance_type
+    elif "instance_type_id" in extra and not settings.development:
+        payload["preserve_env_instance_type"] = False  # the service's default, true, refuses an instance type
+    return merged(payload, {key: value for key, value in extra.items() if key != "config"})
+
+
+def sent_config(config: Mapping[str, Any], model_name: str = "") -> dict[str, Any]:
+    """The config as the service takes it: the archived one with the name override and text environment variables.
+
+    `external_package_dirs` is gone, because their content is in the archive.
+    """
+    sent = copy.deepcopy(dict(config))
+    sent.pop("external_package_dirs", None)
+    variables = sent.get("environment_variables")
+    if isinstance(variables, dict):
+        sent["environment_variables"] = {name: _variable(value) for name, value in variables.items()}
+    if model_name:
+        sent["model_name"] = model_name
+    return sent
+
+
+def merged(base: Mapping[str, Any], extra: Mapping[str, Any]) -> dict[str, Any]:
+    """`base` with `extra` laid over it: objects key by key, anything else whole."""
+    result = dict(base)
+    for key, value in extra.items():
+        below = result.get(key)
+        result[key] = merged(below, value) if isinstance(below, dict) and isinstance(value, dict) else value
+    return result
+
+
+def _variable(value: Any) -> str:
+    """An environment variable's text, as `truss push` writes it: YAML's true is `true`, not Python's `True`."""
+    return str(value).lower() if isinstance(value, bool) else str(value)

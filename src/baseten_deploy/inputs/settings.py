@@ -1,0 +1,285 @@
+"""What this run was asked for: one frozen object, made once from a mapping, with every problem of its values.
+
+Reads no file and knows no network. What the inputs are called and default to is `table`, which of them go together
+is `combinations`, and whether a model or an environment exists is for later modules to find out.
+"""
+
+import difflib
+import json
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
+from enum import StrEnum
+from typing import Any
+
+from baseten_deploy.errors import Problem
+from baseten_deploy.strict_yaml import YamlError
+from baseten_deploy.strict_yaml import load as load_yaml
+
+from .expectation import Expectation, parse_expectation
+from .table import BY_NAME, INPUTS, Input, Kind
+
+PREFIX = "INPUT_"
+_NOT_TEXT = ("has something in it that is no character of UTF-8", "Write whole characters, in UTF-8.")
+
+# Labels that this action owns: the first makes "exactly one deployment" checkable, the second "unchanged".
+DEPLOY_KEY_LABEL = "deploy-key"
+CONTENT_DIGEST_LABEL = "content-digest"
+
+
+class Mode(StrEnum):
+    """What kind of run this is."""
+
+    DEPLOY = "deploy"
+    PLAN = "plan"
+    PROMOTE = "promote"
+    CLEANUP = "cleanup"
+
+
+class Aftermath(StrEnum):
+    """What becomes of a new deployment when the run that made it failed or was cancelled."""
+
+    KEEP = "keep"
+    DEACTIVATE = "deactivate"
+    DELETE = "delete"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Every input, typed; a field is its input's name with underscores, `None` and `""` are "not given".
+
+    Times keep the unit that the input has; the `*_seconds` properties are what the code waits by.
+    """
+
+    mode: Mode
+    baseten_api_key: str = field(repr=False)
+    truss_directory: str
+    config: str
+    library_listing: str
+    model_name: str
+    model_id: str
+    deployment_id: str
+    team: str
+    environment: str
+    create_environment: bool
+    environment_settings: dict[str, Any] | None
+    preserve_env_instance_type: bool
+    development: bool
+    deployment_name: str
+    labels: dict[str, Any] | None
+    include_git_info: bool
+    deployment_settings: dict[str, Any] | None
+    disable_archive_download: bool
+    skip_unchanged: bool
+    wait: bool
+    deploy_timeout_minutes: int
+    wait_timeout_minutes: float
+    stream_logs: bool
+    predict: bool
+    predict_payload: Any
+    predict_expect: Expectation | None
+    predict_timeout: float
+    regional_environment: bool
+    promote_to: str
+    rollback_on_failure: bool
+    on_failure: Aftermath
+    on_cancel: Aftermath
+    cleanup: bool
+    cleanup_labels: dict[str, Any] | None
+    keep_latest: int
+    retire: Aftermath
+    nemo_url: str
+    nemo_workspace: str
+    nemo_token: str = field(repr=False)
+    nemo_model_name: str
+    nemo_entity: dict[str, Any] | None
+    nemo_provider: dict[str, Any] | None
+    github_token: str = field(repr=False)
+    fail_without_credentials: bool
+    api_url: str
+    inference_url: str
+    s3_endpoint_url: str
+
+    @property
+    def wait_timeout_seconds(self) -> float:
+        """How long this run waits for the deployment, in seconds."""
+        return self.wait_timeout_minutes * 60
+
+    @property
+    def library_parts(self) -> tuple[str, str]:
+        """Lab and listing id of `library-listing`."""
+        lab, _, listing = self.library_listing.partition("/")
+        return lab, listing
+
+
+def read_settings(environment: Mapping[str, str]) -> tuple[Settings, list[Problem]]:
+    """Read the `INPUT_*` variables of a step: the settings, and every problem with their values and names.
+
+    With problems the settings are only good for finding more problems: a value that does not parse is its default.
+
+    The API key may also come as `BASETEN_API_KEY`, the variable that Baseten's own tools read, for CI systems whose
+    variable names cannot carry hyphens and whose command lines are not the place for a key.
+    """
+    reader = _Reader(environment)
+    values = {spec.name.replace("-", "_"): reader.read(spec) for spec in INPUTS}
+    values["baseten_api_key"] = values["baseten_api_key"] or environment.get("BASETEN_API_KEY", "").strip()
+    if values["wait_timeout_minutes"] is None:
+        values["wait_timeout_minutes"] = float(values["deploy_timeout_minutes"])
+    for name, kind in (("mode", Mode), ("on_failure", Aftermath), ("on_cancel", Aftermath), ("retire", Aftermath)):
+        values[name] = kind(values[name])
+    settings = Settings(**values)
+    return settings, reader.problems + reader.unknown_inputs()
+
+
+def variable_of(name: str) -> str:
+    """The environment variable in which GitHub's runner passes an input: upper case, hyphens kept."""
+    return PREFIX + name.upper()
+
+
+def secrets_of(environment: Mapping[str, str]) -> list[str]:
+    """The values of all secret inputs, for masking before anything else can be printed."""
+    names = [variable_of(spec.name) for spec in INPUTS if spec.kind is Kind.SECRET]
+    values = (environment.get(name, "").strip() for name in (*names, "BASETEN_API_KEY"))
+    return list(dict.fromkeys(value for value in values if value))
+
+
+def suggestion(word: str, known: list[str], template: str) -> str:
+    """`template` with the known word nearest to `word` for `{}`, or `""` when none is near."""
+    near = difflib.get_close_matches(word, known, n=1, cutoff=0.6)
+    return template.format(near[0]) if near else ""
+
+
+class _Reader:
+    """Turns the text of one input after the other into a value, collecting problems."""
+
+    def __init__(self, environment: Mapping[str, str]) -> None:
+        self.environment = environment
+        self.problems: list[Problem] = []
+
+    def problem(self, spec: Input, message: str, remedy: str) -> None:
+        self.problems.append(Problem(f"`{spec.name}`: {message}", remedy))
+
+    def read(self, spec: Input) -> Any:
+        """The value of an input; the default's value when it is empty or does not parse."""
+        text = self.environment.get(variable_of(spec.name), "").strip()
+        default = self.parse(spec, spec.default)
+        if not _is_text(text):
+            self.problem(spec, *_NOT_TEXT)
+            return default
+        return self.parse(spec, text, default) if text else default
+
+    def parse(self, spec: Input, text: str, default: Any = None) -> Any:
+        parse: dict[Kind, Callable[[Input, str, Any], Any]] = {
+            Kind.FLAG: self._flag,
+            Kind.CHOICE: self._choice,
+            Kind.INTEGER: self._number,
+            Kind.NUMBER: self._number,
+            Kind.OBJECT: self._object,
+            Kind.JSON: self._json,
+        }
+        if spec.name == "predict-expect":
+            return self._expectation(spec, text, default)
+        if spec.kind not in parse:
+            return text
+        return parse[spec.kind](spec, text, default) if text else None
+
+    def _flag(self, spec: Input, text: str, default: Any) -> Any:
+        if text in ("true", "True", "TRUE"):
+            return True
+        if text in ("false", "False", "FALSE"):
+            return False
+        self.problem(spec, f"{text!r} is neither true nor false", "Write `true` or `false`.")
+        return default
+
+    def _choice(self, spec: Input, text: str, default: Any) -> Any:
+        if text in spec.choices:
+            return text
+        near = suggestion(text, list(spec.choices), " Did you mean `{}`?")
+        self.problem(spec, f"{text!r} is not one of its values", f"Write one of {_listed(spec.choices)}.{near}")
+        return default
+
+    def _number(self, spec: Input, text: str, default: Any) -> Any:
+        low, high = {
+            "deploy-timeout-minutes": (10, 1440),
+            "wait-timeout-minutes": (0, 10080),
+            "predict-timeout": (0, 86400),
+        }.get(spec.name, (0, 10**9))
+        whole = spec.kind is Kind.INTEGER
+        # 20 digits are more than any limit has, and int() refuses some thousand.
+        if len(text) <= 20 and re.fullmatch(r"[+-]?\d+" if whole else r"[+-]?(\d+\.?\d*|\.\d+)", text):
+            number = int(text) if whole else float(text)
+            if low <= number <= high and (number > 0 or whole):
+                return number
+        kind = "a whole number" if whole else "a number"
+        above = "above 0, at most" if not whole else f"from {low} to"
+        self.problem(spec, f"{text!r} is not {kind} {above} {high}", f"Write {kind} {above} {high}.")
+        return default
+
+    def _object(self, spec: Input, text: str, default: Any) -> Any:
+        try:
+            value = load_yaml(text).value
+        except YamlError as error:
+            self.problem(spec, f"line {error.line}, column {error.column}: {error.message}", "Write YAML or JSON.")
+            return default
+        if isinstance(value, dict) and _is_text(json.dumps(value, ensure_ascii=False)):
+            return value
+        if isinstance(value, dict):
+            self.problem(spec, *_NOT_TEXT)
+            return default
+        self.problem(
+            spec,
+            f"must be an object, not {type(value).__name__}",
+            'Write `key: value` lines or `{"key": "value"}`.',
+        )
+        return default
+
+    def _json(self, spec: Input, text: str, default: Any) -> Any:
+        try:
+            value = json.loads(text)
+            json.dumps(value, ensure_ascii=False, allow_nan=False).encode()  # as it will be sent
+        except UnicodeEncodeError:
+            self.problem(spec, *_NOT_TEXT)
+            return default
+        except (ValueError, RecursionError) as error:
+            self.problem(spec, f"is not JSON: {error}", """Write JSON, for example `{"prompt": "Hello"}`.""")
+            return default
+        return value
+
+    def _expectation(self, spec: Input, text: str, default: Any) -> Any:
+        try:
+            return parse_expectation(text) if text else None
+        except ValueError as error:
+            self.problem(spec, str(error), 'Write JSON such as `{"text": "hello"}` or `"hello"`, or a `/regex/`.')
+            return default
+
+    def unknown_inputs(self) -> list[Problem]:
+        """A problem for each `INPUT_*` variable that no input of this action has."""
+        problems = []
+        known = {variable_of(name) for name in BY_NAME}
+        for variable in sorted(self.environment):
+            if not variable.startswith(PREFIX) or variable in known:
+                continue
+            name = variable.removeprefix(PREFIX).lower()
+            if name in BY_NAME:  # only outside of GitHub, whose runner writes upper case
+                remedy = f"Write the variable's name in upper case: `{variable_of(name)}`."
+                problems.append(Problem(f"`{variable}`: nothing reads this variable", remedy))
+                continue
+            near = suggestion(name.replace("_", "-"), list(BY_NAME), "Did you mean `{}`? ")
+            problems.append(Problem(f"`{name}`: there is no such input", f"{near}Correct or remove it."))
+        return problems
+
+
+def _is_text(text: str) -> bool:
+    """Whether it can be sent: no half of a surrogate pair, as which Python shows bytes that are not UTF-8."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _listed(names: tuple[str, ...]) -> str:
+    return ", ".join(f"`{name}`" for name in names)
+
+
+assert {f.name for f in fields(Settings)} == {i.name.replace("-", "_") for i in INPUTS}

@@ -1,0 +1,209 @@
+"""What the calls of the management API answer: records, and how each is read off the JSON.
+
+Every answer is checked for the fields that the run relies on; unknown fields and enum values are left alone, since
+the API grows. The calls are `api`.
+"""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from .http import HttpError
+from .retry import Failure, Fault
+
+JsonObject = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Team:
+    """A team of the organization; new models go into the `default` one when none is named."""
+
+    id: str
+    name: str
+    default: bool = False
+
+
+@dataclass(frozen=True)
+class Model:
+    """A model, as far as this action looks at it."""
+
+    id: str
+    name: str
+    team: str = ""
+    production_deployment_id: str = ""
+    development_deployment_id: str = ""
+
+
+@dataclass(frozen=True)
+class Deployment:
+    """A deployment. `status` may be one that this version does not know; `environment` is `""` for none.
+
+    `says_labels` is false where the answer has no `labels`: within other objects they may be left out.
+    """
+
+    id: str
+    name: str
+    status: str
+    environment: str = ""
+    labels: JsonObject = field(default_factory=dict)
+    is_development: bool = False
+    created_at: str = ""
+    says_labels: bool = field(default=True, compare=False)
+
+
+@dataclass(frozen=True)
+class StoredConfig:
+    """What a deployment was built from: the `config` that was sent, and the text that somebody wrote.
+
+    Either may be missing (`None` and `""`), but not both.
+    """
+
+    config: JsonObject | None
+    raw: str = ""
+
+
+@dataclass(frozen=True)
+class Promotion:
+    """A promotion that an environment is going through, or went through last; `percent` of the traffic is on it."""
+
+    status: str
+    percent: int = 0
+    error: str = ""
+
+
+@dataclass(frozen=True)
+class Environment:
+    """An environment: the deployment that it serves, the one being promoted into it, and its settings."""
+
+    name: str
+    current: Deployment | None = None
+    candidate: Deployment | None = None
+    promotion: Promotion | None = None
+    settings: JsonObject = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class LogLine:
+    """One line of a deployment's log; `nanoseconds` since 1970."""
+
+    nanoseconds: int
+    message: str
+    replica: str = ""
+    level: str = ""
+
+
+@dataclass(frozen=True)
+class Credentials:
+    """Temporary S3 credentials, scoped to one key."""
+
+    access_key_id: str = field(repr=False)
+    secret_access_key: str = field(repr=False)
+    session_token: str = field(repr=False)
+
+
+@dataclass(frozen=True)
+class UploadTarget:
+    """Where one prepare lets us upload. An empty `region` is unknown."""
+
+    bucket: str
+    key: str
+    region: str
+    credentials: Credentials
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str) or not value:
+        raise ValueError(f"{type(value).__name__} where a text is due")  # not its value: it may be half a secret
+    return value
+
+
+def rows(body: JsonObject, key: str) -> list[JsonObject]:
+    """The objects of the array `key`."""
+    rows = body[key]
+    if not isinstance(rows, list):  # an empty object would pass for an empty list: "there is none, make one"
+        raise TypeError(f"{key} is no array")
+    return rows
+
+
+def optional_text(row: JsonObject, key: str) -> str:
+    """A text that the run can do without: `""` when it is missing, or something else."""
+    value = row.get(key)
+    return value if isinstance(value, str) else ""
+
+
+def read_team(row: JsonObject) -> Team:
+    """Read a team."""
+    return Team(_text(row["id"]), optional_text(row, "name"), default=row.get("default") is True)
+
+
+def read_model(row: JsonObject) -> Model:
+    """Read a model."""
+    return Model(
+        id=_text(row["id"]),
+        name=_text(row["name"]),
+        team=optional_text(row, "team_name"),
+        production_deployment_id=optional_text(row, "production_deployment_id"),
+        development_deployment_id=optional_text(row, "development_deployment_id"),
+    )
+
+
+def read_deployment(row: JsonObject) -> Deployment:
+    """Read a deployment."""
+    return Deployment(
+        id=_text(row["id"]),
+        name=optional_text(row, "name"),
+        status=_text(row["status"]),
+        environment=optional_text(row, "environment"),
+        labels=dict(row.get("labels") or {}),
+        is_development=bool(row.get("is_development")),
+        created_at=optional_text(row, "created_at"),
+        says_labels=row.get("labels") is not None,
+    )
+
+
+def read_stored_config(body: JsonObject, path: str) -> StoredConfig:
+    """Read what a deployment was built from; `path` is the call, for the error."""
+    config, raw = body.get("config"), optional_text(body, "raw_config")
+    if config is None and not raw:
+        raise HttpError(Failure(Fault.BAD_ANSWER), "the answer has none", path)
+    if config is not None and not isinstance(config, dict):
+        raise HttpError(Failure(Fault.BAD_ANSWER), "what it answers instead is no object", path)
+    return StoredConfig(config, raw)
+
+
+def read_environment(row: JsonObject) -> Environment:
+    """Read an environment."""
+    current, candidate, promotion = (
+        row.get(key) for key in ("current_deployment", "candidate_deployment", "in_progress_promotion")
+    )
+    return Environment(
+        name=_text(row["name"]),
+        current=read_deployment(current) if current else None,
+        candidate=read_deployment(candidate) if candidate else None,
+        promotion=read_promotion(promotion) if promotion else None,
+        settings={key: row.get(key) or {} for key in ("autoscaling_settings", "promotion_settings")},
+    )
+
+
+def read_promotion(row: JsonObject) -> Promotion:
+    """Read a promotion."""
+    return Promotion(
+        _text(row["status"]), int(row.get("percent_traffic_to_new_version") or 0), optional_text(row, "error_message")
+    )
+
+
+def read_log_line(row: JsonObject) -> LogLine:
+    """Read a line of a log."""
+    message = row["message"]
+    text = "" if message is None else str(message)
+    return LogLine(int(row["timestamp"]), text, optional_text(row, "replica"), optional_text(row, "level"))
+
+
+def read_upload_target(body: JsonObject) -> UploadTarget | None:
+    """Where to upload; `None` where the service says that no archive is needed."""
+    if body["s3_key"] is None:  # null, not missing: an answer that says nothing does not say "no archive"
+        return None
+    creds = body["creds"]
+    credentials = Credentials(
+        _text(creds["aws_access_key_id"]), _text(creds["aws_secret_access_key"]), _text(creds["aws_session_token"])
+    )
+    return UploadTarget(_text(body["s3_bucket"]), _text(body["s3_key"]), optional_text(body, "s3_region"), credentials)

@@ -1,0 +1,168 @@
+"""The management API, a method a call. Knows paths and bodies; no files, no policy, no words for people.
+
+What an answer holds, and what of it is checked, is `answers`. Spec: the management API reference, and its models in
+the official SDK.
+"""
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+from urllib.parse import quote
+
+from .answers import (
+    Deployment,
+    Environment,
+    JsonObject,
+    LogLine,
+    Model,
+    StoredConfig,
+    Team,
+    UploadTarget,
+    optional_text,
+    read_deployment,
+    read_environment,
+    read_log_line,
+    read_model,
+    read_stored_config,
+    read_team,
+    read_upload_target,
+    rows,
+)
+from .http import Http, HttpError
+from .retry import Failure, Fault
+
+T = TypeVar("T")
+
+
+class Api:
+    """The calls of the management API. All raise `HttpError`."""
+
+    def __init__(self, http: Http) -> None:
+        self.http = http
+
+    def teams(self, *, retry: bool = True) -> list[Team]:
+        """All teams that the key can see."""
+        return self._list("/v1/teams", "teams", read_team, retry=retry)
+
+    def models_named(self, name: str, team_id: str = "") -> list[Model]:
+        """The models of that name, in one team or in all. The server's filter is new, so it is applied here as well."""
+        path = f"/v1/teams/{quote(team_id, safe='')}/models" if team_id else "/v1/models"
+        models = self._list(path, "models", read_model, {"name": name})
+        return [model for model in models if model.name == name]
+
+    def model(self, model_id: str) -> Model:
+        """One model; 404 is an `HttpError`."""
+        return self._parse(read_model, self._get(_model_path(model_id)), _model_path(model_id))
+
+    def prepare(self, body: JsonObject) -> UploadTarget | None:
+        """Validate a payload and get an upload target; `None` on a dry run and where no archive is needed.
+
+        Safe to try again: it makes nothing but credentials.
+        """
+        answer = self.http.request("POST", "/v1/prepare_model_upload", body=body, retry=True)
+        return self._parse(read_upload_target, answer, "/v1/prepare_model_upload") if not body.get("dry_run") else None
+
+    def create_model(self, source: JsonObject, team_id: str = "") -> tuple[Model, Deployment]:
+        """Create a model with its first deployment. Sent once: the caller decides what a failure means."""
+        path = f"/v1/teams/{quote(team_id, safe='')}/models" if team_id else "/v1/models"
+        return self._commit(path, source)
+
+    def create_deployment(self, model_id: str, source: JsonObject) -> tuple[Model, Deployment]:
+        """Add a deployment to a model. Sent once: the caller decides what a failure means."""
+        return self._commit(f"{_model_path(model_id)}/deployments", source)
+
+    def deployment(self, model_id: str, deployment_id: str, *, retry: bool = True) -> Deployment:
+        """One deployment; 404 is an `HttpError`, also while a fresh one is not visible yet."""
+        path = _deployment_path(model_id, deployment_id)
+        return self._parse(read_deployment, self._get(path, retry=retry), path)
+
+    def deployments(self, model_id: str) -> list[Deployment]:
+        """All deployments of a model."""
+        return self._list(f"{_model_path(model_id)}/deployments", "deployments", read_deployment)
+
+    def stored_config(self, model_id: str, deployment_id: str) -> StoredConfig:
+        """What a deployment was built from, parsed and as text."""
+        path = f"{_deployment_path(model_id, deployment_id)}/config"
+        return read_stored_config(self._get(path, {"output_format": "both"}), path)
+
+    def download_url(self, model_id: str, deployment_id: str) -> str:
+        """A presigned URL of a deployment's archive: whoever has it can read the archive."""
+        path = f"{_deployment_path(model_id, deployment_id)}/download"
+        url = optional_text(self._get(path), "download_url")
+        if not url:
+            raise HttpError(Failure(Fault.BAD_ANSWER), "the answer has no `download_url`", path)
+        return url
+
+    def environments(self, model_id: str) -> list[Environment]:
+        """All environments of a model."""
+        return self._list(f"{_model_path(model_id)}/environments", "environments", read_environment)
+
+    def environment(self, model_id: str, name: str, *, retry: bool = True) -> Environment:
+        """One environment; 404 is an `HttpError`."""
+        path = _environment_path(model_id, name)
+        return self._parse(read_environment, self._get(path, retry=retry), path)
+
+    def create_environment(self, model_id: str, name: str, settings: JsonObject) -> None:
+        """Create an environment. Sent once: the caller looks before it sends again."""
+        body = {"name": name, **settings}
+        self.http.request("POST", f"{_model_path(model_id)}/environments", body=body, retry=False)
+
+    def update_environment(self, model_id: str, name: str, settings: JsonObject) -> None:
+        """Change an environment's settings. The service applies them later; doing it twice is harmless."""
+        self.http.request("PATCH", _environment_path(model_id, name), body=settings, retry=True)
+
+    def promote(self, model_id: str, name: str, body: JsonObject) -> Deployment:
+        """Promote a deployment. The answer's id may be new. Sent once: the caller looks before it sends again."""
+        path = f"{_environment_path(model_id, name)}/promote"
+        return self._parse(read_deployment, self.http.request("POST", path, body=body, retry=False), path)
+
+    def logs(self, model_id: str, deployment_id: str, start_millis: int, limit: int) -> list[LogLine]:
+        """At most `limit` (up to 1000) log lines from `start_millis` on, oldest first. Not tried again."""
+        path = f"{_deployment_path(model_id, deployment_id)}/logs"
+        params: dict[str, str | int] = {"start_epoch_millis": start_millis, "direction": "asc", "limit": limit}
+        answer = self.http.request("GET", path, params=params, retry=False, seconds=10)
+        return self._parse(lambda body: [read_log_line(row) for row in rows(body, "logs")], answer, path)
+
+    def deactivate(self, model_id: str, deployment_id: str) -> None:
+        """Take a deployment out of service; doing it twice is harmless."""
+        self.http.request("POST", f"{_deployment_path(model_id, deployment_id)}/deactivate", retry=True)
+
+    def delete_deployment(self, model_id: str, deployment_id: str) -> None:
+        """Delete a deployment; one that is gone already is fine."""
+        try:
+            self.http.request("DELETE", _deployment_path(model_id, deployment_id), retry=True)
+        except HttpError as error:
+            if error.status != 404:
+                raise
+
+    def _get(self, path: str, params: dict[str, str | int] | None = None, *, retry: bool = True) -> JsonObject:
+        return self.http.request("GET", path, params=params, retry=retry)
+
+    def _list(
+        self, path: str, key: str, parse: Callable[[JsonObject], T], params: Any = None, *, retry: bool = True
+    ) -> list[T]:
+        answer = self._get(path, params, retry=retry)
+        return self._parse(lambda body: [parse(row) for row in rows(body, key)], answer, path)
+
+    def _commit(self, path: str, source: JsonObject) -> tuple[Model, Deployment]:
+        answer = self.http.request("POST", path, body={"source": source}, retry=False, seconds=120)
+        return self._parse(lambda body: (read_model(body["model"]), read_deployment(body["deployment"])), answer, path)
+
+    @staticmethod
+    def _parse(parse: Callable[[JsonObject], T], body: JsonObject, path: str) -> T:
+        try:
+            return parse(body)
+        except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
+            message = f"the answer lacks what this call answers ({type(error).__name__}: {error})"
+            raise HttpError(Failure(Fault.BAD_ANSWER), message, path) from None
+
+
+def _model_path(model_id: str) -> str:
+    return f"/v1/models/{quote(model_id, safe='')}"
+
+
+def _deployment_path(model_id: str, deployment_id: str) -> str:
+    return f"{_model_path(model_id)}/deployments/{quote(deployment_id, safe='')}"
+
+
+def _environment_path(model_id: str, name: str) -> str:
+    return f"{_model_path(model_id)}/environments/{quote(name, safe='')}"

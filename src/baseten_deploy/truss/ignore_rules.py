@@ -1,0 +1,231 @@
+"""Which files of a Truss are ignored: `.truss_ignore` or the default rules, decided exactly as `truss push` does.
+
+Knows paths as text only, and reads one file. What is walked, and what is said about ignored files, is elsewhere.
+"""
+
+import re
+import warnings
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from pathspec import PathSpec
+from pathspec.patterns.gitignore.base import GitIgnorePatternError
+from pathspec.patterns.gitignore.spec import GitIgnoreSpecPattern
+
+from baseten_deploy.errors import InvalidInput, Problem
+
+IGNORE_FILE = ".truss_ignore"
+
+# Default rules whose victims a user plausibly misses in the archive. The others hit caches, virtual environments and
+# build residue only.
+PLAUSIBLY_MISSED = (
+    "*.so",
+    "build/",
+    "dist/",
+    "downloads/",
+    "eggs/",
+    "lib/",
+    "lib64/",
+    "parts/",
+    "sdist/",
+    "var/",
+    "wheels/",
+    "share/python-wheels/",
+    "*.egg",
+    "MANIFEST",
+    "*.manifest",
+    "*.spec",
+    "cover/",
+    "*.mo",
+    "*.pot",
+    "local_settings.py",
+    "db.sqlite3",
+    "instance/",
+    "target/",
+    "env/",
+    "ENV/",
+)
+
+# `truss/util/.truss_ignore` of truss 0.18.35, without comments; a test compares it with the installed package.
+DEFAULT_PATTERNS: tuple[str, ...] = (
+    "__pycache__/",
+    "*.py[cod]",
+    "*$py.class",
+    "*.so",
+    ".Python",
+    "build/",
+    "develop-eggs/",
+    "dist/",
+    "downloads/",
+    "eggs/",
+    ".eggs/",
+    "lib/",
+    "lib64/",
+    "parts/",
+    "sdist/",
+    "var/",
+    "wheels/",
+    "share/python-wheels/",
+    "*.egg-info/",
+    ".installed.cfg",
+    "*.egg",
+    "MANIFEST",
+    ".DS_Store",
+    "*.manifest",
+    "*.spec",
+    "pip-log.txt",
+    "pip-delete-this-directory.txt",
+    "htmlcov/",
+    ".tox/",
+    ".nox/",
+    ".coverage",
+    ".coverage.*",
+    ".cache",
+    "nosetests.xml",
+    "coverage.xml",
+    "*.cover",
+    "*.py,cover",
+    ".hypothesis/",
+    ".pytest_cache/",
+    "cover/",
+    "*.mo",
+    "*.pot",
+    "*.log",
+    "local_settings.py",
+    "db.sqlite3",
+    "db.sqlite3-journal",
+    "instance/",
+    ".webassets-cache",
+    ".scrapy",
+    "docs/_build/",
+    ".pybuilder/",
+    "target/",
+    ".ipynb_checkpoints",
+    "profile_default/",
+    "ipython_config.py",
+    ".pdm.toml",
+    "__pypackages__/",
+    "celerybeat-schedule",
+    "celerybeat.pid",
+    "*.sage.py",
+    ".env",
+    ".venv",
+    "env/",
+    "venv/",
+    "ENV/",
+    "env.bak/",
+    "venv.bak/",
+    ".spyderproject",
+    ".spyproject",
+    ".ropeproject",
+    ".mypy_cache/",
+    ".dmypy.json",
+    "dmypy.json",
+    ".ruff_cache/",
+    ".pyre/",
+    ".pytype/",
+    "cython_debug/",
+    ".git",
+    "*.tmp",
+    "*.swp",
+)
+
+
+@dataclass(frozen=True)
+class IgnoreRules:
+    """Patterns in gitignore syntax, where the last match wins.
+
+    `custom`: they come from the Truss's own `.truss_ignore`, which replaces the defaults even when it is empty.
+    Paths are relative to the Truss and use `/`.
+    """
+
+    custom: bool
+    patterns: tuple[str, ...]
+
+    def ignores_directory(self, path: str) -> bool:
+        """Whether the directory is not even looked into: `d` or `d/` matches."""
+        return self.ignores_file(path) or self.ignores_file(path + "/")
+
+    def ignores_file(self, path: str) -> bool:
+        """Whether the file itself is ignored; its directories are asked about one by one."""
+        return self._decide(path)[0]
+
+    def ignores(self, name: str) -> bool:
+        """Either of the two: a directory's `name` ends with a slash."""
+        return self.ignores_directory(name[:-1]) if name.endswith("/") else self.ignores_file(name)
+
+    def pattern_for(self, name: str) -> str:
+        """The pattern that decides about `name` (a directory's ends with a slash), `""` when none does."""
+        return self._decide(name)[1]
+
+    def _decide(self, path: str) -> tuple[bool, str]:
+        """Whether `path` is ignored, and the pattern that decides, `""` for none.
+
+        Patterns whose literal is not in `path` cannot match it. To leave them out, mostly all of them, halves the time
+        that a large Truss takes to be listed; and compiling all the default ones would cost each run 20 ms.
+        """
+        near = tuple(pattern for pattern, literal in self._literals if literal in path)
+        if not near:
+            return False, ""
+        if (spec := self._specs.get(near)) is None:
+            spec = self._specs[near] = PathSpec([_compile(pattern) for pattern in near])
+        found = spec.check_file(path)
+        return bool(found.include), "" if found.index is None else near[found.index]
+
+    @cached_property
+    def _literals(self) -> list[tuple[str, str]]:
+        return [(pattern, _literal(pattern)) for pattern in self.patterns]
+
+    @cached_property
+    def _specs(self) -> dict[tuple[str, ...], PathSpec[GitIgnoreSpecPattern]]:
+        return {}
+
+
+DEFAULT_RULES = IgnoreRules(custom=False, patterns=DEFAULT_PATTERNS)
+UNREMARKABLE = IgnoreRules(
+    custom=False, patterns=tuple(pattern for pattern in DEFAULT_PATTERNS if pattern not in PLAUSIBLY_MISSED)
+)
+
+
+def read_rules(directory: Path) -> IgnoreRules:
+    """Rules of the Truss in `directory`. Raises `InvalidInput` with a file relative to it."""
+    file = directory / IGNORE_FILE
+    if not file.exists():
+        return DEFAULT_RULES
+    if not file.is_file() or not file.resolve().is_relative_to(directory.resolve()):
+        raise InvalidInput(Problem("Not a file of this Truss", "Put a copy of it there.", IGNORE_FILE))
+    try:
+        # Universal newlines and no more: a form feed does not end a line here.
+        lines = [line.strip() for line in file.read_text(encoding="utf-8").split("\n")]
+    except UnicodeDecodeError:
+        raise InvalidInput(Problem("Not UTF-8", "Save it as UTF-8.", IGNORE_FILE)) from None
+    except OSError as error:
+        raise InvalidInput(Problem(f"Cannot be read: {error.strerror}", file=IGNORE_FILE)) from None
+    problems = [problem for number, line in enumerate(lines, 1) if (problem := _check(line, number))]
+    if problems:
+        raise InvalidInput(problems)
+    return IgnoreRules(custom=True, patterns=tuple(line for line in lines if line and not line.startswith("#")))
+
+
+def _check(line: str, number: int) -> Problem | None:
+    try:
+        _compile(line)
+    except (GitIgnorePatternError, re.error):
+        remedy = "Use the pattern syntax of .gitignore."
+        return Problem(f"`{line}` is not an ignore pattern", remedy, IGNORE_FILE, number, 1)
+    return None
+
+
+def _literal(pattern: str) -> str:
+    """A text without which no path can match the pattern, as long as that is easy to see; `""` when it is not."""
+    if "\\" in pattern:
+        return ""
+    return max(re.split(r"[*?!/\s]+", pattern.partition("[")[0]), key=len)
+
+
+def _compile(pattern: str) -> GitIgnoreSpecPattern:
+    """The base class of the deprecated `GitWildMatchPattern` that truss uses, with the same behaviour."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)  # `[[:alpha:]]`: the regular expression may change its meaning
+        return GitIgnoreSpecPattern(pattern)

@@ -1,0 +1,328 @@
+"""The archive: reproducible, streamed, and an error instead of a corrupt one."""
+
+import hashlib
+import io
+import os
+import random
+import tarfile
+import threading
+import tracemalloc
+import zlib
+from collections.abc import Mapping
+from itertools import cycle
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from trees import write_tree
+
+from baseten_deploy.archive.digest import content_digest
+from baseten_deploy.archive.stream import AHEAD_BYTES, BLOCK_BYTES, Archives, ArchiveStream, _header
+from baseten_deploy.errors import UploadFailed
+from baseten_deploy.truss.ignore_rules import IgnoreRules
+from baseten_deploy.truss.packing_list import PackedFile, PackingList
+
+SIZES = (0, 1, 511, 512, 513, BLOCK_BYTES - 513, BLOCK_BYTES, BLOCK_BYTES + 1, 3 * BLOCK_BYTES + 7)
+
+
+def listed(directory: Path) -> tuple[PackedFile, ...]:
+    """Everything in `directory`."""
+    packing = PackingList(IgnoreRules(custom=True, patterns=()), directory)
+    packing.add_tree(directory, [directory])
+    assert [] == packing.problems
+    return packing.files
+
+
+def packed(files: tuple[PackedFile, ...], threads: int | None = None) -> bytes:
+    """The whole archive."""
+    stream = ArchiveStream(files, threads=threads)
+    content = stream.read()
+    assert stream.sha256 == hashlib.sha256(content).hexdigest()
+    assert (len(content), stream.total_source_bytes) == (stream.bytes_read, stream.source_bytes)
+    return content
+
+
+def unpacked(archive: bytes) -> Mapping[str, bytes]:
+    """Names and contents, by the standard library."""
+    with tarfile.open(fileobj=io.BytesIO(archive), mode="r:gz") as tar:
+        return {member.name: tar.extractfile(member).read() for member in tar}
+
+
+@pytest.fixture
+def mixed(tmp_path: Path) -> tuple[PackedFile, ...]:
+    """Files of all sizes around the borders of blocks, half of them incompressible."""
+    source = random.Random(1)
+    contents = {
+        f"file-{index}": source.randbytes(size) if index % 2 else b"line of text\n" * (size // 13) + bytes(size % 13)
+        for index, size in enumerate(SIZES)
+    }
+    return listed(write_tree(tmp_path, contents))
+
+
+def test_contents_come_back(mixed: tuple[PackedFile, ...]) -> None:
+    """What is unpacked is what was packed, around all borders."""
+    expected = {file.name: file.source.read_bytes() for file in mixed if isinstance(file.source, Path)}
+    assert expected == unpacked(packed(mixed))
+
+
+def test_same_bytes_with_any_number_of_threads(mixed: tuple[PackedFile, ...]) -> None:
+    """The digest of an archive does not depend on the machine."""
+    first = packed(mixed, threads=1)
+    assert [first] * 3 == [packed(mixed, threads=threads) for threads in (2, 5, 16)]
+
+
+def test_same_bytes_from_another_checkout(tmp_path: Path) -> None:
+    """Times, owners, umask and order on disk do not show."""
+    files = {"b": "2", "a/c": "1", "run": "#!"}
+    one = write_tree(tmp_path / "one", files)
+    two = write_tree(tmp_path / "two", dict(reversed(files.items())))
+    for root, mode in ((one, 0o777), (two, 0o700)):
+        (root / "run").chmod(mode)
+    (one / "b").chmod(0o600)
+    os.utime(two / "b", (1, 1))
+    assert packed(listed(one)) == packed(tuple(reversed(listed(two))))
+    assert content_digest(listed(one)) == content_digest(tuple(reversed(listed(two))))
+
+
+def test_headers_say_nothing_about_the_machine(tmp_path: Path) -> None:
+    """Owner 0 without names, time 0, two modes, plain files only; no time in the gzip header either."""
+    root = write_tree(tmp_path, {"a/plain": "x", "run": "y"})
+    (root / "run").chmod(0o775)
+    archive = packed(listed(root))
+    assert archive[:10] == b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\xff"
+    with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
+        assert [("a/plain", 0o644), ("run", 0o755)] == [(member.name, member.mode) for member in tar]
+        assert {(0, 0, "", "", 0, tarfile.REGTYPE)} == {
+            (member.uid, member.gid, member.uname, member.gname, member.mtime, member.type) for member in tar
+        }
+
+
+def test_it_is_one_gzip_member_and_a_whole_tar(mixed: tuple[PackedFile, ...]) -> None:
+    """Readers that stop after the first member get everything, with a checksum; the tar ends as tools expect."""
+    decompressor = zlib.decompressobj(wbits=31)
+    tar = decompressor.decompress(packed(mixed))
+    assert decompressor.eof
+    assert decompressor.unused_data == b""
+    assert len(tar) % tarfile.RECORDSIZE == 0
+    assert tar.endswith(bytes(2 * tarfile.BLOCKSIZE))
+
+
+def test_what_does_not_compress_is_stored(tmp_path: Path) -> None:
+    """Noise grows by its headers alone, weights are left as they are, and text between them is compressed."""
+    source = random.Random(2)
+    noise = source.randbytes(4 * BLOCK_BYTES)
+    # As bfloat16 has it: the mantissa is random, of the exponent few values occur. Deflate saves a sixth.
+    weights = bytes(
+        byte for low in source.randbytes(BLOCK_BYTES) for byte in (low, source.choice(bytes(range(48, 80))))
+    )
+    text = b"line of text\n" * (BLOCK_BYTES // 4)
+    for name, content, most, least in (
+        ("noise", noise, 1.001, 1.0),
+        ("weights", weights, 1.001, 0.99),
+        ("text", text, 0.05, 0.0),
+        ("mixed", noise + text, 0.6, 0.5),
+    ):
+        archive = packed(listed(write_tree(tmp_path / name, {"file": content})))
+        assert {"file": content} == unpacked(archive)
+        assert least <= len(archive) / len(content) <= most, name
+
+
+def test_an_empty_packing_list(tmp_path: Path) -> None:
+    """Still an archive."""
+    assert {} == unpacked(packed(()))
+    assert [] == list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["x" * 101, "d" * 120 + "/" + "e" * 200, "é/ü.py", "é" * 60 + ".py", "a b\tc", "new\nline", "\N{GRINNING FACE}"],
+)
+def test_long_and_foreign_names_come_back(name: str) -> None:
+    """Names beyond 100 characters and beyond ASCII."""
+    assert {name: b"hello"} == unpacked(packed((PackedFile.of_bytes(name, b"hello"),)))
+
+
+@given(
+    st.dictionaries(
+        st.text(st.characters(exclude_characters="/\0", exclude_categories=["Cs"]), min_size=1), st.binary(), max_size=5
+    )
+)
+def test_any_name_and_content_comes_back(contents: dict[str, bytes]) -> None:
+    """Whatever a file may be called."""
+    files = tuple(PackedFile.of_bytes(f"d/{name}", content) for name, content in contents.items())
+    assert {f"d/{name}": content for name, content in contents.items()} == unpacked(packed(files, threads=1))
+
+
+@given(
+    st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), min_size=1, max_size=110)
+    | st.text("ab/.", min_size=95, max_size=105),
+    st.sampled_from([0o644, 0o755]),
+    st.integers(0, 2**34) | st.sampled_from([8**11 - 1, 8**11]),
+)
+def test_headers_are_those_of_the_standard_library(name: str, mode: int, size: int) -> None:
+    """Byte for byte, however they are made."""
+    info = tarfile.TarInfo(name)
+    info.mode, info.size = mode, size
+    assert info.tobuf(tarfile.PAX_FORMAT, "utf-8") == _header(PackedFile(name, Path("/dev/null"), mode, size))
+
+
+def test_files_above_8_gib_have_a_header() -> None:
+    """Their size does not fit into the classic field."""
+    header = _header(PackedFile("weights", Path("/dev/null"), 0o644, 20 * 2**30))
+    with tarfile.open(fileobj=io.BytesIO(header), mode="r:") as tar:
+        assert [("weights", 20 * 2**30)] == [(tar.firstmember.name, tar.firstmember.size)]
+
+
+def test_reads_of_any_size(mixed: tuple[PackedFile, ...]) -> None:
+    """A read is short only at the end, which is what boto3 takes for the end; after it, reads are empty."""
+    whole = packed(mixed)
+    stream = ArchiveStream(mixed, threads=2)
+    sizes = cycle((1, 0, 70_000, BLOCK_BYTES + 1, 5))
+    pieces = []
+    while sum(map(len, pieces)) < len(whole):
+        size = next(sizes)
+        pieces.append(stream.read(size))
+        assert len(pieces[-1]) == min(size, len(whole) - sum(map(len, pieces[:-1])))
+    assert whole == b"".join(pieces)
+    assert [b"", b""] == [stream.read(1), stream.read()]
+
+
+@pytest.mark.parametrize("change", ["content", "shorter", "longer", "gone", "symlink", "fifo", "time"])
+@pytest.mark.parametrize("size", [0, 10, 3 * BLOCK_BYTES])
+def test_a_changed_file_is_an_error(tmp_path: Path, change: str, size: int) -> None:
+    """Never an archive that is not what was listed; the error names the file."""
+    root = write_tree(tmp_path / "truss", {"data": b"x" * size, "other": b"y" * size})
+    files = listed(root)
+    file = root / "data"
+    if change in {"gone", "symlink", "fifo"}:
+        file.unlink()
+    if change == "symlink":
+        file.symlink_to("other")
+    elif change == "fifo":
+        os.mkfifo(file)
+    elif change == "time":
+        os.utime(file, (1, 1))
+    elif change != "gone":
+        file.write_bytes(b"z" * (size + {"content": 0, "shorter": -min(size, 1), "longer": 1}[change]))
+        os.utime(file, (2, 2))
+    for use in (lambda: ArchiveStream(files).read(), lambda: content_digest(files)):
+        with pytest.raises(UploadFailed, match="`data`"):
+            use()
+
+
+def test_a_file_that_changes_in_the_middle_is_an_error(tmp_path: Path) -> None:
+    """Also when its beginning is already uploaded."""
+    root = write_tree(tmp_path, {"data": random.Random(3).randbytes(BLOCK_BYTES) * 40})
+    stream = ArchiveStream(listed(root), threads=2)
+    stream.read(1)
+    with (root / "data").open("ab") as file:
+        file.write(b"more")
+    with pytest.raises(UploadFailed, match="`data` was changed while it was packed"):
+        stream.read()
+    with pytest.raises(ValueError, match="closed"):
+        stream.read()
+
+
+def test_closing_stops_the_threads(mixed: tuple[PackedFile, ...]) -> None:
+    """At any moment, any number of times; a read after it is an error, not an end."""
+    before = threading.active_count()
+    for size in (0, 1, BLOCK_BYTES):
+        stream = ArchiveStream(mixed, threads=3)
+        stream.read(size)
+        stream.close()
+        stream.close()
+        with pytest.raises(ValueError, match="closed"):
+            stream.read()
+    for thread in threading.enumerate():
+        if thread.name.startswith("pack"):
+            thread.join(10)
+    assert before == threading.active_count()
+
+
+def test_closing_from_another_thread_ends_a_read(tmp_path: Path) -> None:
+    """As a cancelled upload does."""
+    root = write_tree(tmp_path, {"data": bytes(200 * BLOCK_BYTES)})
+    stream = ArchiveStream(listed(root), threads=1)
+    stream.read(1)
+    timer = threading.Timer(0.05, stream.close)
+    timer.start()
+    with pytest.raises(ValueError, match="closed"):
+        list(iter(lambda: stream.read(100), b""))
+    timer.join()
+
+
+def test_a_finished_stream_has_no_threads(mixed: tuple[PackedFile, ...]) -> None:
+    """Even when nobody closes it."""
+    before = threading.active_count()
+    packed(mixed)
+    assert before == threading.active_count()
+
+
+def test_one_archive_for_each_try(mixed: tuple[PackedFile, ...]) -> None:
+    """The same bytes each time."""
+    archives = Archives(mixed)
+    assert [packed(mixed)] * 3 == [archives.open().read() for _ in range(3)]
+    archives.close()
+
+
+def test_the_first_archive_is_packed_ahead(tmp_path: Path) -> None:
+    """Before anybody asks for it, as far as there is room; closing stops that."""
+    noise = random.Random(5).randbytes(AHEAD_BYTES + 4 * BLOCK_BYTES)
+    before = threading.active_count()
+    unused = Archives(listed(write_tree(tmp_path, {"noise": noise})))
+    assert before < threading.active_count()  # they wait for room
+    unused.close()
+    for thread in threading.enumerate():
+        if thread.name.startswith("pack"):
+            thread.join(10)
+    assert before == threading.active_count()
+    with pytest.raises(ValueError, match="closed"):
+        unused.open().read()
+
+
+def test_300_megabytes_take_little_memory(tmp_path: Path) -> None:
+    """Neither the archive nor a file is ever whole in memory."""
+    size = 300 * 1024 * 1024
+    block = random.Random(2).randbytes(BLOCK_BYTES)
+    with (tmp_path / "weights").open("wb") as file:
+        for _ in range(size // BLOCK_BYTES):
+            file.write(block)
+    files = listed(tmp_path)
+    tracemalloc.start()
+    try:
+        content_digest(files)
+        stream = ArchiveStream(files, threads=2)
+        while stream.read(BLOCK_BYTES):
+            pass
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert stream.source_bytes == size
+    assert peak < 40 * 1024 * 1024
+
+
+def test_the_digest_is_about_content(tmp_path: Path) -> None:
+    """Name, mode and content count; the time does not."""
+    root = write_tree(tmp_path, {"a": "1", "b": "2"})
+    first = content_digest(listed(root))
+    os.utime(root / "a", (1, 1))
+    assert first == content_digest(listed(root))
+    changed = set()
+    (root / "a").chmod(0o755)
+    changed.add(content_digest(listed(root)))
+    (root / "a").write_text("2")
+    changed.add(content_digest(listed(root)))
+    (root / "a").rename(root / "c")
+    changed.add(content_digest(listed(root)))
+    assert len(changed - {first}) == 3
+
+
+def test_the_digest_is_the_documented_one() -> None:
+    """SHA-256 over name, mode, size and SHA-256 of each file, so that anybody can compute it."""
+    files = (PackedFile.of_bytes("b", b"two"), PackedFile("a", b"one", 0o755, 3))
+    lines = [
+        f"a\x00755\x003\x00{hashlib.sha256(b'one').hexdigest()}\n",
+        f"b\x00644\x003\x00{hashlib.sha256(b'two').hexdigest()}\n",
+    ]
+    assert hashlib.sha256("".join(lines).encode()).hexdigest() == content_digest(files)

@@ -110,26 +110,35 @@ def _tree(root: Path, name: str) -> ast.Module:
 
 def picture(root: Path) -> Iterator[str]:
     """Layers and way as a Mermaid flowchart: solid and numbered what the pipeline calls, dotted what that uses."""
-    steps = way(root)
+    rows = layers(root)
     yield "```mermaid"
     yield "flowchart TB"
-    for number, layer in enumerate(layers(root)):
+    for number, row in enumerate(rows):
         yield f'    subgraph layer{number}[" "]'
         yield "        direction LR"
-        for name in layer:
-            text = f"<b>{name}</b><br>{sentence(root, name).replace('`', '').replace(chr(34), chr(39))}"
-            yield f'        {name}["{text}"]' if _is_package(root, name) else f'        {name}(["{text}"])'
+        for name in row:
+            yield f'        {name}["{name}"]' if _is_package(root, name) else f'        {name}(["{name}"])'
         yield "    end"
+    yield "    " + " ~~~ ".join(row[0] for row in rows)
     yield f"    main --> {START}"
     numbers: dict[str, list[str]] = {}
-    for number, step in enumerate(steps, 1):
+    for number, step in enumerate(way(root), 1):
         numbers.setdefault(step.package, []).append(str(number))
     for package, its in numbers.items():
         yield f'    {START} -- "{", ".join(its)}" --> {package}'
-    arrows = dict.fromkeys((step.package, used) for step in steps for used in uses(root, step.path))
-    for package, used in arrows:
+    for package, used in dict.fromkeys((step.package, used) for step in way(root) for used in uses(root, step.path)):
         yield f"    {package} -.-> {used}"
     yield "```"
+
+
+def names(root: Path) -> Iterator[str]:
+    """What each package and module of the picture is for."""
+    yield "| | what it is for |"
+    yield "|---|---|"
+    for row in layers(root):
+        for name in row:
+            path = f"{name}/" if _is_package(root, name) else f"{name}.py"
+            yield f"| `{path}` | {sentence(root, name)} |"
 
 
 def steps(root: Path) -> Iterator[str]:
@@ -145,5 +154,9 @@ def steps(root: Path) -> Iterator[str]:
 def blocks(root: Path) -> Iterator[str]:
     """The whole map."""
     yield from picture(root)
+    yield ""
+    yield from names(root)
+    yield ""
+    yield "The way of one run:"
     yield ""
     yield from steps(root)

@@ -11,8 +11,10 @@
     ├── CommitFailed               commit_failed        no deployment exists, and that was checked
     ├── DeployFailed               deploy_failed
     │   └── DeployTimeout          deploy_timeout
+    │       └── DeployUnseen       deploy_timeout       its state could not be read: nothing is undone
     ├── PredictFailed              predict_failed
     ├── PromotionFailed            promotion_failed
+    │   ├── PromotionUnseen        promotion_failed     the environment's state could not be read: nothing is undone
     │   └── RolledBack             rolled_back
     ├── RegistrationFailed         registration_failed
     └── CleanupFailed              cleanup_failed
@@ -52,6 +54,8 @@ class DeployError(Exception):
     """A run that ends in `status`, with every problem that was found."""
 
     status: ClassVar[Status]
+    # Neither the service told of a failure nor did the run prove one: nothing is retired or rolled back because of it.
+    unseen: ClassVar[bool] = False
 
     def __init__(self, problems: str | Problem | Iterable[Problem], remedy: str = "") -> None:
         if isinstance(problems, str):
@@ -87,6 +91,7 @@ class AuthFailed(DeployError):
     """The service answered 401 or 403."""
 
     status = Status.AUTH_FAILED
+    unseen = True
 
 
 class Rejected(DeployError):
@@ -119,6 +124,12 @@ class DeployTimeout(DeployFailed):
     status = Status.DEPLOY_TIMEOUT
 
 
+class DeployUnseen(DeployTimeout):
+    """The deployment exists, and nothing is known of its state: the service could not be asked for it."""
+
+    unseen = True
+
+
 class PredictFailed(DeployError):
     """The deployment is live and its answer to the smoke test is not what was expected."""
 
@@ -129,6 +140,12 @@ class PromotionFailed(DeployError):
     """The deployment is live, and the environment does not serve it."""
 
     status = Status.PROMOTION_FAILED
+
+
+class PromotionUnseen(PromotionFailed):
+    """A promotion was begun, and nothing is known of it: the service could not be asked for the environment."""
+
+    unseen = True
 
 
 class RolledBack(PromotionFailed):

@@ -98,4 +98,6 @@ def _restore(run: Run, api: Api, model: Model, name: str, again: Ours) -> None:
     api.http.deadline = end
     settings = {"preserve_env_instance_type": run.settings.preserve_env_instance_type}
     promotion.start(api, model.id, name, again, settings=settings, clock=run.clock, say=run.say)
-    promotion.until_served(api, model.id, name, again, started=True, end=end, clock=run.clock, say=run.say)
+    promotion.until_served(
+        api, model.id, name, again, started=True, end=end, clock=run.clock, say=run.say, warn=run.warn_text
+    )

@@ -12,7 +12,7 @@ from baseten_deploy.service.http import HttpError
 
 PAGE = 1000
 PAGES = 100  # a poll ends, whatever the server answers
-POLL_SECONDS = 1.0
+LOCK_SECONDS = 1.0  # the run does not wait longer for a fetch that hangs
 # Lines of other replicas arrive late: each poll looks back by this much, and knows what it has shown.
 OVERLAP_MILLIS = 10_000
 LAST_POLLS = 3
@@ -92,26 +92,30 @@ def _millis(line: LogLine) -> int:
 
 
 class LogStream:
-    """Follows the log in a thread. `tail` and `errors` keep the last lines, and those that tell of errors."""
+    """Follows the log in a thread. `tail` and `errors` keep the last lines, and those that tell of errors.
 
-    def __init__(self, reader: LogReader, show: Callable[[str], None]) -> None:
+    `rhythm` tells after how many seconds it is read next.
+    """
+
+    def __init__(self, reader: LogReader, show: Callable[[str], None], rhythm: Callable[[], float]) -> None:
         self.tail: deque[str] = deque(maxlen=TAIL)
         self.errors: deque[str] = deque(maxlen=ERRORS)
         self._reader = reader
         self._show = show
-        self._pause = POLL_SECONDS
+        self._rhythm = rhythm
+        self._hint = 0.0
         self._stop = threading.Event()
         self._lock = threading.Lock()
 
     def poll(self) -> bool:
         """Print what is new. A failed fetch is made up for by the next: whether one is worth it at once."""
-        if not self._lock.acquire(timeout=POLL_SECONDS):
+        if not self._lock.acquire(timeout=LOCK_SECONDS):
             return False  # the thread hangs in a fetch; the run does not wait for it
         try:
             lines = self._reader.new_lines()
-            self._pause = POLL_SECONDS
+            self._hint = 0.0
         except HttpError as error:
-            self._pause = max(POLL_SECONDS, error.failure.hint or 0.0)
+            self._hint = error.failure.hint or 0.0
             return error.failure.transient and not error.failure.hint
         finally:
             self._lock.release()
@@ -139,7 +143,7 @@ class LogStream:
 
     def _finish(self, thread: threading.Thread) -> None:
         self._stop.set()
-        thread.join(timeout=POLL_SECONDS)
+        thread.join(timeout=LOCK_SECONDS)
         for _ in range(LAST_POLLS):
             if not self.poll():
                 break
@@ -147,7 +151,7 @@ class LogStream:
     def _follow(self) -> None:
         while not self._stop.is_set():
             self.poll()
-            self._stop.wait(self._pause)
+            self._stop.wait(max(self._hint, self._rhythm()))
 
 
 def is_error(line: LogLine) -> bool:

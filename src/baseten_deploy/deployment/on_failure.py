@@ -84,7 +84,11 @@ def of_deployment(run: Run, model: Model, ours: Ours) -> Iterator[None]:
     Saved(model.id, model.name, deployment_ids=tuple(ours.ids)).write(run)
     try:
         yield
-    except DeployError:
+    except DeployError as error:
+        if error.unseen:
+            if run.settings.on_failure is not Aftermath.KEEP:
+                run.say(f"`on-failure: {run.settings.on_failure}` is not done: whether it failed is not known")
+            raise
         run.allow_retries()
         clear_away(run, run.api, model, ours.ids, run.settings.on_failure)
         raise

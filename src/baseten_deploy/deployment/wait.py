@@ -1,34 +1,34 @@
 """Waits until a deployment is live, with its log, and until its environment serves it; says how it gets there.
 
-What a status means is `states`, what an environment's state means is `environment.promotion`; here they are polled, and
-a blip never fails a run.
+What a status means is `states`, what an environment's state means is `environment.promotion`; how often they are read,
+and what a read means that fails, is `service.polling`.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from baseten_deploy.ci.heartbeat import SILENCE_SECONDS
 from baseten_deploy.clock import Clock
 from baseten_deploy.environment import promotion
 from baseten_deploy.environment.promotion import Ours
-from baseten_deploy.errors import DeployFailed, DeployTimeout
+from baseten_deploy.errors import DeployFailed, DeployTimeout, DeployUnseen
+from baseten_deploy.inputs.settings import Mode
 from baseten_deploy.run import Run
 from baseten_deploy.service.answers import Deployment, Environment, Model
 from baseten_deploy.service.api import Api
 from baseten_deploy.service.http import HttpError
+from baseten_deploy.service.polling import Reads, Rhythm, UnseenError
 from baseten_deploy.service.remedies import explain
 
 from .log_stream import LogReader, LogStream
 from .states import Verdict, failure_remedy, is_known, verdict
 
-POLL_SECONDS = 1.0
 # A deployment that was just made may not be visible yet.
 FRESH_SECONDS = 30.0
-# This many failed polls in a row are no blip.
-BLIPS = 10
 # This many 404s in a row of a deployment that was seen before: it is gone.
 GONE = 3
-# Log lines from this long before the commit are asked for too: the runner's clock may be ahead of the service's.
+# Log lines from this long before are asked for too: the clocks of a service differ, too.
 CLOCK_SKEW_MILLIS = 60_000
 
 
@@ -42,16 +42,18 @@ def wait(run: Run, model: Model, ours: Ours, environment: str = "") -> None:
         run.outputs.set("deployment-status", status)
         run.say(f"{status} after {run.clock.now() - start:.0f} s")
 
+    rhythm = Rhythm(run.clock)
+
     def until() -> None:
         progress = Progress(changed, run.say, run.warn_text)
         seconds = run.settings.wait_timeout_seconds
-        until_live(run.api, model.id, ours.deployment, seconds, run.clock, progress)
+        until_live(run.api, model.id, ours.deployment, seconds, run.clock, progress, rhythm)
         if environment:
             follow(run, model, ours, environment, started=False, end=end)
 
     with run.phase(f"Wait until {environment} serves it" if environment else "Wait until it is live"):
         if run.settings.stream_logs:
-            run.log = open_log(run, model, ours.deployment)
+            run.log = open_log(run, model, ours.deployment, rhythm)
             with run.log.following():
                 until()
         else:
@@ -61,19 +63,32 @@ def wait(run: Run, model: Model, ours: Ours, environment: str = "") -> None:
     run.say(f"Live after {seconds:.1f} s")
 
 
-def open_log(run: Run, model: Model, deployment: Deployment) -> LogStream:
-    """The deployment's log from about now on."""
+def open_log(run: Run, model: Model, deployment: Deployment, rhythm: Rhythm) -> LogStream:
+    """The deployment's log: of one that this run made from its beginning, else from about now on.
+
+    The runner's clock may be wrong by a day, so a beginning is told by the service's own.
+    """
+    made = epoch_millis(deployment.created_at) if run.settings.mode is Mode.DEPLOY else None
     reader = LogReader(
         lambda since, limit: run.api.logs(model.id, deployment.id, since, limit),
-        run.clock.epoch_millis() - CLOCK_SKEW_MILLIS,
+        (run.clock.epoch_millis() if made is None else made) - CLOCK_SKEW_MILLIS,
     )
-    return LogStream(reader, run.runner.foreign)
+    return LogStream(reader, run.runner.foreign, rhythm.log_pause)
+
+
+def epoch_millis(timestamp: str) -> int | None:
+    """Milliseconds since 1970 of a time of the service (ISO 8601), `None` where it is none."""
+    try:
+        moment = datetime.fromisoformat(timestamp)
+    except ValueError:
+        return None
+    return int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() * 1000)
 
 
 def follow(run: Run, model: Model, ours: Ours, environment: str, *, started: bool, end: float) -> Environment:
     """Wait until the environment serves ours; write the id by which it does, and return the environment."""
     served = promotion.until_served(
-        run.api, model.id, environment, ours, started=started, end=end, clock=run.clock, say=run.say
+        run.api, model.id, environment, ours, started=started, end=end, clock=run.clock, say=run.say, warn=run.warn_text
     )
     if served.current:
         run.outputs.set("promoted-deployment-id", served.current.id)
@@ -90,86 +105,93 @@ class Progress:
     warn: Callable[[str], None]
 
 
-class Poll:
-    """Reads a deployment again and again; decides what a failed read means."""
-
-    def __init__(self, api: Api, model_id: str, deployment_id: str, clock: Clock, seconds: float) -> None:
-        self._api = api
-        self._ids = model_id, deployment_id
-        self._clock = clock
-        self._fresh_until = clock.now() + FRESH_SECONDS
-        self._end = clock.now() + seconds
-        self._seen = False
-        self._missing = 0
-        self._blips = 0
-
-    def read(self) -> Deployment | None:
-        """The deployment, or `None` when it cannot be read this time.
-
-        Raises `DeployFailed` when it is gone, or after ten failed reads in a row; `AuthFailed`.
-        """
-        try:
-            deployment = self._api.deployment(*self._ids, retry=False)
-        except HttpError as error:
-            self._judge(error)
-            return None
-        self._seen, self._missing, self._blips = True, 0, 0
-        return deployment
-
-    def _judge(self, error: HttpError) -> None:
-        what = f"Waiting for the deployment {self._ids[1]}"
-        if error.status == 404:
-            self._missing += 1
-            self._blips = 0
-            if not self._seen and self._clock.now() < self._fresh_until:
-                return
-            if self._missing >= GONE or not self._seen:
-                raise DeployFailed(
-                    f"{what}: it is gone ({error.message})",
-                    "Somebody deleted it while this run waited; run again to make a new one.",
-                ) from error
-            return
-        self._blips += 1
-        if not error.failure.transient or self._blips >= BLIPS:
-            raise explain(error, DeployFailed, f"{what}: its status cannot be read") from error
-        if error.failure.hint:
-            self._clock.sleep(max(0.0, min(error.failure.hint, self._end - self._clock.now())))
-
-
 def until_live(
-    api: Api, model_id: str, deployment: Deployment, seconds: float, clock: Clock, progress: Progress
+    api: Api,
+    model_id: str,
+    deployment: Deployment,
+    seconds: float,
+    clock: Clock,
+    progress: Progress,
+    rhythm: Rhythm | None = None,
 ) -> Deployment:
     """Wait at most `seconds` until the deployment is live, and return it as it then is.
 
-    Raises `DeployFailed`, `DeployTimeout` (which leaves the deployment as it is) and `AuthFailed`.
+    Raises `DeployFailed` when it failed or is gone, `DeployTimeout` and `DeployUnseen` (both leave the deployment as it
+    is), and `AuthFailed`.
     """
-    poll = Poll(api, model_id, deployment.id, clock, seconds)
-    start = clock.now()
-    last_said, status, unhealthy_since, seen = start, "", 0.0, start
-    unknown: set[str] = set()
-    while True:
-        now = clock.now()
-        if deployment.status != status:
-            status, last_said, unhealthy_since = deployment.status, now, now
-            progress.status(status)
-            if not is_known(status) and status not in unknown:
-                unknown.add(status)
-                progress.warn(f"{status!r} is a status that this version does not know; waiting on")
-        elif now - last_said >= SILENCE_SECONDS:
-            last_said = now
-            progress.say(f"Still {status} after {now - start:.0f} s")
-        judged = verdict(status, seen - unhealthy_since)
-        if judged is Verdict.LIVE:
-            return deployment
-        if judged is Verdict.FAILED:
-            raise DeployFailed(f"The deployment {deployment.id} ended as {status}", failure_remedy(status))
-        left = start + seconds - now
+    rhythm = rhythm or Rhythm(clock)
+    course = _Course(deployment, clock, progress, rhythm)
+    end = clock.now() + seconds
+    reads = Reads(lambda: api.deployment(model_id, deployment.id, retry=False), clock, end, progress.warn)
+    while not course.is_live():
+        left = end - clock.now()
         if left <= 0:
+            if nothing := reads.unseen():
+                raise _unknown(deployment.id, nothing)
             raise DeployTimeout(
-                f"The deployment {deployment.id} is {status} and not live after {seconds / 60:g} min",
+                f"The deployment {deployment.id} is {course.deployment.status} and not live after {seconds / 60:g} min",
                 "It goes on by itself. Raise `wait-timeout-minutes` (and `deploy-timeout-minutes`), or look at its log "
                 "for what takes so long.",
             )
-        clock.sleep(min(POLL_SECONDS, left))
-        if read := poll.read():
-            deployment, seen = read, clock.now()
+        clock.sleep(min(rhythm.pause(), left))
+        try:
+            course.take(reads.look(), missing=reads.missing)
+        except UnseenError as nothing:
+            raise _unknown(deployment.id, nothing) from nothing
+        except HttpError as error:
+            raise explain(error, DeployFailed, f"Waiting for the deployment {deployment.id}") from error
+    return course.deployment
+
+
+class _Course:
+    """What was seen of one deployment so far, look by look."""
+
+    def __init__(self, deployment: Deployment, clock: Clock, progress: Progress, rhythm: Rhythm) -> None:
+        self.deployment = deployment
+        self._clock = clock
+        self._progress = progress
+        self._rhythm = rhythm
+        self._start = self._said_at = self._seen_at = self._unhealthy_since = clock.now()
+        self._was_there = False
+        self._status = ""
+        self._unknown: set[str] = set()
+
+    def take(self, read: Deployment | None, *, missing: int) -> None:
+        """Take in one look, which may have seen nothing. Raises `DeployFailed` when the deployment is gone."""
+        if read:
+            self._was_there, self.deployment, self._seen_at = True, read, self._clock.now()
+        elif missing >= GONE and (self._was_there or self._clock.now() - self._start >= FRESH_SECONDS):
+            raise DeployFailed(
+                f"Waiting for the deployment {self.deployment.id}: it is gone (the service knows no such deployment)",
+                "Somebody deleted it while this run waited; run again to make a new one.",
+            )
+
+    def is_live(self) -> bool:
+        """Judge what was seen last, and tell what is new. Raises `DeployFailed`."""
+        status = self.deployment.status
+        self._tell(status)
+        judged = verdict(status, self._seen_at - self._unhealthy_since)
+        if judged is Verdict.FAILED:
+            raise DeployFailed(f"The deployment {self.deployment.id} ended as {status}", failure_remedy(status))
+        return judged is Verdict.LIVE
+
+    def _tell(self, status: str) -> None:
+        now = self._clock.now()
+        if status != self._status:
+            self._status, self._said_at, self._unhealthy_since = status, now, now
+            self._rhythm.moved()
+            self._progress.status(status)
+            if not is_known(status) and status not in self._unknown:
+                self._unknown.add(status)
+                self._progress.warn(f"{status!r} is a status that this version does not know; waiting on")
+        elif now - self._said_at >= SILENCE_SECONDS:
+            self._said_at = now
+            self._progress.say(f"Still {status} after {now - self._start:.0f} s")
+
+
+def _unknown(deployment_id: str, nothing: UnseenError) -> DeployUnseen:
+    return DeployUnseen(
+        f"The state of the deployment {deployment_id} is unknown: {nothing}",
+        "It goes on by itself, and nothing was done to it: look at its page, and at https://status.baseten.co. Run "
+        "again when the service answers.",
+    )

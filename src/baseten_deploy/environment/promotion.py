@@ -11,22 +11,23 @@ from typing import Any
 
 from baseten_deploy.ci.heartbeat import SILENCE_SECONDS
 from baseten_deploy.clock import Clock
-from baseten_deploy.errors import DeployTimeout, PromotionFailed
+from baseten_deploy.errors import DeployTimeout, PromotionFailed, PromotionUnseen
 from baseten_deploy.inputs.settings import DEPLOY_KEY_LABEL
 from baseten_deploy.service.answers import Deployment, Environment
 from baseten_deploy.service.api import Api
 from baseten_deploy.service.http import HttpError
+from baseten_deploy.service.polling import Reads, Rhythm, UnseenError
 from baseten_deploy.service.remedies import explain
 from baseten_deploy.service.retry import Tries
 
 FINAL_FAILURES = frozenset({"FAILED", "CANCELED"})
 FINAL = FINAL_FAILURES | {"SUCCEEDED"}
-POLL_SECONDS = 1.0
-BLIPS = 10
-# A promotion that was seen and is not any more may be between two states for some polls; one that was only asked for
-# may take longer to show.
-VANISHED = 5
-UNSEEN = 30
+# What is not there this many times in a row is gone.
+GONE = 3
+# A promotion that was seen and is not any more may be between two states for a moment; one that was only asked for may
+# take longer to show.
+VANISHED_SECONDS = 4.0
+UNBEGUN_SECONDS = 29.0
 # How long a promotion that was asked for may take to show up, in seconds between the looks.
 LOOKS = (1.0, 2.0, 4.0)
 
@@ -113,45 +114,91 @@ def until_served(
     end: float,
     clock: Clock,
     say: Callable[[str], None],
+    warn: Callable[[str], None],
 ) -> Environment:
     """Follow the environment until it serves ours, at most until `end` (of `clock.now()`).
 
     `started` says that the promotion is known to have begun; a push begins its own only when it is built. Raises
     `PromotionFailed` when the promotion failed, was cancelled or ended with something else being served;
-    `DeployTimeout`, which leaves it as it is; `AuthFailed`.
+    `PromotionUnseen` when nothing could be seen for too long; `DeployTimeout`, which leaves it as it is; `AuthFailed`.
     """
-    said, said_at, blips, absent, seen = "", clock.now(), 0, 0, False
+    rhythm = Rhythm(clock)
+    reads = Reads(lambda: api.environment(model_id, name, retry=False), clock, end, warn)
+    course = _Course(ours, clock, started=started)
+    said, said_at = "", clock.now()
     while True:
-        try:
-            environment = api.environment(model_id, name, retry=False)
-            blips = 0
-        except HttpError as error:
-            blips += 1
-            if not error.failure.transient or blips >= BLIPS:
-                what = f"The state of the environment {name!r} is unreadable"
-                raise explain(error, PromotionFailed, what, "Look at its page: the promotion may go on.") from error
-            clock.sleep(max(0.0, min(error.failure.hint or 0.0, end - clock.now())))
-        else:
-            verdict = judge(environment, ours)
+        environment = _look(reads, name)
+        if environment:
             line = progress_line(environment)
             if line and (line != said or clock.now() - said_at > SILENCE_SECONDS):
+                if line != said:
+                    rhythm.moved()
                 said, said_at = line, clock.now()
                 say(line)
-            if verdict is Verdict.SERVED:
+            if course.is_served(environment):
                 return environment
-            seen = seen or verdict is Verdict.GOES_ON
-            failed = has_failed(environment, ours)
-            absent = absent + 1 if verdict is Verdict.ABSENT and (seen or started or failed) else 0
-            gone = absent >= (VANISHED if seen or failed else UNSEEN)  # a failure never seen begin may be an old one
-            if verdict is Verdict.FAILED or (seen and absent and failed) or gone:
-                raise _failed(environment)
         if clock.now() >= end:
+            if nothing := reads.unseen():
+                raise _unknown(name, nothing)
             raise DeployTimeout(
                 f"The environment {name!r} does not serve the deployment {ours.deployment.id} in the time of "
                 f"`wait-timeout-minutes`{f' ({said})' if said else ''}",
                 "The promotion goes on by itself: look at the environment's page. A paused one must be resumed there.",
             )
-        clock.sleep(POLL_SECONDS)
+        clock.sleep(max(0.0, min(rhythm.pause(), end - clock.now())))
+
+
+class _Course:
+    """What was seen of one promotion so far, look by look."""
+
+    def __init__(self, ours: Ours, clock: Clock, *, started: bool) -> None:
+        self._ours = ours
+        self._clock = clock
+        self._started = started
+        self._seen = False
+        self._absent = 0
+        self._absent_since = 0.0
+
+    def is_served(self, environment: Environment) -> bool:
+        """Take in one look: whether it is done. Raises `PromotionFailed` when it ended otherwise."""
+        verdict = judge(environment, self._ours)
+        self._seen = self._seen or verdict is Verdict.GOES_ON
+        failed = has_failed(environment, self._ours)
+        if verdict is Verdict.ABSENT and (self._seen or self._started or failed):
+            if not self._absent:
+                self._absent_since = self._clock.now()
+            self._absent += 1
+        else:
+            self._absent = 0
+        # A failure never seen begin may be an old one.
+        patience = VANISHED_SECONDS if self._seen or failed else UNBEGUN_SECONDS
+        gone = self._absent >= GONE and self._clock.now() - self._absent_since >= patience
+        if verdict is Verdict.FAILED or (self._seen and self._absent and failed) or gone:
+            raise _failed(environment)
+        return verdict is Verdict.SERVED
+
+
+def _look(reads: Reads[Environment], name: str) -> Environment | None:
+    try:
+        environment = reads.look()
+    except UnseenError as nothing:
+        raise _unknown(name, nothing) from nothing
+    except HttpError as error:
+        raise explain(error, PromotionFailed, f"Following the environment {name!r}") from error
+    if reads.missing >= GONE:
+        raise PromotionFailed(
+            f"The environment {name!r} is gone: the service knows no such environment",
+            "Somebody deleted it while this run waited; create it again, and run again.",
+        )
+    return environment
+
+
+def _unknown(name: str, nothing: UnseenError) -> PromotionUnseen:
+    return PromotionUnseen(
+        f"The state of the environment {name!r} is unknown: {nothing}",
+        "What was begun goes on by itself, and nothing was undone: look at the environment's page, and at "
+        "https://status.baseten.co.",
+    )
 
 
 def _failed(environment: Environment) -> PromotionFailed:

@@ -17,6 +17,11 @@ from baseten_deploy.service.retry import Failure, Fault
 BROKEN = HttpError(Failure(Fault.NO_ANSWER), "broken", "GET /logs")
 
 
+def a_second():
+    """A second between two looks."""
+    return 1.0
+
+
 def line(millis, text="x", replica="", *, nanos=0):
     """Make a line of that millisecond."""
     return LogLine(millis * 1_000_000 + nanos, text, replica)
@@ -261,7 +266,7 @@ class TestStream:
     def stream(self, server):
         """A stream and what it showed."""
         shown = Shown()
-        return LogStream(LogReader(server.fetch, 0), shown.append), shown
+        return LogStream(LogReader(server.fetch, 0), shown.append, a_second), shown
 
     def test_shows_everything(self):
         """Also what came between its last poll and the end."""
@@ -324,7 +329,7 @@ class TestStream:
 
     def test_a_fetch_that_hangs_holds_nobody_up(self, monkeypatch):
         """The run ends without the log's end."""
-        monkeypatch.setattr(module, "POLL_SECONDS", 0.05)
+        monkeypatch.setattr(module, "LOCK_SECONDS", 0.05)
         release, entered = threading.Event(), threading.Event()
 
         def hang(_start, _limit):
@@ -332,7 +337,7 @@ class TestStream:
             release.wait(10)
             return []
 
-        stream = LogStream(LogReader(hang, 0), [].append)
+        stream = LogStream(LogReader(hang, 0), [].append, lambda: 1.0)
         try:
             with stream.following():
                 entered.wait(10)
@@ -355,9 +360,9 @@ class TestStream:
         def refuse(_start, _limit):
             raise HttpError(failure, "no", "GET /logs")
 
-        stream = LogStream(LogReader(refuse, 0), [].append)
+        stream = LogStream(LogReader(refuse, 0), [].append, lambda: 1.0)
         assert again is stream.poll()
-        assert max(module.POLL_SECONDS, failure.hint or 0) == stream._pause
+        assert (failure.hint or 0.0) == stream._hint
 
     def test_the_tail_is_short(self):
         """The report shows the end, not the log."""
@@ -417,7 +422,7 @@ class TestErrors:
     def test_are_kept(self):
         """Beside the last lines."""
         server = Server(line(1, "a"), line(2, "ERROR: b"), line(3, "c"))
-        stream = LogStream(LogReader(server.fetch, 0), lambda _: None)
+        stream = LogStream(LogReader(server.fetch, 0), lambda _: None, lambda: 1.0)
         stream.poll()
         assert ["00:00:00 ERROR: b"] == list(stream.errors)
         assert 3 == len(stream.tail)

@@ -10,6 +10,7 @@ from baseten_deploy.deployment.states import FAILED, IN_PROGRESS, LIVE, Verdict,
 from baseten_deploy.deployment.wait import Progress, until_live
 from baseten_deploy.errors import AuthFailed, DeployFailed, DeployTimeout
 from baseten_deploy.service.answers import Deployment
+from baseten_deploy.service.polling import CALM
 
 BUILDING = Deployment("d1", "x", "BUILDING")
 
@@ -18,7 +19,7 @@ class Looks:
     """Answers each look at the deployment with the next of its script: a status, an HTTP status or a fault."""
 
     def __init__(self, *script):
-        self.clock = FakeClock()
+        self.clock = FakeClock(chance=0.0)  # a second between two looks, while it is lively
         self.script = list(script)
         self.times = []
         self.statuses, self.said, self.warned = [], [], []
@@ -104,12 +105,12 @@ class TestStatuses:
 
     def test_unhealthy_and_well_again(self):
         """Less than a minute of it is not the end."""
-        looks = Looks(*["UNHEALTHY"] * 50, "ACTIVE")
+        looks = Looks(*["UNHEALTHY"] * 36, "ACTIVE")
         assert "ACTIVE" == looks.wait().status
 
     def test_unhealthy_twice(self):
         """Each time counts by itself."""
-        looks = Looks(*["UNHEALTHY"] * 50, "LOADING_MODEL", *["UNHEALTHY"] * 50, "ACTIVE")
+        looks = Looks(*["UNHEALTHY"] * 36, "LOADING_MODEL", *["UNHEALTHY"] * 36, "ACTIVE")
         assert "ACTIVE" == looks.wait().status
 
     def test_unhealthy_for_good(self):
@@ -117,7 +118,7 @@ class TestStatuses:
         looks = Looks("LOADING_MODEL", "UNHEALTHY")
         with pytest.raises(DeployFailed, match="UNHEALTHY"):
             looks.wait()
-        assert 62 == looks.clock.now() - 1000
+        assert 62 <= looks.clock.now() - 1000 < 62 + CALM[1]
 
     def test_unhealthy_is_what_was_seen_not_what_was_not(self):
         """A service that asks for a minute's silence does not make the deployment fail meanwhile."""
@@ -140,9 +141,9 @@ class TestStatuses:
 
     def test_silence_is_broken(self):
         """Every half minute there is a word."""
-        looks = Looks(*["BUILDING"] * 70, "ACTIVE")
+        looks = Looks(*["BUILDING"] * 40, "ACTIVE")
         looks.wait()
-        assert ["Still BUILDING after 30 s", "Still BUILDING after 60 s"] == looks.said
+        assert ["Still BUILDING after 30 s", "Still BUILDING after 62 s"] == looks.said
 
 
 class TestTimeout:
@@ -181,37 +182,15 @@ def _hint(seconds):
     return Hint()
 
 
-class TestBlips:
-    """Looks that fail."""
+class TestFailedLooks:
+    """Looks that fail. How long that may go on is `test_outages`."""
 
     @pytest.mark.parametrize("fault", BLIPS, ids=str)
-    def test_nine_in_a_row_are_fine(self, fault):
-        """Of any kind."""
+    def test_say_nothing(self, fault):
+        """Of any kind, and of whatever number: what was seen before them and after them counts."""
         looks = Looks("BUILDING", *[fault] * 9, "DEPLOYING", *[fault] * 9, "ACTIVE")
         assert "ACTIVE" == looks.wait().status
-
-    @pytest.mark.parametrize("fault", BLIPS, ids=str)
-    def test_ten_in_a_row_are_not(self, fault):
-        """Then it is more than a blip."""
-        looks = Looks("BUILDING", *[fault] * 10, "ACTIVE")
-        with pytest.raises(DeployFailed, match="its status cannot be read") as error:
-            looks.wait()
-        assert 11 == len(looks.times)
-        assert error.value.problems[0].remedy
-
-    def test_of_many_kinds(self):
-        """They count together."""
-        looks = Looks("BUILDING", *BLIPS[:9], "ACTIVE")
-        assert "ACTIVE" == looks.wait().status
-        with pytest.raises(DeployFailed):
-            Looks("BUILDING", *BLIPS[:10], "ACTIVE").wait()
-
-    def test_are_asked_once_each(self):
-        """A look is not retried within a look: ten mean ten seconds."""
-        looks = Looks("BUILDING", BY_NAME["503"])
-        with pytest.raises(DeployFailed):
-            looks.wait()
-        assert list(range(1, 12)) == looks.times
+        assert ["BUILDING", "DEPLOYING", "ACTIVE"] == looks.statuses
 
     @pytest.mark.parametrize("seconds", [2, 45])
     def test_obey_the_hint(self, seconds):
@@ -220,18 +199,19 @@ class TestBlips:
         looks.wait()
         assert looks.times[2] - looks.times[1] >= seconds
 
-    @pytest.mark.parametrize("status", [400, 405, 422])
-    def test_a_refusal_is_no_blip(self, status):
-        """It will not be another answer next time."""
+    @pytest.mark.parametrize("status", [302, 400, 405, 409, 410, 422, 425, 451, 520, 530])
+    def test_an_odd_answer_once_is_no_end(self, status):
+        """It is no answer about the deployment."""
         looks = Looks("BUILDING", status, "ACTIVE")
-        with pytest.raises(DeployFailed, match="so it is"):
-            looks.wait()
+        assert "ACTIVE" == looks.wait().status
 
     @pytest.mark.parametrize("status", [401, 403])
     def test_a_key_that_was_revoked(self, status):
-        """`auth_failed`."""
+        """`auth_failed`, when it is refused three times in a row; it may be one replica that does not know it."""
+        looks = Looks("BUILDING", status, status, "BUILDING", status)
         with pytest.raises(AuthFailed):
-            Looks("BUILDING", status).wait()
+            looks.wait()
+        assert 7 == len(looks.times)
 
 
 class TestNotFound:

@@ -5,11 +5,22 @@ import pytest
 from transport import AMBIGUOUS, BY_NAME, TRANSIENT, FakeClock, Service, make_api, refusal
 from transport import UNSEEN as UNSEEN_FAULTS
 
-from baseten_deploy.environment.promotion import UNSEEN, VANISHED, Ours, Verdict, has_failed, judge, start, until_served
-from baseten_deploy.errors import AuthFailed, DeployTimeout, PromotionFailed
+from baseten_deploy.environment.promotion import (
+    UNBEGUN_SECONDS,
+    VANISHED_SECONDS,
+    Ours,
+    Verdict,
+    has_failed,
+    judge,
+    start,
+    until_served,
+)
+from baseten_deploy.errors import AuthFailed, DeployTimeout, PromotionFailed, PromotionUnseen
 from baseten_deploy.service.answers import Deployment, Environment, Promotion
 
 KEY = "deploy-key"
+# In looks a second apart, the first at once.
+VANISHED, UNSEEN = int(VANISHED_SECONDS) + 1, int(UNBEGUN_SECONDS) + 1
 MINE = Deployment("d1", "v2", "ACTIVE", labels={KEY: "k1"}, created_at="2026-01-02")
 OLD = Deployment("d0", "v1", "ACTIVE", labels={KEY: "k0"}, created_at="2026-01-01")
 OTHER = Deployment("d9", "v3", "ACTIVE", labels={KEY: "k9"}, created_at="2026-01-03")
@@ -120,9 +131,10 @@ class Looks:
     """Answers each look at the environment with the next of its script: an environment or a fault."""
 
     def __init__(self, *script):
-        self.clock = FakeClock()
+        self.clock = FakeClock(chance=0.0)  # a second between two looks, while it is lively
         self.script = list(script)
         self.said = []
+        self.warned = []
         self.times = []
 
     def __call__(self, request):
@@ -145,6 +157,7 @@ class Looks:
             end=self.clock.now() + seconds,
             clock=self.clock,
             say=self.said.append,
+            warn=self.warned.append,
         )
 
     def fail(self, kind=PromotionFailed, **arguments):
@@ -306,7 +319,7 @@ class TestFollow:
 
     def test_says_that_it_still_goes_on(self):
         """Every half minute."""
-        looks = Looks(*[look(candidate=MINE, status="PAUSED")] * 70, look(MINE))
+        looks = Looks(*[look(candidate=MINE, status="PAUSED")] * 42, look(MINE))
         looks.follow()
         assert 3 == len(looks.said)
 
@@ -323,19 +336,13 @@ class TestBlips:
         looks = Looks(look(candidate=MINE, status="RELEASING"), *[fault] * 9, look(MINE))
         assert looks.follow()
 
-    @pytest.mark.parametrize("fault", BLIPS, ids=str)
-    def test_ten_in_a_row_are_not(self, fault):
-        """The run cannot tell what is served."""
-        looks = Looks(look(candidate=MINE, status="RELEASING"), *[fault] * 10, look(MINE))
-        assert "is unreadable" in looks.fail()
-
     def test_the_hint_is_obeyed(self):
         """Up to the end of the time."""
         looks = Looks(BY_NAME["429 with a field"], look(MINE))
         looks.follow()
         assert looks.times[1] >= 3
         looks = Looks(BY_NAME["429 with a field"])
-        looks.fail(DeployTimeout, seconds=2)
+        looks.fail(PromotionUnseen, seconds=2)
         assert looks.took <= 3
 
     @pytest.mark.parametrize("status", [401, 403])
@@ -346,7 +353,7 @@ class TestBlips:
 
     def test_an_environment_that_was_deleted(self):
         """There is nothing to follow."""
-        assert "404" in Looks(look(candidate=MINE, status="RELEASING"), refusal(404, "gone")).fail()
+        assert "is gone" in Looks(look(candidate=MINE, status="RELEASING"), refusal(404, "gone")).fail()
 
 
 def promote(service, *, ours=None, deadline=float("inf"), said=None):

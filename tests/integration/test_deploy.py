@@ -259,6 +259,13 @@ def test_a_failing_smoke_test(job):
     assert result.outputs["predict-response"]
 
 
+def test_a_pattern_that_would_take_for_ever(job):
+    """`predict-expect: /(a+)+$/` against an answer that makes it explode ends within its time, and says so."""
+    result = job.run(predict_expect="/(a|aa)+$/", predict_payload='{"text": "' + "a" * 60 + '!"}', predict_timeout="2")
+    assert (1, "predict_failed") == (result.exit_code, result.outputs["status"])
+    assert "took longer than 2 s on this text" in result.summary
+
+
 def test_a_model_that_raises(job):
     """The model's own error is shown and not tried again."""
     job.sandbox.answers.add(Answer(status=500, body='{"error": "CUDA out of memory"}'), times=1)

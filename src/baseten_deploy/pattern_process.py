@@ -1,0 +1,38 @@
+"""One regular expression, read and searched in a process of its own: what `patterns` starts, as a script.
+
+Standard input: a line with the pattern's length in bytes, the seconds of CPU time and the bytes of memory that this
+process may take, then the pattern and the text, UTF-8. Standard output: see `main`. Imports little, because
+it starts once for each answer that is judged.
+"""
+
+import re
+import resource
+import sys
+
+
+def main() -> None:
+    """Answer `error POSITION REASON`, `memory`, `none` or `match`. A position of -1 is unknown."""
+    length, seconds, memory = map(int, sys.stdin.buffer.readline().split())
+    # Should the parent be killed, this one ends as well.
+    resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds + 1))
+    resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    try:
+        answer = _answer(sys.stdin.buffer.read(length), sys.stdin.buffer.read())
+    except MemoryError:
+        answer = "memory"
+    sys.stdout.buffer.write(answer.encode("utf-8", "backslashreplace"))
+
+
+def _answer(pattern: bytes, text: bytes) -> str:
+    try:
+        compiled = re.compile(pattern.decode("utf-8", "surrogatepass"), re.DOTALL)
+    except (re.error, OverflowError, RecursionError) as error:
+        reason = error.msg if isinstance(error, re.error) else str(error)
+        position = getattr(error, "pos", None)
+        return f"error {-1 if position is None else position} {reason}"
+    return "match" if compiled.search(text.decode("utf-8", "surrogatepass")) else "none"
+
+
+if __name__ == "__main__":
+    main()

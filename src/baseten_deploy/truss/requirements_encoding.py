@@ -36,13 +36,17 @@ def check(config: ConfigFile, files: Mapping[str, PackedFile], workspace: Path) 
 
 
 def _problem(content: bytes, name: str) -> Problem | None:
-    try:
-        if "\0" not in content.decode():
-            return None
-        what, line = "UTF-16 without a byte-order mark", 1
-    except UnicodeDecodeError as error:
-        is_wide = content.startswith((b"\xff\xfe", b"\xfe\xff"))
-        what = "UTF-16" if is_wide else "not UTF-8, perhaps Latin-1"
-        line = 1 if is_wide else content.count(b"\n", 0, error.start) + 1
+    what, line = "", 1
+    if content.startswith((b"\xff\xfe", b"\xfe\xff")):
+        what = "UTF-16"
+    elif b"\0" in content:
+        what = "UTF-16 without a byte-order mark"
+    else:
+        try:
+            content.decode()
+        except UnicodeDecodeError as error:
+            what, line = "not UTF-8, perhaps Latin-1", content.count(b"\n", 0, error.start) + 1
+    if not what:
+        return None
     message = f"`{name}` is {what}: the image build cannot read it"
     return Problem(message, "Save it as UTF-8; in PowerShell: `pip freeze | Out-File -Encoding utf8 FILE`.", name, line)

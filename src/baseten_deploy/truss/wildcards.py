@@ -14,8 +14,8 @@ from pathspec.patterns.gitignore.spec import GitIgnoreSpecPattern
 
 # With so many, the time is at most that of all pairs of places in the path.
 _HARMLESS = 2
-# Steps that are remembered, at most: they take some hundred bytes each.
-_REMEMBERED = 20_000
+# Bytes for the steps that a pattern remembers, at most; each takes about hundred, and a bit for each place.
+_REMEMBERED = 500_000
 _ANY, _NO_SLASH, _SLASH = ".", "[^/]", "/"
 # All that pathspec writes between `^` and the end. A class has the user's text, where only the first `]` can be no end.
 _PART = re.compile(
@@ -63,7 +63,7 @@ class Automaton(Pattern):
     A character leads from a place to the next one, or leaves it where it is; some places may be skipped.
     """
 
-    __slots__ = ("_advance", "_characters", "_last", "_needs_end", "_place", "_skip", "_stay", "_steps")
+    __slots__ = ("_advance", "_characters", "_last", "_most", "_needs_end", "_place", "_skip", "_stay", "_steps")
 
     def __init__(self, pattern: GitIgnoreSpecPattern, parts: list[tuple[str, str]]) -> None:
         super().__init__(pattern.include)
@@ -77,6 +77,7 @@ class Automaton(Pattern):
         for kind, text in parts:
             self._add(kind, text)
         self._last = self._place
+        self._most = max(1, _REMEMBERED // (200 + self._place.bit_length() // 4))
         self._characters: dict[str, tuple[int, int]] = {}
         self._steps: dict[tuple[int, str], int] = {}
 
@@ -124,7 +125,7 @@ class Automaton(Pattern):
             self._characters[character] = (_sum(self._advance, character), _sum(self._stay, character))
         advance, stay = self._characters[character]
         following = self._with_skips(((places & advance) << 1) | (places & stay))
-        if len(self._steps) >= _REMEMBERED:
+        if len(self._steps) >= self._most:
             self._steps.clear()
         self._steps[places, character] = following
         return following

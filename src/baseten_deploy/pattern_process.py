@@ -5,6 +5,7 @@ process may take, then the pattern and the text, UTF-8. Standard output: see `ma
 it starts once for each answer that is judged.
 """
 
+import contextlib
 import re
 import resource
 import sys
@@ -13,15 +14,21 @@ import sys
 def main() -> None:
     """Answer `error POSITION REASON`, `memory`, `none` or `match`. A position of -1 is unknown."""
     length, seconds, memory = map(int, sys.stdin.buffer.readline().split())
-    # Should the parent be killed, this one ends as well.
-    resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds + 1))
-    resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    _limit(resource.RLIMIT_CPU, seconds)  # should the parent be killed, this one ends as well
+    _limit(resource.RLIMIT_AS, memory)
+    _limit(resource.RLIMIT_CORE, 0)
     try:
         answer = _answer(sys.stdin.buffer.read(length), sys.stdin.buffer.read())
     except MemoryError:
         answer = "memory"
     sys.stdout.buffer.write(answer.encode("utf-8", "backslashreplace"))
+
+
+def _limit(what: int, value: int) -> None:
+    """Set a limit, as far as the system has it and does not set a lower one already."""
+    hard = resource.getrlimit(what)[1]
+    with contextlib.suppress(ValueError, OSError):
+        resource.setrlimit(what, (value if hard == resource.RLIM_INFINITY else min(value, hard), hard))
 
 
 def _answer(pattern: bytes, text: bytes) -> str:

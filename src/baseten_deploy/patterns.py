@@ -64,14 +64,14 @@ class Pattern:
         try:
             answer = _ask(self.text, text, seconds)
         except TimeoutError:
-            return Search(Outcome.GAVE_UP, f"took longer than {seconds:.3g} s on this text; {_WHY}")
+            return Search(Outcome.GAVE_UP, f"took longer than {seconds:.2g} s on this text; {_WHY}")
         except OSError as error:
             return Search(Outcome.GAVE_UP, f"could not be tried: no process could be started ({error.strerror})")
         if answer in {"match", "none"}:
             return Search(Outcome.MATCH if answer == "match" else Outcome.NO_MATCH)
         if answer == "memory":
             return Search(Outcome.GAVE_UP, f"took more than {MEMORY_BYTES // 2**30} GiB of memory on this text; {_WHY}")
-        return Search(Outcome.GAVE_UP, f"took longer than {seconds:.3g} s on this text, or more memory than there is")
+        return Search(Outcome.GAVE_UP, f"took longer than {seconds:.2g} s on this text, or more memory than there is")
 
 
 def compile_pattern(text: str) -> Pattern:

@@ -365,8 +365,8 @@ class TestComment:
             "plan": unescape(result.outputs["plan"]),
             "comment": unescape(github.bodies()[0]),
         }
-        for where, text in shown.items():
-            text = text.replace("\\", "")
+        for where, escaped in shown.items():
+            text = escaped.replace("\\", "")
             assert "environment_variables.NAME" in text, where
             assert "holds a Hugging Face token, in clear" in text, where
             assert ".env.production" in text, where

@@ -18,9 +18,12 @@ from .config_file import ConfigFile
 from .ignore_rules import IGNORE_FILE
 from .packing_list import listed
 
+_PRIVATE_KEY = "a private key"
+# Every repetition within is bounded, or cannot fail once it began: the texts are foreign, and may be long.
 _TOKENS = {
     "a Hugging Face token": r"\bhf_[A-Za-z0-9]{20,}",
-    "an API key": r"\b(?:sk-[A-Za-z0-9_-]*[A-Za-z0-9]{20}[A-Za-z0-9_-]*|gsk_[A-Za-z0-9]{40,}|r8_[A-Za-z0-9]{37})",
+    "an API key": r"\b(?:sk-(?=[A-Za-z0-9_-]{0,60}[A-Za-z0-9]{20})[A-Za-z0-9_-]+|gsk_[A-Za-z0-9]{40,}"
+    r"|r8_[A-Za-z0-9]{37})",
     "a GitHub token": r"\b(?:gh[pousr]_[A-Za-z0-9]{30}|github_pat_[A-Za-z0-9_]{30})[A-Za-z0-9_]*",
     "a GitLab token": r"\bglpat-[A-Za-z0-9_-]{20,}",
     "an AWS access key": r"\b(?:AKIA|ASIA)[A-Z0-9]{16}\b",
@@ -31,10 +34,10 @@ _TOKENS = {
     "a Stripe key": r"\b[sr]k_live_[A-Za-z0-9]{20,}",
     "an NVIDIA API key": r"\bnvapi-[A-Za-z0-9_-]{40,}",
     "an Azure storage key": r"AccountKey=[A-Za-z0-9+/]{86}==",
-    "a JSON web token": r"\beyJ[A-Za-z0-9_-]{10,}\.eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{20,}",
+    "a JSON web token": r"\beyJ[A-Za-z0-9_-]{10,200}\.eyJ(?=[A-Za-z0-9_-]{10})[A-Za-z0-9_.-]+",
     # Of a text that only quotes the first line there is no body. In JSON and YAML, line ends may be escaped.
-    "a private key": r"-----BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY(?: BLOCK)?-----(?:\s|\\[rn])+"
-    r"(?:[A-Za-z-]+: [^\n\\]*(?:\s|\\[rn])+)*[A-Za-z0-9+/=]{20,}",
+    _PRIVATE_KEY: r"-----BEGIN (?:[A-Z0-9]{1,20} ){0,4}PRIVATE KEY(?: BLOCK)?-----(?:\s|\\[rn]){1,9}"
+    r"(?:[A-Za-z-]{1,40}: [^\n\\]{0,200}(?:\n|\\n|\\r\\n)){0,5}(?:\s|\\[rn]){0,9}[A-Za-z0-9+/=]{20}",
 }
 _SHOWN = 10
 _NAMES = list(_TOKENS)
@@ -45,7 +48,7 @@ _HINTS = (
     *("AIza", "xox", "npm_", "pypi-AgE", "k_live_", "nvapi-", "AccountKey=", "eyJ", "PRIVATE"),
 )
 _USUAL = tuple(hint.encode() for hint in _HINTS if hint not in {"gsk_", "r8_", "ghu_", "ghr_", "ASIA", "k_live_"})
-_URL_PASSWORD = re.compile(r"\b[a-z][a-z0-9+.-]*://[^\s/:@?#]*:([^\s/@]{8,})@[^\s/]", re.IGNORECASE)
+_URL_PASSWORD = re.compile(r"\b[a-z][a-z0-9+.-]{0,20}://[^\s/:@?#]{0,200}:([^\s/@]{8,200})@[^\s/]", re.IGNORECASE)
 _PLACEHOLDER = re.compile(
     r"example|change.?me|your|placeholder|redacted|insert|replace|password|x{6}|\*{3}|\.{3}|0{8}|[<>${}%\[\]]",
     re.IGNORECASE,
@@ -99,7 +102,8 @@ def _in_text(text: str, path: Path) -> dict[str, str]:
     found = {}
     if any(hint in text for hint in _HINTS):
         matches = (match for match in _token().finditer(text) if not _is_placeholder(match[0]))
-        found = {match[0]: _NAMES[(match.lastindex or 1) - 1] for match in matches}
+        kinds = ((match[0], _NAMES[(match.lastindex or 1) - 1]) for match in matches)
+        found = {text if kind == _PRIVATE_KEY else value: kind for value, kind in kinds}  # a key has more lines
     found |= {match[1]: "a password" for match in _URL_PASSWORD.finditer(text) if not _is_placeholder(match[1])}
     if not found and _is_meant_to_be_secret(path) and _looks_random(text.strip()):
         found[text.strip()] = "what looks like a credential"
@@ -227,7 +231,7 @@ def in_file(name: str, content: bytes) -> bool:
     base = name[name.rfind("/") + 1 :]
     if base in _BY_BOTH and (base != "config.json" or "/.docker/" in f"/{name}") and _BY_BOTH[base].search(content):
         return True
-    if b"PRIVATE KEY" in content and content.lstrip().startswith(b"-----BEGIN ") and b"..." not in content:
+    if b"PRIVATE KEY" in content and content.lstrip().startswith(b"-----BEGIN ") and not _TEMPLATE.search(base):
         return re.match(rb"\s*-----BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY(?: BLOCK)?-----\s+\S", content) is not None
     if base.endswith(".json") and b"_" in content and _SERVICE_ACCOUNT.search(content):
         return re.search(rb'"(?:private_key|refresh_token)"\s*:\s*"(?![<$.])[^"]{8}', content) is not None

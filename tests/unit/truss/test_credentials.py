@@ -136,6 +136,40 @@ class TestConfig:
         """A hash under another name, a name, a path, a number."""
         assert () == read(tmp_path, {}, {"environment_variables": {name: value}}).warnings
 
+    @pytest.mark.parametrize(
+        "piece",
+        [
+            "a.",
+            "sk-",
+            "sk-a-",
+            "eyJ-",
+            "eyJaaaaaaaaaa.",
+            "eyJaaaaaaaaaa.eyJ.",
+            "hf_",
+            "xox",
+            "xoxb-",
+            "A: ",
+            "://",
+            "a://:",
+            "a://b:c",
+            "-----BEGIN ",
+            "-----BEGIN PRIVATE KEY-----",
+            "-----BEGIN PRIVATE KEY----- A: ",
+            "\\n",
+            "AKIA",
+            "glpat-",
+        ],
+    )
+    def test_a_long_text_is_searched_in_linear_time(self, tmp_path, piece):
+        """Our own patterns do not explode either."""
+        start = "-----BEGIN PRIVATE KEY-----\n" if piece == "A: " else ""
+        read(tmp_path, {}, {"description": start + piece * (300_000 // len(piece))})
+
+    def test_all_of_a_private_key_is_kept_from_being_shown(self, tmp_path):
+        """Not only the line by which it is found."""
+        key = f"-----BEGIN PRIVATE KEY-----\nMIIE{LETTERS}\n{LETTERS[::-1]}\n-----END PRIVATE KEY-----\n"
+        assert (key,) == read(tmp_path, {}, {"environment_variables": {"A": key}}).secrets
+
     def test_a_password_in_an_address(self, tmp_path):
         """As package indexes and databases have it."""
         truss = read(tmp_path, {}, {"requirements": ["--extra-index-url https://ci:T0ps3cret99@pypi.acme.io/simple"]})
@@ -175,6 +209,7 @@ class TestFiles:
             ("certs/server.key", PEM),
             ("certs/server.pem", f"\n{PEM}"),
             ("key", PEM.replace("OPENSSH ", "")),
+            ("key.txt", PEM.replace(LETTERS, "b3BlbnNzaC...")),
             ("token.txt", f"{HF}\n"),
             ("settings.py", f"TOKEN = '{HF}'\n"),
             ("model/settings.py", f"# a\n\nKEY = '{'sk-' + LETTERS * 2}'\n"),
@@ -205,6 +240,7 @@ class TestFiles:
             (".pypirc", "[pypi]\nusername = __token__"),
             ("config.json", '{"auth": "none"}'),
             (".docker/config.json", '{"auths": {}}'),
+            ("server.key.example", PEM.replace(LETTERS, "b3BlbnNzaC...")),
             ("cert.pem", "-----BEGIN CERTIFICATE-----\nMIIB\n"),
             ("README.md", f"Put `hf_{'x' * 34}` there, as in\n\n-----BEGIN PRIVATE KEY-----\n...\n"),
             ("docs.md", "export AWS_ACCESS_KEY_ID=AKIA" + "IOSFODNN7EXAMPLE"),

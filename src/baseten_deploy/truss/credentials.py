@@ -49,8 +49,10 @@ _HINTS = (
 )
 _USUAL = tuple(hint.encode() for hint in _HINTS if hint not in {"gsk_", "r8_", "ghu_", "ghr_", "ASIA", "k_live_"})
 _URL_PASSWORD = re.compile(r"\b[a-z][a-z0-9+.-]{0,20}://[^\s/:@?#]{0,200}:([^\s/@]{8,200})@[^\s/]", re.IGNORECASE)
+# The last two are the token that jwt.io shows and the key of Azure's storage emulator.
 _PLACEHOLDER = re.compile(
-    r"example|change.?me|your|placeholder|redacted|insert|replace|password|x{6}|\*{3}|\.{3}|0{8}|[<>${}%\[\]]",
+    r"example|change.?me|your|placeholder|redacted|insert|replace|password|x{6}|\*{3}|\.{3}|0{8}|[<>${}%\[\]]"
+    r"|eyJzdWIiOiIxMjM0NTY3ODkwIiwi|Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq",
     re.IGNORECASE,
 )
 _SECRETIVE_NAME = re.compile(

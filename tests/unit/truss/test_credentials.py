@@ -45,6 +45,8 @@ NONE = [
     "ghp_***",
     "AKIA" + "IOSFODNN7EXAMPLE",
     "wJalrXUtnFEMI/K7MDENG/" + "bPxRfiCYEXAMPLEKEY",
+    "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9." + "eyJzdWIiOiIxMjM0NTY3ODkwIiwibmFtZSI6IkpvaG4gRG9lIn0." + LETTERS,
+    "AccountKey=" + "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw==",
     "${HF_TOKEN}",
     "{{ secrets.HF_TOKEN }}",
     "<your token>",

@@ -77,7 +77,7 @@ class Pattern:
 def compile_pattern(text: str) -> Pattern:
     """Read a pattern. Raises `PatternError`, also for one that takes too long to be read."""
     try:
-        answer = _ask(text, "", COMPILE_SECONDS)
+        answer = _ask(text, None, COMPILE_SECONDS)
     except TimeoutError:
         raise PatternError(f"takes longer than {COMPILE_SECONDS:g} s to be read") from None
     except OSError:
@@ -86,7 +86,7 @@ def compile_pattern(text: str) -> Pattern:
     if kind == "error":
         position, _, reason = rest.partition(" ")
         raise PatternError(reason, None if position == "-1" else int(position))
-    if kind not in {"match", "none"}:
+    if kind != "read":
         raise PatternError(f"takes more than {MEMORY_BYTES // 2**30} GiB of memory, or too long, to be read")
     return Pattern(text)
 
@@ -98,19 +98,22 @@ def _read_here(text: str) -> str:
     except (re.error, OverflowError, RecursionError) as error:
         position = error.pos if isinstance(error, re.error) else None
         return f"error {-1 if position is None else position} {error.msg if isinstance(error, re.error) else error}"
-    return "none"
+    return "read"
 
 
-def _ask(pattern: str, text: str, seconds: float) -> str:
-    """The process's answer, `""` if it died. Raises `TimeoutError`, and `OSError` if it does not start."""
+def _ask(pattern: str, text: str | None, seconds: float) -> str:
+    """The process's answer about a pattern, or about its search in a text; `""` if it died.
+
+    Raises `TimeoutError`, and `OSError` if it does not start.
+    """
     import subprocess  # noqa: PLC0415 - most runs have no pattern
 
     data = pattern.encode("utf-8", "surrogatepass")
-    header = f"{len(data)} {ceil(seconds) + 1} {MEMORY_BYTES}\n".encode()
+    header = f"{len(data)} {ceil(seconds) + 1} {MEMORY_BYTES} {int(text is not None)}\n".encode()
     try:
         ended = subprocess.run(  # noqa: S603 - our own program; what users wrote goes to its standard input
             [sys.executable, *_ARGUMENTS, str(_PROGRAM)],
-            input=header + data + text.encode("utf-8", "surrogatepass"),
+            input=header + data + (text or "").encode("utf-8", "surrogatepass"),
             capture_output=True,
             check=False,
             timeout=max(seconds, 0.0),

@@ -68,6 +68,12 @@ def test_a_pattern_is_read_in_bounded_time(monkeypatch, pattern):
         assert "takes longer than 0.5 s to be read" in str(error)  # noqa: PT017 - either is right, as the machine is
 
 
+def test_reading_one_searches_nothing():
+    """Also a pattern that takes for ever on an empty text can be read."""
+    pattern = compile_pattern("(?:(?:(?:(?:a|b|){50}){50}){50}){50}c")
+    assert Outcome.GAVE_UP is pattern.search("abc" * 9, 0.3).outcome
+
+
 @pytest.mark.parametrize(
     ("pattern", "message", "position"),
     [
@@ -112,6 +118,7 @@ def test_is_searched_as_re_does(pattern, text, found):
     assert (Outcome.MATCH if found else Outcome.NO_MATCH) is compile_pattern(pattern).search(text).outcome
 
 
+@pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::DeprecationWarning")  # of the judge
 @settings(max_examples=60, deadline=None)
 @given(
     st.text(st.sampled_from("ab.*?+()|[]^$\\{}1,-dé\n"), max_size=8),

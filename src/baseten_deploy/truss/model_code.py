@@ -128,16 +128,22 @@ def _text(content: bytes) -> str | _Unreadable:
     if b"\0" in content:
         line = content.count(b"\n", 0, content.index(b"\0")) + 1
         return _Unreadable("A NUL byte, which no Python source has: save it as UTF-8", line, by_any=True)
+    encoding = "UTF-8"
     try:
         encoding, _ = tokenize.detect_encoding(BytesIO(content).readline)
-        return content.decode(encoding)
+        with warnings.catch_warnings():  # of `unicode_escape`
+            warnings.simplefilter("ignore")
+            return content.decode(encoding)
+    except UnicodeError as error:
+        line = content.count(b"\n", 0, getattr(error, "start", 0)) + 1
     except SyntaxError as error:
-        return _Unreadable(f"Not UTF-8: {error.msg}" if "utf-8" in error.msg else error.msg, 1, by_any=True)
-    except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
-        return _Unreadable(
-            f"Not {error.encoding.upper()}, in which Python reads it: save it as UTF-8", line, by_any=True
-        )
+        line = 1
+        if error.msg.startswith("unknown encoding"):
+            return _Unreadable(f"{error.msg}: save it as UTF-8, without that comment", line, by_any=True)
+    except LookupError:  # `hex` and the like make no text of bytes
+        return _Unreadable(f"unknown encoding: {encoding}: save it as UTF-8, without that comment", 1, by_any=True)
+    message = f"Not {encoding.upper()}, in which Python reads it: save it as UTF-8"
+    return _Unreadable(message, line, by_any=True)
 
 
 def _model_class(config: ConfigFile, tree: ast.Module, file: str) -> list[Problem]:

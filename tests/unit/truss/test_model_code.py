@@ -148,7 +148,12 @@ class TestEncoding:
             (MODEL.encode("utf-16"), "UTF-16, which Python does not read", 1),
             (MODEL.encode("utf-16-le"), "A NUL byte, which no Python source has", 1),
             (MODEL.encode() + b"x = '\xe9'\n", "Not UTF-8, in which Python reads it", 3),
+            (b"# \xfc\n" + MODEL.encode(), "Not UTF-8, in which Python reads it", 1),
+            (b"\n\n\n# coding: latin-1\n# \xfc\n" + MODEL.encode(), "Not UTF-8, in which Python reads it", 5),
+            (b"# coding: ascii\n# \xfc\n" + MODEL.encode(), "Not ASCII, in which Python reads it", 2),
             (b"# coding: nonsense\n" + MODEL.encode(), "unknown encoding: nonsense", 1),
+            (b"# coding: hex\n" + MODEL.encode(), "unknown encoding: hex", 1),
+            (b"# coding: undefined\n" + MODEL.encode(), "Not UNDEFINED", 1),
         ],
     )
     def test_of_the_model_class_is_an_error(self, tmp_path, content, message, line):

@@ -2,7 +2,8 @@
 
 Python's `re` can take longer than the universe lasts for `(a+)+$`, knows no timeout, and lets no signal through while
 it searches. Another engine would give some patterns another meaning. So it is `re` that searches, in a process of its
-own, which can be ended; meanwhile this one waits, and a cancel is obeyed. A search costs some 20 ms.
+own, which can be ended; meanwhile this one waits, and a cancel is obeyed. That costs some 20 ms; a pattern in which
+nothing repeats and nothing is chosen needs it only for a long text.
 
 Ignore patterns, asked thousands of times, are `truss.wildcards`.
 """
@@ -20,6 +21,9 @@ COMPILE_SECONDS = 5.0
 # What one search may take, seconds: one that is not done by then is not done tomorrow either.
 SEARCH_SECONDS = 10.0
 MEMORY_BYTES = 2**30
+# In these nothing can be matched in two ways, so a search takes at most so many steps as there are pairs of characters.
+_PLAIN = re.compile(r"[^*+?{(|\[]{0,200}", re.DOTALL)
+_PLAIN_STEPS = 10_000_000
 _WHY = "repetition within repetition, as in `(a+)+`, does that"
 _PROGRAM = Path(__file__).with_name("pattern_process.py")
 # Isolated from the job's environment (-I), without site-packages (-S), without a word on stderr (-W).
@@ -60,6 +64,9 @@ class Pattern:
 
     def search(self, text: str, seconds: float = SEARCH_SECONDS) -> Search:
         """Look for the pattern anywhere in `text`, for so many seconds and never longer than `SEARCH_SECONDS`."""
+        if _PLAIN.fullmatch(self.text) and len(self.text) * len(text) <= _PLAIN_STEPS:
+            found = re.compile(self.text, re.DOTALL).search(text)
+            return Search(Outcome.MATCH if found else Outcome.NO_MATCH)
         seconds = min(seconds, SEARCH_SECONDS)
         try:
             answer = _ask(self.text, text, seconds)
@@ -77,7 +84,7 @@ class Pattern:
 def compile_pattern(text: str) -> Pattern:
     """Read a pattern. Raises `PatternError`, also for one that takes too long to be read."""
     try:
-        answer = _ask(text, None, COMPILE_SECONDS)
+        answer = _read_here(text) if _PLAIN.fullmatch(text) else _ask(text, None, COMPILE_SECONDS)
     except TimeoutError:
         raise PatternError(f"takes longer than {COMPILE_SECONDS:g} s to be read") from None
     except OSError:
@@ -92,7 +99,7 @@ def compile_pattern(text: str) -> Pattern:
 
 
 def _read_here(text: str) -> str:
-    """What the process would have answered about a pattern, where none can be started."""
+    """What the process would answer about a pattern."""
     try:
         re.compile(text, re.DOTALL)
     except (re.error, OverflowError, RecursionError) as error:

@@ -151,7 +151,24 @@ def test_the_process_gets_nothing_of_the_job(monkeypatch, tmp_path):
     (tmp_path / "re.py").write_text("raise SystemExit('the job decides')")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     monkeypatch.chdir(tmp_path)
-    assert Outcome.MATCH is compile_pattern("a").search("a").outcome
+    assert Outcome.MATCH is compile_pattern("a+").search("a").outcome
+
+
+@pytest.mark.parametrize(
+    ("pattern", "text"), [("world", "hello world"), (r"^a.\b$", "a\n"), ("", "x"), (".", "y" * 10**6)]
+)
+def test_a_plain_pattern_needs_no_process(monkeypatch, pattern, text):
+    """So it can be searched where none can be started, and costs nothing."""
+    monkeypatch.setattr(sys, "executable", "/nowhere/python")
+    found = re.compile(pattern, re.DOTALL).search(text) is not None
+    assert (Outcome.MATCH if found else Outcome.NO_MATCH) is compile_pattern(pattern).search(text).outcome
+
+
+@pytest.mark.parametrize(("pattern", "text"), [("a." * 100, "a" * 10**6), ("a" * 201, "a"), ("a?", "a"), ("[a]", "a")])
+def test_no_other_is_searched_here(monkeypatch, pattern, text):
+    """Too long, or with something in it that may be matched in several ways."""
+    monkeypatch.setattr(sys, "executable", "/nowhere/python")
+    assert Outcome.GAVE_UP is compile_pattern(pattern).search(text).outcome
 
 
 def test_a_signal_is_obeyed_meanwhile():

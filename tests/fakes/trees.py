@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-MINIMAL_TRUSS = {"config.yaml": "model_name: hello\n", "model/model.py": "class Model: ...\n"}
+MODEL = "class Model:\n    def predict(self, model_input): ...\n"
+MINIMAL_TRUSS = {"config.yaml": "model_name: hello\n", "model/model.py": MODEL}
 
 
 def write_tree(directory: Path, files: Mapping[str, str | bytes]) -> Path:

@@ -16,13 +16,15 @@ from pathspec.patterns import GitWildMatchPattern
 
 from baseten_deploy.archive.stream import ArchiveStream
 from baseten_deploy.errors import InvalidInput
+from baseten_deploy.truss import content_checks
 from baseten_deploy.truss.config_checks import ACCELERATORS, KNOWN_KEYS
-from baseten_deploy.truss.config_file import RAW_CONFIG_BYTES
+from baseten_deploy.truss.config_file import RAW_CONFIG_BYTES, read_config
 from baseten_deploy.truss.directory import read_truss
 from baseten_deploy.truss.ignore_rules import DEFAULT_PATTERNS, IgnoreRules, read_rules
 from baseten_deploy.truss.packing_list import PackedFile, PackingList
 
 pytest.importorskip("truss", reason="compares with the real truss package, which is not installed")
+import truss
 from truss_oracle import Entry, archived_by_truss, entries, uploaded_by_truss
 
 CONFIG = "model_name: hello\n"
@@ -294,3 +296,25 @@ def test_the_limit_of_the_raw_config_is_that_of_truss() -> None:
     from truss.remote.baseten.remote import RAW_CONFIG_MAX_BYTES  # noqa: PLC0415
 
     assert RAW_CONFIG_MAX_BYTES == RAW_CONFIG_BYTES
+
+
+SHIPPED = sorted(path.parent for path in Path(truss.__file__).parent.rglob("config.yaml"))
+
+
+@pytest.mark.parametrize("directory", SHIPPED, ids=lambda path: path.name)
+def test_no_false_alarm(directory: Path) -> None:
+    """Every Truss that the package ships, for its own tests and as templates, runs: nothing is said of its content."""
+    root = directory.resolve()
+    try:
+        config = read_config(root / "config.yaml", [root], root)
+    except InvalidInput:
+        return  # of another kind of tool, or wrong on purpose
+    packing = PackingList(read_rules(root), root)
+    packing.add_tree(root, [root])
+    found = content_checks.check(packing, config, root)
+    assert ((), ()) == (found.errors, found.warnings)
+
+
+def test_there_are_trusses_to_judge() -> None:
+    """Else the test above says nothing."""
+    assert len(SHIPPED) > 10

@@ -127,3 +127,13 @@ def test_the_post_step_finds_a_commit_without_an_answer(job):
     model = job.sandbox.state.models()[0].model.id
     assert 0 == post(job, {"on-cancel": "delete"}, state).returncode
     assert [] == job.sandbox.state.deployments(model)
+
+
+def test_while_a_pattern_is_searched(job):
+    """A `predict-expect` that would take for ever delays no cancel."""
+    payload = '{"text": "' + "a" * 60 + '!"}'
+    step = job.start(predict_expect="/(a|aa)+$/", predict_payload=payload)
+    until(step, lambda: step.outputs().get("predict-response"))
+    step.cancel()
+    result = step.wait(10)
+    assert (130, "cancelled") == (result.exit_code, result.outputs["status"])

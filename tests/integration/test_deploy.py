@@ -10,6 +10,7 @@ import json
 import tarfile
 
 import pytest
+from trees import write_tree
 
 from baseten_sandbox import Answer
 from runner import HEAD_SHA, pull_request
@@ -257,6 +258,55 @@ def test_a_failing_smoke_test(job):
     result = job.run(predict_expect='{"greeting": "Goodbye"}', predict_payload='{"name": "x"}')
     assert "predict_failed" == result.outputs["status"]
     assert result.outputs["predict-response"]
+
+
+POINTER = f"version https://git-lfs.github.com/spec/v1\noid sha256:{'0' * 64}\nsize 5000000000\n"
+
+
+@pytest.mark.parametrize(
+    ("files", "message", "remedy"),
+    [
+        ({"data/weights.safetensors": POINTER}, "1 Git LFS pointer in place of the content", "lfs: true"),
+        (
+            {".gitmodules": '[submodule "x"]\n\tpath = vendor/x\n', "vendor/x/": ""},
+            "1 submodule not fetched",
+            "submodules: true",
+        ),
+        ({"model/model.py": b"\xff\xfec\0l\0"}, "UTF-16, which Python does not read", "cannot import it"),
+    ],
+)
+def test_what_fails_late_is_invalid_before_anything_is_sent(job, files, message, remedy):
+    """Files that stand in for others, code that no Python reads: named, with what to do."""
+    write_tree(job.truss, files)
+    result = job.run()
+    assert (1, "invalid") == (result.exit_code, result.outputs["status"])
+    assert message in result.log.text
+    assert remedy in result.log.text
+    assert () == tuple(job.sandbox.requests)
+
+
+@pytest.mark.parametrize(
+    ("files", "message"),
+    [
+        ({"model/other.py": "def predict(self x):\n    return x\n"}, "model/other.py:1:18: Not valid Python"),
+        ({"requirements.txt": "numpy\n".encode("utf-16")}, "`hello-truss/requirements.txt` is UTF-16"),
+        ({"id_rsa": "x"}, "looks like credentials: `hello-truss/id_rsa`"),
+        ({".truss_ignore": ".git\n.env\n" + "*a" * 13 + "*b\n", "a" * 200: "x"}, "success"),
+    ],
+)
+def test_what_may_fail_late_is_a_warning(job, files, message):
+    """The deployment goes on, and the summary says it; a pattern that would take for ever takes no time."""
+    write_tree(job.truss, files)
+    result = job.run()
+    assert "success" == result.outputs["status"], result.log.text
+    assert message in result.log.text + result.outputs["status"]
+
+
+def test_a_pattern_that_would_take_for_ever(job):
+    """`predict-expect: /(a+)+$/` against an answer that makes it explode ends within its time, and says so."""
+    result = job.run(predict_expect="/(a|aa)+$/", predict_payload='{"text": "' + "a" * 60 + '!"}', predict_timeout="2")
+    assert (1, "predict_failed") == (result.exit_code, result.outputs["status"])
+    assert "took longer than 2 s on this text" in result.summary
 
 
 def test_a_model_that_raises(job):

@@ -348,6 +348,31 @@ class TestComment:
         assert job.sandbox.api_key not in github.bodies()[0]
         assert TOKEN not in github.bodies()[0]
 
+    def test_warns_of_credentials_and_shows_none(self, on_pull_request, github):
+        """In log, plan and comment: where they are, and never what they are, also those of the live config."""
+        job = on_pull_request()
+        before, after, key = "hf_" + "bEf0rE" * 6, "hf_" + "aFt3R0" * 6, "-----BEGIN RSA PRIVATE KEY-----"
+        config = job.truss / "config.yaml"
+        plain = config.read_text()
+        config.write_text(f"{plain}\nbuild_commands: ['login {before}']\n")
+        deployed(job, environment="production", wait="false")
+        config.write_text(f"{plain}\nbuild_commands: ['login {after}']\nenvironment_variables: {{NAME: {after}}}\n")
+        (job.truss / ".env.production").write_text(f"TOKEN={before}\n")
+        (job.truss / "server.key").write_text(f"{key}\n{before}\n")
+        result = plan(job, github_token=TOKEN)
+        shown = {
+            "log": result.log.text,
+            "plan": unescape(result.outputs["plan"]),
+            "comment": unescape(github.bodies()[0]),
+        }
+        for where, escaped in shown.items():
+            text = escaped.replace("\\", "")
+            assert "environment_variables.NAME" in text, where
+            assert "holds a Hugging Face token, in clear" in text, where
+            assert ".env.production" in text, where
+            assert "server.key" in text, where
+            assert [] == [secret for secret in (before, after, key) if secret in text], where
+
     def test_a_failure_is_a_warning(self, on_pull_request, github):
         """The run ends as it would without."""
         github.read_only = True

@@ -40,6 +40,8 @@ def read(run: Run) -> Truss:
             raise InvalidInput([*run.input_problems, *nameless, *error.problems]) from None
         except InvalidInput as error:
             raise InvalidInput([*run.input_problems, *error.problems]) from None
+        for secret in truss.secrets:  # in a diff, for example; the log would have it in its mask
+            run.redactor.add(secret)
         run.input_problems += name_model(run, truss.config, truss.config_file)
         begin(run)
         for warning in truss.warnings:

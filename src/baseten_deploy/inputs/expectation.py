@@ -1,7 +1,7 @@
-"""What a smoke test's response must contain: `predict-expect`, as a pure comparison.
+"""What a smoke test's response must contain: `predict-expect`, as a comparison.
 
 JSON is compared by containment: objects by subset, arrays by element, scalars by equality. `/regex/` is searched in
-the response's text.
+the response's text; how that is kept from taking for ever is `patterns`.
 """
 
 import json
@@ -9,19 +9,28 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
+from baseten_deploy.patterns import SEARCH_SECONDS, Outcome, Pattern, PatternError, compile_pattern
+
+# What other languages write behind a pattern, and which of it Python can be told inside.
+_FLAGS = re.compile(r"/(.+)/([dgimsuvxy]{1,5})", re.DOTALL)
+_INSIDE = "imsx"
+
 
 @dataclass(frozen=True)
 class Expectation:
     """Either a pattern to find in the text or a JSON value that the response must contain."""
 
     text: str
-    pattern: re.Pattern[str] | None = None
+    pattern: Pattern | None = None
     value: Any = None
 
-    def mismatch(self, response: str) -> str:
-        """Why `response` is not what was expected, or `""` when it is."""
+    def mismatch(self, response: str, seconds: float = SEARCH_SECONDS) -> str:
+        """Why `response` is not what was expected, or `""` when it is. A pattern is searched for so many seconds."""
         if self.pattern:
-            return "" if self.pattern.search(response) else f"nothing in it matches {self.text}"
+            search = self.pattern.search(response, seconds)
+            if search.outcome is Outcome.GAVE_UP:
+                return f"the pattern {self.text} {search.reason}"
+            return "" if search.outcome is Outcome.MATCH else f"nothing in it matches {self.text}"
         try:
             actual = json.loads(response)
         except (ValueError, RecursionError):
@@ -33,9 +42,14 @@ def parse_expectation(text: str) -> Expectation:
     """Read the input. Raises `ValueError` with what is wrong when it is neither JSON nor `/regex/`."""
     if len(text) > 1 and text.startswith("/") and text.endswith("/"):
         try:
-            return Expectation(text, pattern=re.compile(text[1:-1], re.DOTALL))
-        except (re.error, OverflowError, RecursionError) as error:
+            return Expectation(text, pattern=compile_pattern(text[1:-1]))
+        except PatternError as error:
             raise ValueError(f"is not a regular expression: {error}") from None
+    if flagged := _FLAGS.fullmatch(text):
+        inside = "".join(flag for flag in _INSIDE if flag in flagged[2])
+        group = f"(?{inside})" if inside else ""
+        example = f"flags go inside, `{group or '(?i)'}`; write `/{group}{flagged[1]}/`"
+        raise ValueError(f"has `{flagged[2]}` after the last `/`: {example}")
     try:
         return Expectation(text, value=json.loads(text, parse_constant=_refuse_constant))
     except (ValueError, RecursionError) as error:

@@ -17,6 +17,7 @@ from baseten_deploy.service.answers import Model
 from baseten_deploy.service.destination import Destination, find_by_name, find_team, in_team
 from baseten_deploy.service.endpoints import openai_url
 from baseten_deploy.service.http import HttpError
+from baseten_deploy.truss.credentials import secrets_in
 from baseten_deploy.truss.directory import Truss
 
 from .diff import FileChange, config_diff, file_changes, same_config
@@ -157,6 +158,8 @@ def _live_config(run: Run, draft: Draft, model: Model, live: Live) -> tuple[bool
     try:
         stored = run.api.stored_config(model.id, live.deployment.id)
         before = comparable(stored, after, by_this_action=bool(live.digest))
+        for secret in secrets_in(before):
+            run.redactor.add(secret)
         return same_config(before, after), config_diff(before, after), ""
     except HttpError as error:
         return None, (), f"the service does not answer with its config ({error.message})"

@@ -8,9 +8,10 @@ import difflib
 import os
 import posixpath
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from baseten_deploy.errors import Problem
 from baseten_deploy.report.amounts import count
@@ -197,15 +198,8 @@ def _model_class(config: ConfigFile, contents: Contents) -> tuple[list[Problem],
     The model server ends with "No module class file found" without it, unless the image got one from elsewhere.
     """
     value = config.value
-    build = value.get("build")
-    server = build.get("model_server") if isinstance(build, dict) else None
-    if any(value.get(key) for key in ("docker_server", "trt_llm", "bis_llm")) or server not in {None, "TrussServer"}:
-        return [], []
-    folder, file = value.get("model_module_dir", "model"), value.get("model_class_filename", "model.py")
-    if not isinstance(folder, str) or not isinstance(file, str):
-        return [], []
-    name = posixpath.normpath(posixpath.join(folder, file))
-    reason = contents.why_missing(name)
+    name = model_class_file(value)
+    reason = contents.why_missing(name) if name else ""
     if not reason:
         return [], []
     remedy = (
@@ -215,6 +209,18 @@ def _model_class(config: ConfigFile, contents: Contents) -> tuple[list[Problem],
     keys = [key for key in ("model_class_filename", "model_module_dir") if key in value]
     problem = config.problem(f"The model class file `{name}` {reason}", remedy, *keys[:1])
     return ([], [problem]) if value.get("base_image") or value.get("build_commands") else ([problem], [])
+
+
+def model_class_file(value: Mapping[str, Any]) -> str:
+    """The file of the model class, relative to the Truss; `""` for a Truss with a server of its own."""
+    build = value.get("build")
+    server = build.get("model_server") if isinstance(build, dict) else None
+    if any(value.get(key) for key in ("docker_server", "trt_llm", "bis_llm")) or server not in {None, "TrussServer"}:
+        return ""
+    folder, file = value.get("model_module_dir", "model"), value.get("model_class_filename", "model.py")
+    if not isinstance(folder, str) or not isinstance(file, str):
+        return ""
+    return posixpath.normpath(posixpath.join(folder, file))
 
 
 def _unknown_keys(config: ConfigFile) -> list[Problem]:

@@ -5,20 +5,21 @@ Sends nothing. Each part has a module; here they meet.
 
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from baseten_deploy import strict_yaml
 from baseten_deploy.errors import InvalidInput, InvalidTruss, Problem
 
-from . import config_checks, ignore_warnings
+from . import config_checks, content_checks, ignore_warnings, stand_ins
 from .config_checks import Contents
 from .config_file import CONFIG_FILE, ConfigFile, read_config
 from .external_packages import KEY as PACKAGES_KEY
 from .external_packages import add_packages, find_packages
 from .ignore_rules import DEFAULT_RULES, IGNORE_FILE, IgnoreRules, read_rules
 from .packing_list import PackedFile, PackingList, listed, relative_name
+from .stand_ins import Kind
 
 # How far below a directory without a config one is looked for, to suggest it.
 _SEARCH_DEPTH = 3
@@ -32,6 +33,7 @@ class Truss:
     `config` is as written, `external_package_dirs` included; `positions` has the (line, column) of its parts in
     `config_file`, which is relative to the workspace. `raw_config` is the config's text, `None` above 100 KiB or when
     it is not UTF-8. `files` are sorted by name. `dropped` names what the ignore rules left out and somebody may miss.
+    `secrets` are credentials that the config holds, which is warned of, and which are not to be shown.
     """
 
     directory: Path
@@ -43,6 +45,7 @@ class Truss:
     ignore: IgnoreRules
     dropped: tuple[str, ...]
     warnings: tuple[Problem, ...]
+    secrets: tuple[str, ...] = field(default=(), repr=False)
 
 
 def read_truss(directory: Path, workspace: Path, config: str = "") -> Truss:
@@ -71,6 +74,9 @@ def read_truss(directory: Path, workspace: Path, config: str = "") -> Truss:
         problems += [*wrong, *found]
         warnings += doubtful
     problems += sorted(packing.problems, key=lambda problem: problem.file)
+    inside = content_checks.check(packing, written, workspace)
+    problems += inside.errors
+    warnings += inside.warnings
     if not config and rules.ignores_file(CONFIG_FILE):
         problems.append(_config_ignored(rules, ignore_file))
     if written is None:
@@ -89,6 +95,7 @@ def read_truss(directory: Path, workspace: Path, config: str = "") -> Truss:
         ignore=rules,
         dropped=tuple(each.name for each in dropped),
         warnings=tuple(warnings),
+        secrets=inside.secrets,
     )
 
 
@@ -124,6 +131,8 @@ def _check_directory(directory: Path, workspace: Path) -> None:
         raise InvalidInput(
             "The workspace is empty", "Run `actions/checkout` in a step before this one, in the same job."
         )
+    if missing := stand_ins.unfetched_around(directory, workspace):
+        raise InvalidInput(stand_ins.problem(Kind.SUBMODULE, [relative_name(path, workspace) for path in missing]))
     if directory.is_dir():
         return
     if directory.suffix == ".py" and directory.is_file():

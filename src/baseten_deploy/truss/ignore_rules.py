@@ -4,18 +4,20 @@ Knows paths as text only, and reads one file. What is walked, and what is said a
 """
 
 import re
-import warnings
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from pathspec import PathSpec
+from pathspec import PathSpec, Pattern
 from pathspec.patterns.gitignore.base import GitIgnorePatternError
-from pathspec.patterns.gitignore.spec import GitIgnoreSpecPattern
 
 from baseten_deploy.errors import InvalidInput, Problem
 
+from .wildcards import compile_wildcards
+
 IGNORE_FILE = ".truss_ignore"
+# Characters of a line; Linux has no longer paths.
+_LONGEST = 4096
 
 # Default rules whose victims a user plausibly misses in the archive. The others hit caches, virtual environments and
 # build residue only.
@@ -169,16 +171,25 @@ class IgnoreRules:
         if not near:
             return False, ""
         if (spec := self._specs.get(near)) is None:
-            spec = self._specs[near] = PathSpec([_compile(pattern) for pattern in near])
+            spec = self._specs[near] = PathSpec(map(self._compiled, near), backend="simple")
         found = spec.check_file(path)
         return bool(found.include), "" if found.index is None else near[found.index]
+
+    def _compiled(self, pattern: str) -> Pattern:
+        if pattern not in self._patterns:
+            self._patterns[pattern] = compile_wildcards(pattern)
+        return self._patterns[pattern]
+
+    @cached_property
+    def _patterns(self) -> dict[str, Pattern]:
+        return {}
 
     @cached_property
     def _literals(self) -> list[tuple[str, str]]:
         return [(pattern, _literal(pattern)) for pattern in self.patterns]
 
     @cached_property
-    def _specs(self) -> dict[tuple[str, ...], PathSpec[GitIgnoreSpecPattern]]:
+    def _specs(self) -> dict[tuple[str, ...], PathSpec[Pattern]]:
         return {}
 
 
@@ -209,8 +220,10 @@ def read_rules(directory: Path) -> IgnoreRules:
 
 
 def _check(line: str, number: int) -> Problem | None:
+    if len(line) > _LONGEST and not line.startswith("#"):
+        return Problem("Longer than any path", "Remove this line.", IGNORE_FILE, number, 1)
     try:
-        _compile(line)
+        compile_wildcards(line)
     except (GitIgnorePatternError, re.error):
         remedy = "Use the pattern syntax of .gitignore."
         return Problem(f"`{line}` is not an ignore pattern", remedy, IGNORE_FILE, number, 1)
@@ -222,10 +235,3 @@ def _literal(pattern: str) -> str:
     if "\\" in pattern:
         return ""
     return max(re.split(r"[*?!/\s]+", pattern.partition("[")[0]), key=len)
-
-
-def _compile(pattern: str) -> GitIgnoreSpecPattern:
-    """The base class of the deprecated `GitWildMatchPattern` that truss uses, with the same behaviour."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", FutureWarning)  # `[[:alpha:]]`: the regular expression may change its meaning
-        return GitIgnoreSpecPattern(pattern)

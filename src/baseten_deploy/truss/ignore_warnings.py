@@ -49,7 +49,7 @@ def _left_out_of_packages(names: list[str], ignore_file: str) -> Problem:
 
 
 def _shipped(names: Sequence[str], ignore_file: str) -> Iterator[Problem]:
-    found = dict.fromkeys(part for name in names if (part := _secretive_part(name)))
+    found = dict.fromkeys(part for name in names if (part := secretive_part(name)))
     if found:
         yield Problem(
             f"`{IGNORE_FILE}` replaces the default ignore rules, so the archive contains {listed(found)}",
@@ -59,8 +59,11 @@ def _shipped(names: Sequence[str], ignore_file: str) -> Iterator[Problem]:
         )
 
 
-def _secretive_part(name: str) -> str:
-    """`name` up to a `.git` directory or a `.env` in it, or `""`; a directory's with a slash."""
+def secretive_part(name: str) -> str:
+    """`name` up to a `.git` directory or a `.env` in it, or `""`; a directory's with a slash.
+
+    Only own rules ship one of these. Other files with credentials are `credentials`.
+    """
     parts = name.split("/")
     for index, part in enumerate(parts):
         is_directory = index + 1 < len(parts)

@@ -5,8 +5,9 @@ whatever else the runner has stays there. Rules come from `ignore_rules`; `archi
 """
 
 import os
+import re
 import stat
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -17,6 +18,8 @@ from .ignore_rules import IGNORE_FILE, UNREMARKABLE, IgnoreRules
 EXECUTABLE = 0o755
 PLAIN = 0o644
 
+# Where git-annex keeps the content that its links stand for.
+_ANNEX = re.compile(r"(?:^|/)\.git/(?:modules/.+/)?annex/objects/")
 _REMOVE_OR_IGNORE = f"Replace it by the file itself, remove it, or add it to `{IGNORE_FILE}`."
 
 
@@ -108,13 +111,16 @@ def _why_unusable(path: Path, error: OSError) -> tuple[str, str]:
 class PackingList:
     """Collects files by name, as `truss push` walks a Truss, and with them problems and what was dropped.
 
-    `rules` apply to names in the archive. Problems name files relative to `workspace`.
+    `empty` are the directories in which there is nothing, `annexed` the links of git-annex: what to say of them is for
+    `stand_ins`. `rules` apply to names in the archive. Problems name files relative to `workspace`.
     """
 
     def __init__(self, rules: IgnoreRules, workspace: Path) -> None:
         self.problems: list[Problem] = []
         self.dropped: list[Dropped] = []
-        self._rules = rules
+        self.empty: list[Path] = []
+        self.annexed: list[Path] = []
+        self.rules = rules
         self._workspace = workspace
         self._files: dict[str, PackedFile] = {}
         self._origins: dict[str, Path] = {}
@@ -147,7 +153,10 @@ class PackingList:
         pending = [""]
         while pending:
             relative = pending.pop()
-            for entry in self._entries(directory / relative):
+            entries = self._entries(directory / relative)
+            if not entries:
+                self.empty.append(directory / relative)
+            for entry in entries:
                 is_directory = _is_directory(entry)
                 below = relative + entry.name + ("/" if is_directory else "")
                 name = prefix + below
@@ -162,12 +171,12 @@ class PackingList:
 
     def ignores(self, name: str) -> bool:
         """Whether the rules leave `name` out by itself; a directory's name ends with a slash."""
-        return self._rules.ignores(name)
+        return self.rules.ignores(name)
 
     def drop(self, name: str, path: Path, rules: IgnoreRules | None = None) -> None:
         """Note that `name` is left out, unless nobody would miss it."""
         if not UNREMARKABLE.ignores(name) and not (name.endswith("/") and _is_unremarkable(path)):
-            self.dropped.append(Dropped(printable(name), rules or self._rules))
+            self.dropped.append(Dropped(printable(name), rules or self.rules))
 
     def _add_file(self, path: Path, name: str, roots: Sequence[Path]) -> None:
         if name in self._replaced:
@@ -176,7 +185,10 @@ class PackingList:
             source, found = regular_file(path, roots)
             name.encode()
         except Refused as refused:
-            self.problem(path, refused.message, refused.remedy)
+            if path.is_symlink() and _ANNEX.search(str(path.readlink())):
+                self.annexed.append(path)
+            else:
+                self.problem(path, refused.message, refused.remedy)
             return
         except UnicodeEncodeError:
             self.problem(path, "The name is not UTF-8", f"Rename it or add it to `{IGNORE_FILE}`.")
@@ -201,12 +213,13 @@ class PackingList:
         """Note what is wrong with a file."""
         self.problems.append(Problem(message, remedy, relative_name(path, self._workspace)))
 
-    def _entries(self, directory: Path) -> Iterator[os.DirEntry[str]]:
+    def _entries(self, directory: Path) -> list[os.DirEntry[str]]:
         try:
             with os.scandir(directory) as entries:
-                yield from sorted(entries, key=lambda entry: entry.name)
+                return sorted(entries, key=lambda entry: entry.name)
         except OSError as error:
             self.problem(directory, f"Cannot be read: {error.strerror}", "Change its mode or owner before this step.")
+            return []
 
     def _clash(self, name: str, path: Path, other: Path) -> None:
         first, second = sorted(relative_name(each, self._workspace) for each in (path, other))
@@ -222,6 +235,11 @@ class PackingList:
 def relative_name(path: Path, workspace: Path) -> str:
     """`path` as annotations want it: relative to the workspace where that is possible."""
     return printable(path.relative_to(workspace) if path.is_relative_to(workspace) else path)
+
+
+def shown(file: PackedFile, workspace: Path) -> str:
+    """The file for annotations: where its content is."""
+    return relative_name(file.source, workspace) if isinstance(file.source, Path) else file.name
 
 
 def printable(path: Path | str) -> str:

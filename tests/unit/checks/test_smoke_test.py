@@ -159,6 +159,13 @@ class TestExpectation:
         """Nobody reads a megabyte in an annotation."""
         assert len(Asked(said('"' + "x" * 10_000 + '"'), expect='"y"').message) < 1000
 
+    @pytest.mark.parametrize("pattern", ["/(a+)+$/", "/^(a|a?)+$/"])
+    def test_a_pattern_that_would_take_for_ever(self, pattern):
+        """It ends within `predict-timeout`, as an answer that is not what was expected, and is searched once."""
+        asked = Asked(said("a" * 40 + "b"), expect=pattern, seconds=1)
+        assert f"the pattern {pattern} took longer than 1 s on this text" in asked.message
+        assert (1, 1) == (len(asked.reported), len(asked.script.requests))
+
     def test_of_a_stream_is_of_its_joined_content(self):
         """Whatever the pieces were."""
         assert Asked(said(events(delta("po"), delta("ng"))), payload={"stream": True}, expect="/^pong$/").error is None

@@ -107,9 +107,30 @@ class TestPattern:
         """The pattern is named."""
         assert "nothing in it matches /^b/" == mismatch("/^b/", "a\nb")
 
+    @pytest.mark.parametrize("pattern", ["/(a+)+$/", "/^(a|aa)*$/", "/(.*)*x/"])
+    def test_that_runs_into_its_bound(self, pattern):
+        """It is no match, and says why."""
+        reason = parse_expectation(pattern).mismatch("a" * 60 + "b", 0.3)
+        assert reason.startswith(f"the pattern {pattern} took longer than 0.3 s on this text")
+
 
 class TestParse:
     """What can be written."""
+
+    @pytest.mark.parametrize(
+        ("text", "advice"),
+        [
+            ("/OK/i", "has `i` after the last `/`: flags go inside, `(?i)`; write `/(?i)OK/`"),
+            ("/a.b/sim", "has `sim` after the last `/`: flags go inside, `(?ims)`; write `/(?ims)a.b/`"),
+            ("/a/b/g", "has `g` after the last `/`: flags go inside, `(?i)`; write `/a/b/`"),
+            ("/OK/gi", "has `gi` after the last `/`: flags go inside, `(?i)`; write `/(?i)OK/`"),
+        ],
+    )
+    def test_flags_behind_a_pattern(self, text, advice):
+        """As JavaScript and Perl have them; what Python can be told inside is offered."""
+        with pytest.raises(ValueError, match="flags go inside") as caught:
+            parse_expectation(text)
+        assert advice == str(caught.value)
 
     @pytest.mark.parametrize("text", ["hello", "/", "/x", "'a'", "{a: 1}", "NaN", "Infinity", "[" * 100_000])
     def test_neither(self, text):

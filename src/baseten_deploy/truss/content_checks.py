@@ -1,0 +1,67 @@
+"""What the content of the packed files tells before anything is sent.
+
+Files that stand in for others, the model's code, credentials, requirements that nobody can read: each has a module.
+Here the files are read for them, once.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from baseten_deploy.errors import Problem
+
+from . import credentials, model_code, requirements_encoding, stand_ins
+from .config_file import CONFIG_FILE, ConfigFile
+from .first_bytes import first_bytes
+from .ignore_warnings import secretive_part
+from .packing_list import PackedFile, PackingList, relative_name, shown
+from .stand_ins import Kind
+
+
+@dataclass(frozen=True)
+class Findings:
+    """Errors, warnings, and the `secrets` that are not to be shown."""
+
+    errors: tuple[Problem, ...]
+    warnings: tuple[Problem, ...]
+    secrets: tuple[str, ...] = ()
+
+
+def check(packing: PackingList, config: ConfigFile | None, workspace: Path) -> Findings:
+    """Look into the files of a packing list; `config` is `None` when it could not be read."""
+    files = packing.files
+    pointers: dict[str, tuple[PackedFile, Kind]] = {}
+    secretive: list[PackedFile] = []
+    dvc: list[tuple[PackedFile, bytes]] = []
+    for file, content in first_bytes(files):
+        kind = stand_ins.kind_of(content) if file.size == len(content) else None
+        if kind:
+            pointers[file.name] = (file, kind)
+        elif file.name != CONFIG_FILE and credentials.in_file(file.name, content):
+            secretive.append(file)
+        elif file.name.endswith(".dvc"):
+            dvc.append((file, content))
+    whole = {file.name: file for file in files if file.size and file.name not in pointers}
+    secretive += [file for name, file in whole.items() if credentials.is_named_so(name)]
+    in_place = {shown(file, workspace): kind for file, kind in pointers.values()}
+    errors = list(_stand_ins(packing, in_place, workspace))
+    warnings = [
+        *credentials.warn_of_files({shown(file, workspace) for file in secretive if not secretive_part(file.name)}),
+        *stand_ins.missing_outputs(dvc, packing.rules, workspace),
+    ]
+    if config is None:
+        return Findings(tuple(errors), tuple(warnings))
+    wrong, doubtful = model_code.check(config, whole.values(), workspace)
+    in_config = credentials.in_config(config)
+    unreadable = requirements_encoding.check(config, whole, workspace)
+    warnings = [*in_config.warnings, *unreadable, *doubtful, *warnings]
+    return Findings((*errors, *wrong), tuple(warnings), in_config.values)
+
+
+def _stand_ins(packing: PackingList, pointers: Mapping[str, Kind], workspace: Path) -> Iterator[Problem]:
+    found = dict(pointers)
+    found |= {relative_name(path, workspace): Kind.ANNEX for path in packing.annexed}
+    found |= {relative_name(path, workspace): Kind.SUBMODULE for path in stand_ins.unfetched(packing.empty, workspace)}
+    for kind in Kind:
+        if names := [name for name, what in found.items() if what is kind]:
+            yield stand_ins.problem(kind, names)

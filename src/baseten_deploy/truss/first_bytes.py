@@ -1,0 +1,51 @@
+"""The first bytes of packed files: read once, right after the walk, and only where somebody may find something.
+
+A Truss may have thousands of files, so the system is asked itself, and large files and those of data are left alone.
+"""
+
+import os
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from .packing_list import PackedFile
+
+# As much as is read of a file.
+FIRST_BYTES = 2048
+# Files up to this size are read whatever they are called: pointers of Git LFS are no larger.
+SMALL = 1024
+# Larger ones, up to this size, when text that a person wrote is likely in them.
+_TEXT_BYTES = 64 * 1024
+_TEXT = (
+    *(".cfg", ".cnf", ".conf", ".config", ".dvc", ".env", ".ini", ".json", ".key", ".md", ".p8", ".pem", ".pk8"),
+    *(".properties", ".py", ".rst", ".sh", ".toml", ".txt", ".yaml", ".yml"),
+)
+# What has taken a file's place since the walk is neither followed nor waited for.
+_FLAGS = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
+
+
+def first_bytes(files: Iterable[PackedFile]) -> Iterator[tuple[PackedFile, bytes]]:
+    """The files that are worth a look, with their content's beginning."""
+    for file in files:
+        if file.size and (file.size <= SMALL or (file.size <= _TEXT_BYTES and _is_text(file.name))):
+            yield file, read_first(file.source, min(file.size, FIRST_BYTES))
+
+
+def read_first(source: Path | bytes, length: int = FIRST_BYTES) -> bytes:
+    """At most so many bytes from the beginning of a file; none of what cannot be read, which others report."""
+    if isinstance(source, bytes):
+        return source[:length]
+    try:
+        descriptor = os.open(source, _FLAGS)
+    except OSError:
+        return b""
+    try:
+        return os.read(descriptor, length)
+    except OSError:
+        return b""
+    finally:
+        os.close(descriptor)
+
+
+def _is_text(name: str) -> bool:
+    base = name[name.rfind("/") + 1 :]
+    return base.endswith(_TEXT) or "." not in base or base.startswith(".")

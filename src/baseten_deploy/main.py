@@ -90,7 +90,7 @@ def run(
 
     settings, problems = read_settings(environment)
     workspace = find_workspace(environment, settings.truss_directory)
-    origin = read_origin(environment, workspace)
+    origin = read_origin(environment, workspace, settings.truss_directory)
     clock = clock or Clock()
     with make_client(trust.result()) as client:
         end.run = Run(

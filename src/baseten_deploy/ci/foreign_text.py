@@ -34,7 +34,7 @@ _MARKS = (
 
 def without_escapes(text: str) -> str:
     """`text` without what it tells a terminal to do. Before secrets are taken out: one may be split by a sequence."""
-    return _ESCAPES.sub("", text) if "\x1b" in text or "\x90" <= max(text, default="") else text
+    return _ESCAPES.sub("", text) if "\x1b" in text or max(text, default="") >= "\x90" else text
 
 
 def printable(text: str) -> str:

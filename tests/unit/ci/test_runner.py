@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from baseten_deploy.ci.redaction import Redactor
 from baseten_deploy.ci.foreign_text import LINE_BYTES, printable
+from baseten_deploy.ci.redaction import Redactor
 from baseten_deploy.ci.runner import ANNOTATIONS, SUMMARY_BYTES, Runner
 from baseten_deploy.errors import Problem
 from workflow_commands import Log, parse_command_file

@@ -1,9 +1,9 @@
 r"""Text that somebody else wrote, as it may be shown: no terminal, no line reader and no CI system obeys it. Pure.
 
-Spec of the escape sequences: ECMA-48, with what xterm adds. Marks of CI systems: the loggings commands of Azure Pipelines
-(`##vso[` and `##[`, anywhere in a line), TeamCity's service messages (`##teamcity[`), GitLab's collapsible sections
-(`section_start:`), Buildkite's groups (`---`, `+++`, `~~~` and `^^^` at the start of a line). GitHub's `::command::` is
-`runner`'s to stop, which knows how.
+Spec of the escape sequences: ECMA-48, with what xterm adds. Marks of CI systems: the logging commands of Azure
+Pipelines (`##vso[` and `##[`, anywhere in a line), TeamCity's service messages (`##teamcity[`), GitLab's collapsible
+sections (`section_start:`), Buildkite's groups (`---`, `+++`, `~~~` and `^^^` at the start of a line). GitHub's
+`::command::` is `runner`'s to stop, which knows how.
 """
 
 import re
@@ -38,7 +38,7 @@ def without_escapes(text: str) -> str:
 
 
 def printable(text: str) -> str:
-    """`text` with a blank for each control and invisible character but LF and TAB, and with inert marks of CI systems."""
+    """`text` with a blank for each control and invisible character but LF and TAB; marks of CI systems are inert."""
     text = _UNSEEN.sub(" ", without_escapes(text.replace("\r\n", "\n")))
     for mark, harmless in _MARKS:
         text = mark.sub(harmless, text)

@@ -1,7 +1,7 @@
 """What `.git` says, read without a git binary: the workspace belongs to another user, and git refuses to look at it.
 
-Nothing in `.git` leads anywhere else: no link, no `gitdir:` out of the workspace is followed. Spec: gitrepository-layout,
-and for a commit's parents the format of loose objects.
+Nothing in `.git` leads anywhere else: no link, no `gitdir:` out of the workspace is followed. Spec:
+gitrepository-layout, and for a commit's parents the format of loose objects.
 """
 
 import re
@@ -16,6 +16,7 @@ _MERGE_REF = re.compile(r"refs/remotes/pull/([0-9]+)/merge")
 _NAME_BYTES = 4096  # of a file that holds one name
 _PACKED_BYTES = 64 * 1024 * 1024  # of `packed-refs`: half a million refs
 _COMMIT_BYTES = 64 * 1024
+_PULLS = 1000  # `actions/checkout` keeps one
 _SYMBOLIC = 5  # refs that name refs, as many as git follows
 
 
@@ -110,9 +111,8 @@ class _Repository:
         found = [commit for commit, name in self._packed() if _MERGE_REF.fullmatch(name)]
         pulls = self._common / "refs" / "remotes" / "pull"
         if pulls.is_dir() and _is_below(pulls, self._common):
-            for path in sorted(pulls.iterdir())[:1000]:
-                if (path / "merge").is_file():
-                    found.append(_line(path / "merge", self._common))
+            merges = [path / "merge" for path in sorted(pulls.iterdir())[:_PULLS]]
+            found += [_line(merge, self._common) for merge in merges if merge.is_file()]
         return found
 
     def _object(self, commit: str) -> str:

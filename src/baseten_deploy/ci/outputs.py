@@ -29,7 +29,9 @@ OUTPUTS: dict[str, str] = {
     "content-digest": "SHA-256 over name, mode, size and SHA-256 of the packed files",
     "deploy-time-seconds": "seconds from the commit until the deployment was live",
     "predict-seconds": "seconds that the smoke test took",
-    "predict-response": "the smoke test's last response, an error's too: its first 4096 characters, of bytes their size, type and digest",
+    "predict-response": (
+        "the smoke test's last response, an error's too: first 4096 characters, of bytes their size, type and digest"
+    ),
     "nemo-entity": "`workspace/name` of the model entity in the NeMo Platform",
     "plan": "the plan, as Markdown",
     "result": "all of it as one JSON object",

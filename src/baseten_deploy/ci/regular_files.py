@@ -31,9 +31,9 @@ def read_regular(path: str | Path, root: Path, limit: int) -> bytes:
 
 
 def open_to_append(path: str | Path) -> BinaryIO:
-    """A file to append to, made if it is missing; a link may only lead to its own folder. Raises `OSError`, `ValueError`.
+    """A file to append to, made if it is missing; a link may only lead to its own folder.
 
-    `/dev/null` is taken as well: it is how a file is switched off.
+    `/dev/null` is taken as well: it is how a file is switched off. Raises `OSError`, `ValueError`.
     """
     real = Path(os.path.realpath(path))
     if not real.is_relative_to(os.path.realpath(Path(path).parent)):

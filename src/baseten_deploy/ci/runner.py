@@ -114,7 +114,7 @@ class Runner:
 
     @contextmanager
     def group(self, title: str) -> Iterator[None]:
-        """Fold what is printed inside. Elsewhere the title is a line of its own. One with nothing inside says its time."""
+        """Fold what is printed inside, else how long it took. Elsewhere the title is a line of its own."""
         title = self._shown(title).replace("\n", " ")
         self._write(str(Command("group", {}, title)) if self.on_github else self._in(Colour.BOLD, f"== {title}"))
         lines, started, how = self._lines, time.monotonic(), "Failed"

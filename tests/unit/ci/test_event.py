@@ -87,8 +87,11 @@ class TestGitHub:
     def test_no_event_file_on_a_pull_request(self, tmp_path, path):
         """Its number is in the ref; its head is not told, and the merge commit's name is no one's."""
         variables = {
-            "GITHUB_EVENT_PATH": path, "GITHUB_SHA": MERGE_SHA, "GITHUB_REF": "refs/pull/42/merge",
-            "GITHUB_ACTIONS": "true", "GITHUB_RUN_ID": "9",
+            "GITHUB_EVENT_PATH": path,
+            "GITHUB_SHA": MERGE_SHA,
+            "GITHUB_REF": "refs/pull/42/merge",
+            "GITHUB_ACTIONS": "true",
+            "GITHUB_RUN_ID": "9",
         }
         origin = read_origin(variables, tmp_path)
         assert ("", "42", "") == (origin.sha, origin.pull_request, origin.deployment_name)

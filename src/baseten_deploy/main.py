@@ -147,7 +147,7 @@ class Ending:
         if not self.runner.on_github:
             self.runner.info("\n".join(f"{name}={value}" for name, value in known.items()))
         if self.run and self.status is not Status.CANCELLED:  # then there are seconds left, and others need them
-            from baseten_deploy.comment import leave
+            from baseten_deploy.comment.writing import leave
 
             leave(self.run, markdown)
         self.runner.info(f"Status: {self.status}", Colour.RED if self.status.exit_code else Colour.GREEN)

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -285,6 +286,7 @@ class TestSignals:
             os.kill(os.getpid(), number)
         os.kill(os.getpid(), signal.SIGINT)
         os.kill(os.getpid(), signal.SIGTERM)
+        signals.let_pass()
 
     @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
     def test_one_that_came_early_is_remembered(self, number):
@@ -294,6 +296,23 @@ class TestSignals:
         with pytest.raises(Cancelled):
             signals.cancel()
         signals.cancel()
+        signals.let_pass()
+
+    def test_one_that_python_drops_comes_again(self):
+        """What is raised within a destructor is lost: an import has such moments. It cancels all the same."""
+
+        class Dying:
+            def __del__(self):
+                os.kill(os.getpid(), signal.SIGINT)
+
+        def run():
+            Dying()
+            time.sleep(30)
+
+        signals.cancel()
+        with pytest.raises(Cancelled):
+            run()
+        signals.let_pass()
 
     def test_none_cuts_the_report_short(self):
         """What there is to tell is told."""

@@ -169,7 +169,7 @@ class Ending:
         known = self.outputs.shown()
         markdown = self._summary(known)
         self.runner.summary(markdown)
-        if not self.runner.on_github:
+        if not self.runner.keeps_outputs:
             self.runner.info("\n".join(f"{name}={value}" for name, value in known.items()))
         code = self.status.exit_code
         if self.run and self.status is not Status.CANCELLED:  # then there are seconds left, and others need them

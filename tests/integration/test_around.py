@@ -128,7 +128,7 @@ def test_a_reader_that_goes_away_from_a_run_that_fails(job, tmp_path):
 
 
 @pytest.mark.parametrize("variable", ["GITHUB_OUTPUT", "GITHUB_STEP_SUMMARY", "GITHUB_STATE"])
-def test_a_full_disk(job, tmp_path, variable):
+def test_a_full_disk(job, variable):
     """Is said once, and changes nothing about the deployment."""
     environment = variables(
         job, GITHUB_ACTIONS="true", GITHUB_WORKSPACE=str(job.runner.workspace), **{variable: "/dev/full"}
@@ -136,6 +136,7 @@ def test_a_full_disk(job, tmp_path, variable):
     done = subprocess.run(ENTRYPOINT, env=environment, capture_output=True, text=True, check=False)
     assert (0, "") == (done.returncode, done.stderr)
     (warning,) = [line for line in done.stdout.splitlines() if line.startswith("::warning")]
+    assert "deployment-id=" in done.stdout  # what cannot be written is printed
     assert f"`{variable}`" in warning
     assert "The disk is full" in warning
 

@@ -140,8 +140,13 @@ class Runner:
         self._annotate("notice", problem)
 
     def output(self, name: str, value: str) -> None:
-        """Write a step output. Elsewhere outputs are printed at the end, by the report."""
+        """Write a step output, where there is a file for it."""
         self._file_command("GITHUB_OUTPUT", name, value)
+
+    @property
+    def keeps_outputs(self) -> bool:
+        """Whether outputs get to where somebody reads them; elsewhere they are printed at the end."""
+        return bool(self._environment.get("GITHUB_OUTPUT")) and "GITHUB_OUTPUT" not in self._unwritable
 
     def state(self, name: str, value: str) -> None:
         """Save a value for this action's post step."""
@@ -215,6 +220,8 @@ class Runner:
             try:
                 self._stream.write(text + "\n")
                 self._stream.flush()
+            except UnicodeEncodeError:  # a stream of another character set than ours
+                self._stream.write(text.encode("ascii", "backslashreplace").decode() + "\n")
             except (OSError, ValueError):  # nobody reads on, or it is full: the run goes on without it
                 self._stream = silenced(self._stream)
 

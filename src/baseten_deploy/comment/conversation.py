@@ -100,16 +100,19 @@ class Conversation:
         person's.
         """
         found: dict[int, tuple[Found, str]] = {}  # and the person who wrote it
+        seen: set[int] = set()
         for page in range(1, PAGES + 1):
             rows = self._http.get_list(self._comments, params={"per_page": PAGE, "page": page})
+            numbers = {row.get("id") for row in rows if isinstance(row, dict) and isinstance(row.get("id"), int)}
             for row in rows:
                 number = row.get("id") if isinstance(row, dict) else None
                 marker = read_marker(row.get("body")) if isinstance(number, int) else None
                 if marker and marker.key.may_be(key) and number not in self._not_ours:
                     url = row.get("html_url")
                     found[row["id"]] = Found(row["id"], marker, url if isinstance(url, str) else ""), _person(row)
-            if len(rows) < PAGE:
+            if len(rows) < PAGE or numbers <= seen:  # Gitea answers all of them, whatever page is asked for
                 break
+            seen |= numbers
         me = self._login() if any(person for _, person in found.values()) else ""
         return [each for _, (each, person) in sorted(found.items()) if not person or person == me]
 

@@ -349,6 +349,14 @@ class TestStdout:
         runner.output("name", "value")
         assert not environment or {"name": "value"} == parse_command_file(files["GITHUB_OUTPUT"].read_text("utf-8"))
 
+    def test_another_character_set(self, tmp_path):
+        """What it lacks is written out."""
+        with (tmp_path / "out").open("w", encoding="ascii") as stream:
+            runner = Runner({}, Redactor(), stream)
+            runner.info("ü")
+            runner.info("b")
+        assert "\\xfc\nb\n" == (tmp_path / "out").read_text(encoding="ascii")
+
     def test_none_at_all(self, monkeypatch):
         """A process may be started with a closed one."""
         monkeypatch.setattr("sys.stdout", None)

@@ -400,6 +400,19 @@ class TestWhen:
         assert words in line
         assert "on: pull_request" in line
 
+    def test_a_service_without_pages(self, make):
+        """Gitea answers all comments, whatever page is asked for: it is not asked for ever."""
+        run, github = make(), GitHub(*["chat"] * 150, marker() + "\nold")
+
+        def whole(request):
+            github.requests.append(request)
+            if request.method == "GET":
+                return httpx.Response(200, json=github.comments)
+            return github.act(request)
+
+        comment(run, whole, "new")
+        assert ["GET", "GET", "PATCH"] == github.sent()
+
     def test_the_request(self, make):
         """Goes to the API of this GitHub, with the token."""
         github = GitHub()

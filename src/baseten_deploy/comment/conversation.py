@@ -103,7 +103,7 @@ class Conversation:
         seen: set[int] = set()
         for page in range(1, PAGES + 1):
             rows = self._http.get_list(self._comments, params={"per_page": PAGE, "page": page})
-            numbers = {row.get("id") for row in rows if isinstance(row, dict) and isinstance(row.get("id"), int)}
+            numbers = {row["id"] for row in rows if isinstance(row, dict) and isinstance(row.get("id"), int)}
             for row in rows:
                 number = row.get("id") if isinstance(row, dict) else None
                 marker = read_marker(row.get("body")) if isinstance(number, int) else None

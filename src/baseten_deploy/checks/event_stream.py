@@ -29,7 +29,12 @@ class Event:
         return isinstance(self.json, dict) and (bool(self.json.get("error")) or self.json.get("object") == "error")
 
 
-def events(text: str) -> Iterator[Event]:
+def events(text: str) -> Iterator[str]:
+    """The data of each event of a stream, without the closing `[DONE]`."""
+    return (event.data for event in stream_events(text))
+
+
+def stream_events(text: str) -> Iterator[Event]:
     """Each event, without the closing `[DONE]`. One that the stream ends in counts, although the standard drops it.
 
     Lines end at CR, LF or both; a byte-order mark at the start is none of the first line. An error without data is one.

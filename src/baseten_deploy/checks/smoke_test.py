@@ -22,7 +22,7 @@ from baseten_deploy.service.error_answer import error_text
 from baseten_deploy.service.http import CONNECT_SECONDS, ERROR_BYTES
 from baseten_deploy.service.retry import ATTEMPTS, Failure, Fault, Tries, parse_hint
 
-from .answer import read_answer
+from .content import read_content
 
 # Answers of the way to the model rather than of the model.
 NOT_READY = frozenset({408, 429, 502, 503, 504})
@@ -193,7 +193,7 @@ def _call(
         message = f"The smoke test's connection broke: {redactor.redact(str(error))}"
         raise _NotReady(message, Failure(Fault.NO_ANSWER), broke=True) from error
     streamed = isinstance(payload, dict) and payload.get("stream") is True
-    answer = read_answer(
+    answer = read_content(
         data,
         response.headers.get("Content-Type", ""),
         whole=complete,

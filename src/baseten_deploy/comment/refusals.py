@@ -86,6 +86,14 @@ def late(seconds: float) -> Problem:
     )
 
 
+def broken(error: Exception) -> Problem:
+    """A bug of ours, or a setting that no connection can be made with."""
+    return Problem(
+        f"The pull-request comment could not be written: {type(error).__name__}",
+        "The run itself is not touched by it, and its summary says the same. Please report it.",
+    )
+
+
 def _remedy(error: HttpError) -> str:
     if is_throttled(error):
         return "GitHub limits how often this token may call: run fewer jobs at once. The next run writes the comment."

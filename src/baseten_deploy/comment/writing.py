@@ -18,7 +18,7 @@ from baseten_deploy.service.http import Http, HttpError, make_client
 
 from .conversation import Conversation
 from .marker import Key, Marker, key_of, run_number
-from .refusals import is_by_design, late, refused, why_none
+from .refusals import broken, is_by_design, late, refused, why_none
 
 API_URL = "https://api.github.com"
 # GitHub refuses a longer one.
@@ -28,7 +28,7 @@ SECONDS = 30.0
 _HEADERS = {"Accept": "application/vnd.github+json", "X-GitHub-Api-Version": "2022-11-28"}
 
 
-def leave(run: Run, markdown: str, connect: Callable[[], httpx.Client] = make_client) -> None:
+def leave(run: Run, markdown: str, connect: Callable[[], httpx.Client] | None = None) -> None:
     """Write the comment of this run, when there is a token. Ends within `SECONDS`. Raises nothing but `Cancelled`."""
     if not run.settings.github_token:
         return
@@ -40,7 +40,7 @@ def leave(run: Run, markdown: str, connect: Callable[[], httpx.Client] = make_cl
         run.say("No pull-request comment: the run ended before the name of the model was known")
         return
     # In a thread: whatever the other side does, this one is left behind after its time, or with a signal.
-    done = in_background(lambda: _write(run, ours, markdown, connect))
+    done = in_background(lambda: _write(run, ours, markdown, connect or make_client))
     try:
         said = done.result(timeout=SECONDS)
     except TimeoutError:
@@ -49,7 +49,7 @@ def leave(run: Run, markdown: str, connect: Callable[[], httpx.Client] = make_cl
         tell = run.runner.notice if is_by_design(error, run.origin) else run.warn
         tell(refused(error, run.origin))
     except Exception as error:  # noqa: BLE001 - whatever it is, the run itself has ended well or badly without it
-        run.warn_text(f"The pull-request comment could not be written: {type(error).__name__}")
+        run.warn(broken(error))
     else:
         run.say(f"Pull-request comment {said}")
 

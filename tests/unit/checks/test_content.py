@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from baseten_deploy.checks.answer import Answer, read_answer
+from baseten_deploy.checks.content import Content, read_content
 
 DIGEST_OF_NULS = "ad7facb2586fc6e966c004d7d1d16b024f5805ff7cb47c7a85dabd8b48892ca7"
 
@@ -15,7 +15,7 @@ class TestBytes:
     def test_label(self):
         """Size, type, digest."""
         shown = f"binary, 4 096 bytes, audio/wav, SHA-256 {DIGEST_OF_NULS}"
-        assert shown == read_answer(bytes(4096), "audio/wav").shown
+        assert shown == read_content(bytes(4096), "audio/wav").shown
 
     @pytest.mark.parametrize(
         ("data", "content_type"),
@@ -34,7 +34,7 @@ class TestBytes:
     @pytest.mark.parametrize("streamed", [False, True])
     def test_binary(self, data, content_type, streamed):
         """By its type, in any case, else by what no text has; also when a stream was asked for."""
-        assert read_answer(data, content_type, streamed=streamed).shown.startswith(f"binary, {len(data)} bytes, ")
+        assert read_content(data, content_type, streamed=streamed).shown.startswith(f"binary, {len(data)} bytes, ")
 
     @pytest.mark.parametrize(
         ("data", "content_type", "text"),
@@ -53,33 +53,33 @@ class TestBytes:
     )
     def test_text(self, data, content_type, text):
         """In the character set that it names; a broken character is replaced."""
-        assert Answer(text, text) == read_answer(data, content_type)
+        assert Content(text, text) == read_content(data, content_type)
 
     def test_cut_within_a_character(self):
         """Half of one at the end does not make bytes of a text."""
-        assert "é\ufffd" == read_answer("éé".encode()[:-1], whole=False).text
+        assert "é\ufffd" == read_content("éé".encode()[:-1], whole=False).text
 
     def test_a_cut_one_has_no_digest(self):
         """Only a lower bound of its size is known."""
-        assert "binary, more than 3 bytes, image/png" == read_answer(b"\0\1\2", "image/png", whole=False).shown
+        assert "binary, more than 3 bytes, image/png" == read_content(b"\0\1\2", "image/png", whole=False).shown
 
     @pytest.mark.parametrize(
         "content_type", ["audio/wav\x00", "a/b<script>", "x" * 500, "audio/\u202e", "//", "image/"]
     )
     def test_a_type_that_is_none(self, content_type):
         """Is not repeated."""
-        shown = read_answer(b"\0", content_type).shown
+        shown = read_content(b"\0", content_type).shown
         assert shown.startswith("binary, 1 byte, of an unknown type")
 
     @given(st.binary(), st.text(), st.booleans())
     def test_any_bytes(self, data, content_type, streamed):
         """Something comes of it, and nothing that a NUL is in."""
-        assert "\0" not in read_answer(data, content_type, streamed=streamed).shown or "charset" in content_type
+        assert "\0" not in read_content(data, content_type, streamed=streamed).shown or "charset" in content_type
 
 
 def stream(text, content_type="text/event-stream"):
     """Take the text of an event stream."""
-    return read_answer(text.encode(), content_type)
+    return read_content(text.encode(), content_type)
 
 
 class TestStream:
@@ -134,4 +134,4 @@ class TestStream:
 
     def test_only_comments_though_no_type_tells(self):
         """A stream was asked for, and this is one, without an event."""
-        assert "ended without a single event" == read_answer(b": ping\n\n", streamed=True).error
+        assert "ended without a single event" == read_content(b": ping\n\n", streamed=True).error

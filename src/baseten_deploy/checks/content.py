@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from baseten_deploy.service.error_answer import error_text
 
-from .event_stream import Event, deltas, events, is_event_stream
+from .event_stream import Event, deltas, is_event_stream, stream_events
 
 EVENT_STREAM = "text/event-stream"
 
@@ -31,8 +31,8 @@ _NO_TEXT = re.compile(rb"[\x00-\x06\x0e-\x1a\x1c-\x1f]")
 
 
 @dataclass(frozen=True)
-class Answer:
-    """An answer: `text` is compared with what is expected (of a stream: its joined content), `shown` is for people.
+class Content:
+    """What an answer holds: `text` is compared with what is expected (of a stream: its joined content), `shown` is for people.
 
     `events` counts a stream's, 0 for none. `error` is what a stream ended in instead of an answer, `""` for none.
     """
@@ -43,7 +43,7 @@ class Answer:
     error: str = ""
 
 
-def read_answer(data: bytes, content_type: str = "", *, whole: bool = True, streamed: bool = False) -> Answer:
+def read_content(data: bytes, content_type: str = "", *, whole: bool = True, streamed: bool = False) -> Content:
     """Take an answer for what it is.
 
     `content_type` is the header, in any case; `whole` says that `data` is all of it; `streamed`, that a stream was
@@ -52,11 +52,13 @@ def read_answer(data: bytes, content_type: str = "", *, whole: bool = True, stre
     media_type = content_type.partition(";")[0].strip().lower()
     is_stream = media_type == EVENT_STREAM
     if not is_stream and is_binary(data, media_type, content_type):
-        return Answer(data.decode("utf-8", "replace"), label(data, media_type, whole=whole))
+        return Content(data.decode("utf-8", "replace"), label(data, media_type, whole=whole))
     text = _decoded(data, content_type)
-    if is_stream or (streamed and (not text.strip() or is_event_stream(text) or any(True for _ in events(text)))):
+    if is_stream or (
+        streamed and (not text.strip() or is_event_stream(text) or any(True for _ in stream_events(text)))
+    ):
         return _stream(text)
-    return Answer(text, text)
+    return Content(text, text)
 
 
 def is_binary(data: bytes, media_type: str, content_type: str = "") -> bool:
@@ -95,18 +97,18 @@ def _decoded(data: bytes, content_type: str) -> str:
     return text.removeprefix("\ufeff")
 
 
-def _stream(text: str) -> Answer:
+def _stream(text: str) -> Content:
     """Join the content of server-sent events: OpenAI-like deltas, else the events' data line by line."""
-    seen = list(events(text))
+    seen = list(stream_events(text))
     if not seen:
-        return Answer("", text, error="ended without a single event")
+        return Content("", text, error="ended without a single event")
     joined = _joined([event for event in seen if not event.is_error])
     failed = next((event for event in seen if event.is_error), None)
     if failed is None:
-        return Answer(joined, joined, len(seen))
+        return Content(joined, joined, len(seen))
     said = error_text(failed.json, failed.data) if failed.data else "without a word of what it is"
     shown = "\n".join(filter(None, (joined, failed.data or "event: error")))
-    return Answer(joined, shown, len(seen), f"carried an error: {said}")
+    return Content(joined, shown, len(seen), f"carried an error: {said}")
 
 
 def _joined(seen: Sequence[Event]) -> str:

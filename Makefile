@@ -12,6 +12,8 @@ PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; 
 RUN := PYTHONPATH=src $(BIN)/python
 
 PYTEST_ARGS ?=
+# More than cores: half of the time a whole run waits, as the service makes it wait.
+WORKERS ?= 6
 # The real parts need ../shared, a network and minutes: .ci/run has them.
 FAST := not real_s3 and not real_image and not real_core and not real_nemo and not soak
 WORKFLOWS := $(wildcard .github/workflows/*.yml examples/workflows/*.yml)
@@ -26,7 +28,7 @@ sandbox: $(VENV)/ready ## start the sandbox and print what to set to deploy to i
 	@$(RUN) -m baseten_sandbox
 
 test: $(VENV)/ready ## all tests that need nothing but this checkout
-	$(BIN)/python -m pytest -n 4 -m "$(FAST)" $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -n $(WORKERS) -m "$(FAST)" $(PYTEST_ARGS)
 
 # Each contender in an environment of its own, with what it needs and no more.
 BENCH_ARGS ?=
@@ -40,6 +42,7 @@ lint: $(VENV)/ready ## format, lint, types, generated files, workflows, Dockerfi
 	$(BIN)/ruff format --check
 	$(BIN)/ruff check
 	$(BIN)/mypy
+	PYTHONPATH=src $(BIN)/lint-imports --no-cache --no-logo
 	$(RUN) scripts/generate.py --check
 	$(BIN)/check-jsonschema --builtin-schema vendor.github-actions action.yml
 	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows $(WORKFLOWS)
@@ -52,7 +55,7 @@ format: $(VENV)/ready ## rewrite the Python files as the formatter wants them
 	$(BIN)/ruff check --fix-only
 	$(BIN)/ruff format
 
-generate: $(VENV)/ready ## write inputs.py and outputs.py into action.yml, README.md and docs/
+generate: $(VENV)/ready ## write what the code says once into action.yml, README.md, docs/ and CONTRIBUTING.md
 	$(RUN) scripts/generate.py
 
 screenshots: $(VENV)/ready ## photograph the summaries for docs/images; needs npm, Chromium and an emoji font

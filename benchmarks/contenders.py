@@ -25,7 +25,7 @@ class Contender:
 def contenders(python: str, truss_python: str) -> list[Contender]:
     """All of them; without an interpreter that has `truss`, those that remain."""
     found = [
-        Contender(OURS, lambda _service, _truss: [python, "-I", str(ROOT / "entrypoint.py")], _inputs),
+        entry_point(python, ROOT),
         Contender(
             TRUSS,
             lambda service, truss: [truss_python, str(HERE / "push_truss.py"), service.api, str(truss)],
@@ -41,6 +41,11 @@ def contenders(python: str, truss_python: str) -> list[Contender]:
         ),
     ]
     return [each for each in found if truss_python or each.name != TRUSS]
+
+
+def entry_point(python: str, checkout: Path) -> Contender:
+    """The action of a checkout of this repository."""
+    return Contender(OURS, lambda _service, _truss: [python, "-I", str(checkout / "entrypoint.py")], _inputs)
 
 
 def _inputs(service: Service, truss: Path) -> dict[str, str]:

@@ -1,10 +1,11 @@
-"""Write the inputs and outputs of `inputs.py` and `outputs.py` into action.yml, README.md and docs/.
+"""Write what the code says once into the files that repeat it: action.yml, README.md, docs/ and CONTRIBUTING.md.
 
     python scripts/generate.py            rewrite the blocks between the markers
     python scripts/generate.py --check    change nothing; exit 1 and name the files whose blocks are out of date
 
 A block stands between a pair of markers on lines of their own: `# inputs` ... `# /inputs` in action.yml and
-`<!-- inputs -->` ... `<!-- /inputs -->` in Markdown, likewise `outputs`. Everything outside of them is written by hand.
+`<!-- inputs -->` ... `<!-- /inputs -->` in Markdown, likewise `outputs` and, in Markdown, `map` (see `architecture`).
+Everything outside of them is written by hand.
 """
 
 import json
@@ -15,6 +16,7 @@ from collections.abc import Callable, Iterator
 from itertools import groupby
 from pathlib import Path
 
+import architecture
 from baseten_deploy.ci.outputs import OUTPUTS
 from baseten_deploy.inputs.table import INPUTS, Input, Kind
 
@@ -96,7 +98,7 @@ def _cell(text: str) -> str:
 
 BLOCKS: dict[str, dict[str, Callable[[], Iterator[str]]]] = {
     ".yml": {"inputs": action_inputs, "outputs": action_outputs},
-    ".md": {"inputs": markdown_inputs, "outputs": markdown_outputs},
+    ".md": {"inputs": markdown_inputs, "outputs": markdown_outputs, "map": lambda: architecture.blocks(ROOT)},
 }
 MARKERS = {".yml": ("# {}", "# /{}"), ".md": ("<!-- {} -->", "<!-- /{} -->")}
 
@@ -114,7 +116,8 @@ def regenerated(text: str, suffix: str) -> str:
 
 def targets(root: Path = ROOT) -> list[Path]:
     """The files that may hold blocks."""
-    paths = (root / "action.yml", root / "README.md", *sorted(root.glob("docs/*.md")))
+    names = ("action.yml", "README.md", "CONTRIBUTING.md")
+    paths = (*(root / name for name in names), *sorted(root.glob("docs/*.md")))
     return [path for path in paths if path.exists()]
 
 

@@ -118,6 +118,20 @@ class Launcher:
     root: str | None = None
     environment: Mapping[str, str] = field(default_factory=dict)
 
+    def start(self, directory: Path, environment: Mapping[str, str]) -> "subprocess.Popen[str]":
+        """Start the process in `directory`; its errors go where its output goes."""
+        return subprocess.Popen(  # noqa: S603 - the action itself
+            self.command,
+            cwd=directory,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,  # universal newlines: a bare CR ends a line for the runner, too
+            encoding="utf-8",
+            errors="replace",
+        )
+
 
 def from_checkout(python: str = sys.executable) -> Launcher:
     """Run entrypoint.py of this checkout, with the interpreter options of the Dockerfile."""
@@ -271,17 +285,7 @@ class Runner:
             (files / name).write_bytes(b"")
         event = self.directory / "workflow" / "event.json"
         event.write_text(json.dumps(self.event.payload, indent=2), encoding="utf-8")
-        process = subprocess.Popen(  # noqa: S603 - the action itself
-            self.launcher.command,
-            cwd=self.workspace,
-            env=self.variables(inputs, environment),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,  # universal newlines: a bare CR ends a line for the runner, too
-            encoding="utf-8",
-            errors="replace",
-        )
+        process = self.launcher.start(self.workspace, self.variables(inputs, environment))
         step = Step(process, files)
         if unknown := sorted({name.lower() for name in inputs} - {name.lower() for name in self.action.defaults}):
             step.log.issue("warning", f"Unexpected input(s) {unknown}, valid inputs are {list(self.action.defaults)}")

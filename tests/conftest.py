@@ -1,10 +1,15 @@
-"""Fixtures for all tests."""
+"""Fixtures for all tests, and how hypothesis runs here."""
 
 import os
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+# For machines that are busy with something else: how long an example takes says nothing about what is tested.
+settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("patient")
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 

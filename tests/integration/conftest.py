@@ -4,11 +4,13 @@ import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
+from warm_start import WarmPython
 
 from baseten_sandbox import Sandbox
-from runner import ROOT, Event, Result, Runner, Step, push
+from runner import ROOT, Event, Launcher, Result, Runner, Step, push
 
 SPEED = 20.0
 
@@ -45,7 +47,7 @@ class Job:
 
     def on(self, event: Event) -> "Job":
         """The same job, started by another event."""
-        return Job(self.sandbox, Runner(self.runner.directory, event=event))
+        return Job(self.sandbox, Runner(self.runner.directory, event=event, launcher=self.runner.launcher))
 
     def sent(self, service: str = "management") -> list[str]:
         """The requests of a service so far, as `METHOD /path`."""
@@ -59,9 +61,29 @@ def sandbox() -> Iterator[Sandbox]:
         yield running
 
 
+@pytest.fixture(scope="session")
+def warm_python() -> Iterator[WarmPython]:
+    """A process that forks runs of the action; started by the first test that asks for it."""
+    python = WarmPython(ROOT / "entrypoint.py")
+    yield python
+    python.close()
+
+
+@dataclass(frozen=True)
+class WarmLauncher(Launcher):
+    """Starts steps by forking."""
+
+    python: WarmPython | None = None
+
+    def start(self, directory: Path, environment: Mapping[str, str]) -> Any:
+        """Fork."""
+        assert self.python
+        return self.python.start(directory, environment)
+
+
 @pytest.fixture
-def job(sandbox: Sandbox, tmp_path: Path) -> Job:
+def job(sandbox: Sandbox, tmp_path: Path, warm_python: WarmPython) -> Job:
     """A job on a push to main."""
-    runner = Runner(tmp_path / "runner", event=push())
+    runner = Runner(tmp_path / "runner", event=push(), launcher=WarmLauncher((), python=warm_python))
     shutil.copytree(ROOT / "examples" / "hello-truss", runner.workspace / "hello-truss")
     return Job(sandbox, runner)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from pathspec import PathSpec
 from pathspec.patterns import GitWildMatchPattern
@@ -220,7 +220,7 @@ PATTERNS = st.builds(
 TREES = st.lists(st.lists(st.sampled_from(NAMES), min_size=1, max_size=4).map("/".join), min_size=1, max_size=12)
 
 
-@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=400)
 @given(names=TREES, patterns=st.none() | st.lists(PATTERNS, max_size=6))
 @example(names=["lib/a", "a/lib", "x.so/b.py"], patterns=None)
 @example(names=["a"], patterns=["[#- ]"])
@@ -250,7 +250,7 @@ def test_the_same_files_under_any_rules(names: list[str], patterns: list[str] | 
         assert archived_by_truss(root) == packed(packing.files)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(
     name=st.lists(st.sampled_from(NAMES), min_size=1, max_size=4).map("/".join), patterns=st.lists(PATTERNS, max_size=4)
 )

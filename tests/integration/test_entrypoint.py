@@ -18,6 +18,14 @@ def test_starts_from_anywhere(tmp_path):
     assert (0, f"{__version__}\n", "") == (done.returncode, done.stdout, done.stderr)
 
 
+def test_starts_as_a_module(tmp_path):
+    """`python -m baseten_deploy` where the package can be imported."""
+    command = [sys.executable, "-m", "baseten_deploy", "--version"]
+    environment = {"PYTHONPATH": str(ROOT / "src")}
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+    assert (0, f"{__version__}\n", "") == (done.returncode, done.stdout, done.stderr)
+
+
 @pytest.mark.parametrize("module", ["httpx", "json", "yaml", "baseten_deploy", "sitecustomize"])
 def test_imports_nothing_of_the_workspace(tmp_path, module):
     """A file in the repository, even with the job's PYTHONPATH on it, does not become part of the action."""

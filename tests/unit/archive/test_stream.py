@@ -8,6 +8,7 @@ import tarfile
 import threading
 import tracemalloc
 import zlib
+from collections import deque
 from collections.abc import Mapping
 from itertools import cycle
 from pathlib import Path
@@ -242,14 +243,14 @@ def test_closing_stops_the_threads(mixed: tuple[PackedFile, ...]) -> None:
 
 def test_closing_from_another_thread_ends_a_read(tmp_path: Path) -> None:
     """As a cancelled upload does."""
-    root = write_tree(tmp_path, {"data": bytes(200 * BLOCK_BYTES)})
+    root = write_tree(tmp_path, {"data": random.Random(1).randbytes(50 * BLOCK_BYTES)})
     stream = ArchiveStream(listed(root), threads=1)
     stream.read(1)
-    timer = threading.Timer(0.05, stream.close)
-    timer.start()
+    closer = threading.Thread(target=stream.close)
+    closer.start()
     with pytest.raises(ValueError, match="closed"):
-        list(iter(lambda: stream.read(100), b""))
-    timer.join()
+        deque(iter(lambda: stream.read(1), b""), maxlen=0)  # byte by byte: longer than any thread takes to start
+    closer.join()
 
 
 def test_a_finished_stream_has_no_threads(mixed: tuple[PackedFile, ...]) -> None:

@@ -244,7 +244,7 @@ class TestManyFaults:
             send(service, destination, deadline=service.clock.now() + left)
         assert service.clock.now() <= 1000 + left
 
-    @settings(max_examples=150, deadline=None)
+    @settings(max_examples=150)
     @given(
         st.lists(st.sampled_from(TRANSIENT), max_size=4),
         st.lists(st.tuples(st.integers(1, 3), st.sampled_from(TRANSIENT)), max_size=3),

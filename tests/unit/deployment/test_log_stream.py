@@ -206,7 +206,7 @@ def histories(draw):
 class TestProperties:
     """A simulated log server."""
 
-    @settings(max_examples=300, deadline=None)
+    @settings(max_examples=300)
     @given(
         histories(),
         st.integers(2, 7),

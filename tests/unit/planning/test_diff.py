@@ -161,6 +161,7 @@ class TestConfig:
             st.recursive(
                 st.none() | st.booleans() | st.integers() | st.text(),
                 lambda v: st.lists(v) | st.dictionaries(st.text(), v),
+                max_leaves=25,
             ),
         )
     )

@@ -32,7 +32,7 @@ _NO_TEXT = re.compile(rb"[\x00-\x06\x0e-\x1a\x1c-\x1f]")
 
 @dataclass(frozen=True)
 class Content:
-    """What an answer holds: `text` is compared with what is expected (of a stream: its joined content), `shown` is for people.
+    """What an answer holds: `text` is compared (of a stream: its joined content), `shown` is for people.
 
     `events` counts a stream's, 0 for none. `error` is what a stream ended in instead of an answer, `""` for none.
     """

@@ -1,4 +1,4 @@
-"""Where the job's files are, and whether they are there: nothing outside of it is packed."""
+"""Where the job's files are: nothing outside of it is packed. And whether they are there."""
 
 import errno
 import os

@@ -7,6 +7,7 @@ GitHub's REST API for issue comments.
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from math import inf
 from typing import Any
 from urllib.parse import quote
 
@@ -55,7 +56,7 @@ class Conversation:
         What fails for the moment is tried again from the look on, so that nothing is sent twice unseen. Raises
         `HttpError`.
         """
-        tries = Tries(self._clock, self._deadline)
+        tries = Tries(self._clock, self._deadline, most=inf)
         while True:
             try:
                 return self._put(ours, write)

@@ -479,6 +479,20 @@ class TestFailures:
         assert ["new"] == [row["body"].splitlines()[1] for row in github.comments]
         assert run.clock.now() - run.started < 30
 
+    @pytest.mark.parametrize("seconds", [5, 12, 20])
+    def test_a_limit_that_lasts(self, make, seconds):
+        """Is waited for as long as the comment may take."""
+        run, github = make(), GitHub()
+        start = run.clock.now()
+
+        def limited(request):
+            if run.clock.now() < start + seconds:
+                return httpx.Response(403, json={"message": "You have exceeded a secondary rate limit."})
+            return github(request)
+
+        comment(run, limited, "new")
+        assert (1, []) == (len(github.comments), run.warnings)
+
     def test_a_comment_whose_answer_was_lost(self, make):
         """Is looked for before it is sent again."""
         run, github = make(), GitHub()

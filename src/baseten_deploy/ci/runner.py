@@ -42,6 +42,17 @@ SUMMARY_BYTES = 1024 * 1024 - 1
 
 # Any of them: a container hook of a self-hosted runner sets only some. In doubt masks and guards apply.
 _GITHUB = ("GITHUB_ACTIONS", "GITHUB_OUTPUT", "GITHUB_RUN_ID", "GITHUB_WORKFLOW")
+# A runner that says it is another one is no doubt: there `add-mask` would be a line with the key in it. Somebody may set
+# `GITHUB_OUTPUT` there to get the outputs in a file.
+_OTHERS = (
+    "GITLAB_CI",
+    "JENKINS_URL",
+    "TF_BUILD",
+    "TEAMCITY_VERSION",
+    "BUILDKITE",
+    "CIRCLECI",
+    "BITBUCKET_BUILD_NUMBER",
+)
 _COMMAND = re.compile(r"^\s*::", re.MULTILINE)
 _NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 _NO_RIGHT = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
@@ -49,7 +60,9 @@ _NO_RIGHT = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
 
 def is_github(environment: Mapping[str, str]) -> bool:
     """Whether a runner of GitHub reads what is printed, or one that does as it does (Gitea, Forgejo, act)."""
-    return any(environment.get(name) for name in _GITHUB)
+    if environment.get("GITHUB_ACTIONS"):
+        return True
+    return any(map(environment.get, _GITHUB)) and not any(map(environment.get, _OTHERS))
 
 
 class Colour(StrEnum):

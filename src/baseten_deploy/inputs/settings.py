@@ -272,7 +272,7 @@ def stray_inputs(environment: Mapping[str, str]) -> list[Problem]:
     return [
         Problem(
             f"`{variable}`: no input of this action is called `{name}`",
-            "Remove it from `with:`; if it is a variable of the job, this action does not read it.",
+            "Remove it, unless it is a variable of the job's own: this action does not read it.",
         )
         for variable, name, near in _strangers(environment)
         if not near and name not in BY_NAME

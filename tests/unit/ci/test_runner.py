@@ -250,6 +250,21 @@ class TestWhere:
         """An empty variable is none."""
         assert not Screen(environment).runner.on_github
 
+    @pytest.mark.parametrize("other", ["GITLAB_CI", "JENKINS_URL", "TF_BUILD", "TEAMCITY_VERSION", "BUILDKITE"])
+    def test_another_ci_system_that_writes_outputs_into_a_file(self, tmp_path, other):
+        """There is no doubt: a mask would be a line with the key in it. The outputs are in the file all the same."""
+        path = tmp_path / "output"
+        screen = Screen({other: "true", "GITHUB_OUTPUT": str(path)})
+        screen.runner.mask("s3cret")
+        screen.runner.foreign("s3cret")
+        screen.runner.output("a", "b")
+        assert "***\n" == screen.text
+        assert {"a": "b"} == parse_command_file(path.read_text(encoding="utf-8"))
+
+    def test_a_runner_of_githubs_within_another_ones(self):
+        """What says so itself is one."""
+        assert Screen({"GITHUB_ACTIONS": "true", "GITLAB_CI": "true"}).runner.on_github
+
     @pytest.mark.parametrize("environment", [{}, GITHUB])
     @pytest.mark.parametrize("method", ["foreign", "info", "group", "error"])
     @pytest.mark.parametrize(

@@ -42,16 +42,11 @@ SUMMARY_BYTES = 1024 * 1024 - 1
 
 # Any of them: a container hook of a self-hosted runner sets only some. In doubt masks and guards apply.
 _GITHUB = ("GITHUB_ACTIONS", "GITHUB_OUTPUT", "GITHUB_RUN_ID", "GITHUB_WORKFLOW")
-# A runner that says it is another one is no doubt: there `add-mask` would be a line with the key in it. Somebody may set
-# `GITHUB_OUTPUT` there to get the outputs in a file.
+# One that says it is another CI system's leaves no doubt: there `add-mask` would be a line with the key in it. Somebody
+# may set `GITHUB_OUTPUT` there to get the outputs in a file.
 _OTHERS = (
-    "GITLAB_CI",
-    "JENKINS_URL",
-    "TF_BUILD",
-    "TEAMCITY_VERSION",
-    "BUILDKITE",
-    "CIRCLECI",
-    "BITBUCKET_BUILD_NUMBER",
+    *("GITLAB_CI", "JENKINS_URL", "TF_BUILD", "TEAMCITY_VERSION"),
+    *("BUILDKITE", "CIRCLECI", "BITBUCKET_BUILD_NUMBER"),
 )
 _COMMAND = re.compile(r"^\s*::", re.MULTILINE)
 _NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
@@ -158,8 +153,10 @@ class Runner:
 
     @property
     def keeps_outputs(self) -> bool:
-        """Whether outputs get to where somebody reads them; elsewhere they are printed at the end."""
-        return bool(self._environment.get("GITHUB_OUTPUT")) and "GITHUB_OUTPUT" not in self._unwritable
+        """Whether outputs get to where somebody reads them; else they are printed at the end."""
+        return (
+            self.on_github and bool(self._environment.get("GITHUB_OUTPUT")) and "GITHUB_OUTPUT" not in self._unwritable
+        )
 
     def state(self, name: str, value: str) -> None:
         """Save a value for this action's post step."""

@@ -21,6 +21,7 @@ _ESCAPES = re.compile(
       | \x1b [ -/]* [0-~]?""",
     re.VERBOSE,
 )
+_STARTS = "\x1b\x90\x98\x9b\x9d\x9e\x9f"
 # With what is invisible: .NET skips it when it looks for `::`, and some of it turns the direction of a line.
 _UNSEEN = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\xad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff]")
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
@@ -34,7 +35,7 @@ _MARKS = (
 
 def without_escapes(text: str) -> str:
     """`text` without what it tells a terminal to do. Before secrets are taken out: one may be split by a sequence."""
-    return _ESCAPES.sub("", text) if "\x1b" in text or max(text, default="") >= "\x90" else text
+    return _ESCAPES.sub("", text) if any(start in text for start in _STARTS) else text
 
 
 def printable(text: str) -> str:

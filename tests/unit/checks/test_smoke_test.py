@@ -6,10 +6,10 @@ import httpx
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from transport import BY_NAME, HTML, KEY, Dripping, FakeClock, Script, make_client
+from transport import BY_NAME, HTML, KEY, Dripping, FakeClock, Script, make_client, make_run
 
 from baseten_deploy.checks import smoke_test as module
-from baseten_deploy.checks.smoke_test import cut, smoke_test
+from baseten_deploy.checks.smoke_test import ask, cut, smoke_test
 from baseten_deploy.ci.redaction import Redactor
 from baseten_deploy.errors import PredictFailed
 from baseten_deploy.inputs.expectation import parse_expectation
@@ -455,6 +455,40 @@ class TestStream:
     def test_any_text(self, text):
         """Nothing in it is a traceback."""
         Asked(said(text), payload={"stream": True})
+
+
+class TestAsk:
+    """What a run tells of it."""
+
+    @pytest.mark.parametrize(
+        ("answer", "shown"),
+        [
+            (said("CUDA out of memory", 500), "CUDA out of memory"),
+            (httpx.Response(500), "500 Internal Server Error, with an empty body"),
+            (httpx.Response(500, content=b"\x1b[31mno\x00"), "binary, 8 bytes, of an unknown type, SHA-256 "),
+            (said(f"the key is {KEY}", 400), "the key is ***"),
+            (said('data: {"error": "boom"}\n\n', Content_Type="text/event-stream"), '{"error": "boom"}'),
+        ],
+    )
+    def test_the_last_answer_is_the_output(self, make_settings, answer, shown):
+        """An error's too: not that of an earlier request, which was good."""
+        answers = Script(said('"fine"'), answer)
+        run = make_run(make_settings(), lambda _: httpx.Response(500), FakeClock(), inference=answers)
+        run.redactor.add(KEY)
+        ask(run, URL, {"prompt": "hi"})
+        assert '"fine"' == run.outputs.get("predict-response")
+        with pytest.raises(PredictFailed):
+            ask(run, URL, {"prompt": "hi"})
+        assert run.outputs.get("predict-response").startswith(shown)
+
+    def test_nothing_came(self, make_settings):
+        """Then an earlier answer says nothing about it."""
+        answers = Script(said('"fine"'), httpx.ReadTimeout("slow"))
+        run = make_run(make_settings(), lambda _: httpx.Response(500), FakeClock(), inference=answers)
+        ask(run, URL, 1)
+        with pytest.raises(PredictFailed):
+            ask(run, URL, 1)
+        assert "" == run.outputs.get("predict-response")
 
 
 def test_cut():

@@ -1,13 +1,17 @@
 #!/usr/bin/env python3
 """Start the action from this checkout or image, without installing it: `python entrypoint.py --help`."""
 
+import os
 import sys
-from pathlib import Path
 
 # The image runs `python -I`, which keeps the script's own folder, PYTHONPATH and the user site off `sys.path`.
-sys.path.insert(0, str(Path(__file__).resolve().parent / "src"))
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.realpath(__file__)), "src"))  # noqa: PTH118, PTH120
 
-from baseten_deploy.main import main
+from baseten_deploy import signals
+
+signals.remember()  # before the imports: a job may be cancelled at any moment
+
+from baseten_deploy.main import main  # noqa: E402 - see above
 
 if __name__ == "__main__":
     sys.exit(main())

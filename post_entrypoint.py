@@ -4,12 +4,16 @@
 The image has it on its PATH; its first line names the image's Python, and no shell is involved (hyphens in `INPUT_`).
 """
 
+import os
 import sys
-from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parent / "src"))
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.realpath(__file__)), "src"))  # noqa: PTH118, PTH120
 
-from baseten_deploy.post import main
+from baseten_deploy import signals
+
+signals.remember()
+
+from baseten_deploy.post import main  # noqa: E402 - a signal must find its handler
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -2,7 +2,11 @@
 
 import sys
 
-from baseten_deploy.main import main
+from baseten_deploy import signals
+
+signals.remember()  # before the imports: a job may be cancelled at any moment
+
+from baseten_deploy.main import main  # noqa: E402 - see above
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -3,18 +3,16 @@
 import gc
 import logging
 import os
-import signal
 import sys
-import threading
 import traceback
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from types import FrameType
 from typing import TYPE_CHECKING
 
+from baseten_deploy import signals
 from baseten_deploy.ci.outputs import Outputs
 from baseten_deploy.ci.redaction import Redactor
-from baseten_deploy.ci.runner import ANNOTATIONS, Colour, Runner
+from baseten_deploy.ci.runner import ANNOTATIONS, Colour, Nobody, Runner, silenced
 from baseten_deploy.errors import Cancelled, DeployError, Problem
 from baseten_deploy.status import Status
 
@@ -33,30 +31,58 @@ def main(
     clock: "Clock | None" = None,
 ) -> int:
     """Run the action once and return its exit code. Options and the environment default to the process's own."""
-    cancel_on_signals()
+    signals.remember()
     gc.set_threshold(*_GARBAGE)
     arguments = sys.argv[1:] if arguments is None else arguments
     environment = os.environ if environment is None else environment
+    sys.stdout, sys.stderr = sys.stdout or Nobody(), sys.stderr or Nobody()  # there is none of one that is closed
     for stream in (sys.stdout, sys.stderr):
-        stream.reconfigure(encoding="utf-8", errors="backslashreplace")  # type: ignore[union-attr]
+        if not isinstance(stream, Nobody):
+            stream.reconfigure(encoding="utf-8", errors="backslashreplace")  # type: ignore[union-attr]
     # Else the warnings of libraries go to stderr as they are, with whatever a server put into them.
     logging.getLogger().addHandler(logging.NullHandler())
     redactor = Redactor()
     runner = Runner(environment, redactor)
     end = Ending(environment, runner, Outputs(runner.output, redactor.redact))
     try:
+        signals.cancel()
+        if not go_through(arguments, environment, end, redactor, clock):
+            signals.let_pass()
+            return spoken()
+        signals.let_pass()
+    except (Cancelled, KeyboardInterrupt):
+        end.status = Status.CANCELLED
+    return end.report()
+
+
+def go_through(
+    arguments: Sequence[str],
+    environment: Mapping[str, str],
+    end: "Ending",
+    redactor: Redactor,
+    clock: "Clock | None",
+) -> bool:
+    """Run, and note how it ended; false when nothing was run (`--help`, `--version`)."""
+    try:
         run(arguments, environment, end, redactor, clock)
     except DeployError as error:
         end.errors += error.problems
         end.status = error.status
-    except (Cancelled, KeyboardInterrupt):
-        end.status = Status.CANCELLED
     except (Exception, SystemExit) as error:  # noqa: BLE001 - the last resort, reported as what it is
         if isinstance(error, SystemExit) and not (end.run or error.code):
-            return 0  # `--help` and `--version`
+            return False
         end.status = Status.INTERNAL_ERROR
         end.bug(traceback.format_exc())
-    return end.report()
+    return True
+
+
+def spoken() -> int:
+    """The exit code of `--help` and `--version`, whose reader may be gone (`| head`)."""
+    try:
+        sys.stdout.flush()
+    except (OSError, ValueError):
+        silenced(sys.stdout)
+    return 0
 
 
 def run(
@@ -72,7 +98,7 @@ def run(
 
         environment = with_options(arguments, environment)
     from baseten_deploy.inputs.combinations import check
-    from baseten_deploy.inputs.settings import read_settings, secrets_of
+    from baseten_deploy.inputs.settings import read_settings, secrets_of, stray_inputs
 
     for secret in secrets_of(environment):
         end.runner.mask(secret)
@@ -90,7 +116,7 @@ def run(
 
     settings, problems = read_settings(environment)
     workspace = find_workspace(environment, settings.truss_directory)
-    origin = read_origin(environment, workspace)
+    origin = read_origin(environment, workspace, settings.truss_directory)
     clock = clock or Clock()
     with make_client(trust.result()) as client:
         end.run = Run(
@@ -106,6 +132,8 @@ def run(
             origin=origin,
             started=clock.now(),
         )
+        for stray in stray_inputs(environment):
+            end.run.warn(stray)
         end.status = go(end.run)
 
 
@@ -132,26 +160,58 @@ class Ending:
         self.errors.append(Problem(f"A bug of this action: {said}", f"Please report it with the traceback{where}"))
 
     def report(self) -> int:
-        """Write what is left to write, and return the exit code."""
-        from baseten_deploy.report.summary import summary  # the imports of a run come first
-
-        ignore_signals()  # the run has ended; a cancel from now on must not cut its report short
-        for problem in self.errors:
-            self.runner.error(problem)
+        """Write what is left to write, and return the exit code. Outputs first: what follows may fail or hang."""
         self.outputs.set("status", self.status)
         self.runner.state("status", self.status)
         self.outputs.close()
+        for problem in self.errors:
+            self.runner.error(problem)
         known = self.outputs.shown()
-        markdown = summary(self._facts(known))
+        markdown = self._summary(known)
         self.runner.summary(markdown)
-        if not self.runner.on_github:
+        if not self.runner.keeps_outputs:
             self.runner.info("\n".join(f"{name}={value}" for name, value in known.items()))
+        code = self.status.exit_code
         if self.run and self.status is not Status.CANCELLED:  # then there are seconds left, and others need them
-            from baseten_deploy.comment import leave
+            code = self._comment(self.run, markdown)
+        self._last_lines(known)
+        return code
 
-            leave(self.run, markdown)
-        self.runner.info(f"Status: {self.status}", Colour.RED if self.status.exit_code else Colour.GREEN)
+    def _summary(self, known: Mapping[str, str]) -> str:
+        """The Markdown of the summary. A bug in it does not change how the run ended."""
+        try:
+            from baseten_deploy.report.summary import summary  # the imports of a run come first
+
+            return summary(self._facts(known))
+        except Exception:  # noqa: BLE001 - the outputs are written, and the exit code is not the summary's
+            self.errors.clear()
+            self.bug(traceback.format_exc())
+            for problem in self.errors:
+                self.runner.warning(problem)
+            return f"## {self.status}\n"
+
+    def _comment(self, run: "Run", markdown: str) -> int:
+        """Leave the comment, and return the exit code: a signal ends the waiting for it."""
+        from baseten_deploy.comment.writing import leave
+
+        try:
+            signals.cancel()
+            leave(run, markdown)
+            signals.let_pass()
+        except (Cancelled, KeyboardInterrupt):
+            self.runner.info("Cancelled while the pull-request comment was written")
+            return Status.CANCELLED.exit_code
         return self.status.exit_code
+
+    def _last_lines(self, known: Mapping[str, str]) -> None:
+        """What somebody looks for at the end of a log."""
+        if self.status is Status.SUCCESS and self.run:
+            settings = self.run.settings
+            if known.get("predict-url") and settings.wait and not settings.cleanup:  # else nothing answers there
+                self.runner.info(f"Endpoint: {known['predict-url']}")
+            if known.get("logs-url"):
+                self.runner.info(f"Logs: {known['logs-url']}")
+        self.runner.info(f"Status: {self.status}", Colour.RED if self.status.exit_code else Colour.GREEN)
 
     def _facts(self, outputs: Mapping[str, str]) -> "Facts":
         """What the summary is made of, without secrets: what Markdown makes of one, the redactor would not know."""
@@ -181,27 +241,3 @@ class Ending:
     def _shown(self, problems: Iterable[Problem]) -> list[Problem]:
         redact = self.runner.redactor.redact
         return [replace(each, message=redact(each.message), remedy=redact(each.remedy)) for each in problems]
-
-
-def cancel_on_signals() -> None:
-    """Turn the first SIGINT or SIGTERM into `Cancelled`; later ones find the run ending already.
-
-    As PID 1 of a container, Python would ignore SIGTERM without a handler.
-    """
-
-    def cancel(_signal: int, _frame: FrameType | None) -> None:
-        ignore_signals()
-        raise Cancelled
-
-    _handle_signals(cancel)
-
-
-def ignore_signals() -> None:
-    """Let SIGINT and SIGTERM pass."""
-    _handle_signals(signal.SIG_IGN)
-
-
-def _handle_signals(handler: "signal.Handlers | Callable[[int, FrameType | None], None]") -> None:
-    if threading.current_thread() is threading.main_thread():  # elsewhere Python does not allow it
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, handler)

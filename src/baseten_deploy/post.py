@@ -6,6 +6,7 @@ It reads what the run saved (`STATE_*`) and the same inputs. A run that ended by
 import os
 from collections.abc import Mapping
 
+from baseten_deploy import signals
 from baseten_deploy.ci.event import Origin
 from baseten_deploy.ci.outputs import Outputs
 from baseten_deploy.ci.redaction import Redactor
@@ -14,7 +15,7 @@ from baseten_deploy.ci.workspace import find_workspace
 from baseten_deploy.clock import Clock
 from baseten_deploy.deployment.creation import find_committed
 from baseten_deploy.deployment.on_failure import Saved, clear_away
-from baseten_deploy.errors import Problem
+from baseten_deploy.errors import Cancelled, Problem
 from baseten_deploy.inputs.settings import Aftermath, read_settings, secrets_of
 from baseten_deploy.run import Run, make_api
 from baseten_deploy.service.answers import Model
@@ -22,6 +23,7 @@ from baseten_deploy.service.destination import Destination
 from baseten_deploy.service.http import HttpError, make_client
 
 SECONDS = 60.0
+_REMEDY = "Look at the model's deployments, and deactivate what is not wanted."
 
 
 def main(environment: Mapping[str, str] | None = None) -> int:
@@ -29,13 +31,28 @@ def main(environment: Mapping[str, str] | None = None) -> int:
     environment = os.environ if environment is None else environment
     redactor = Redactor()
     runner = Runner(environment, redactor)
+    try:
+        signals.cancel()
+        clear(environment, runner, redactor)
+    except (Cancelled, KeyboardInterrupt):
+        pass  # the runner's time for it is up
+    except Exception as error:  # noqa: BLE001 - whatever it is, it must not hide why the job ended
+        runner.warning(
+            Problem(f"What the cancelled run made could not be cleared away: {type(error).__name__}", _REMEDY)
+        )
+    signals.let_pass()
+    return 0
+
+
+def clear(environment: Mapping[str, str], runner: Runner, redactor: Redactor) -> None:
+    """Clear away what the saved state names, if anything is left of it."""
     for secret in secrets_of(environment):
         runner.mask(secret)
     settings, problems = read_settings(environment)
     saved = Saved.read(environment)
     ended = environment.get("STATE_status", "cancelled") != "cancelled"
     if ended or problems or not saved or saved.cleared or settings.on_cancel is Aftermath.KEEP:
-        return 0
+        return
     clock = Clock()
     with make_client() as client:
         run = Run(
@@ -55,10 +72,9 @@ def main(environment: Mapping[str, str] | None = None) -> int:
         try:
             model, ids = _find(run, saved)
         except HttpError as error:
-            run.warn(Problem(f"What the cancelled run made could not be looked up: {error.message}"))
+            run.warn(Problem(f"What the cancelled run made could not be looked up: {error.message}", _REMEDY))
         else:
             clear_away(run, run.api, model, ids, settings.on_cancel)
-    return 0
 
 
 def _find(run: Run, saved: Saved) -> tuple[Model, tuple[str, ...]]:

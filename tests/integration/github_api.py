@@ -20,6 +20,7 @@ class GitHub:
 
     url: str = ""
     read_only: bool = False
+    hangs: threading.Event | None = None  # until it is set, no request is answered
     comments: list[dict[str, Any]] = field(default_factory=list)
     requests: list[str] = field(default_factory=list)
     tokens: set[str] = field(default_factory=set)
@@ -69,6 +70,8 @@ def github_api() -> Iterator[GitHub]:
             body = json.loads(self.rfile.read(length)) if length else None
             github.requests.append(f"{self.command} {urlsplit(self.path).path}")
             github.tokens.add(self.headers["Authorization"])
+            if github.hangs:
+                github.hangs.wait(60)
             status, answer = github.answer(self.command, self.path, body)
             data = json.dumps(answer).encode()
             self.send_response(status)

@@ -63,6 +63,8 @@ def test_a_new_model(job):
     assert {"config.yaml", "model/model.py"} <= set(archived(job))
     assert "✅" in result.summary
     assert deployment in result.summary
+    last = [f"Endpoint: {outputs['predict-url']}", f"Logs: {outputs['logs-url']}", "Status: success"]
+    assert last == [line.text for line in result.log.lines][-3:]
 
 
 def test_a_second_deployment_goes_to_the_same_model(job):

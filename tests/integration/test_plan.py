@@ -295,7 +295,7 @@ class TestOffline:
 
 
 class TestComment:
-    """One comment per model on the pull request."""
+    """One comment per model and target on the pull request."""
 
     def test_is_edited_in_place(self, on_pull_request, github):
         """Two runs, one comment with what the last one said; others are left alone."""
@@ -306,7 +306,9 @@ class TestComment:
         text = planned(job, github_token=TOKEN)
         assert 2 == len(github.comments)
         assert "Nice!" == github.bodies()[0]
-        assert github.bodies()[1].startswith("<!-- baseten-deploy: hello-truss -->\n## 📝 Planned")
+        marker, heading, *_ = github.bodies()[1].splitlines()
+        assert "<!-- baseten-deploy: directory=hello-truss model=hello-truss target= run=1000000001.1 -->" == marker
+        assert heading.startswith("## 📝 Planned")
         assert text.rstrip() in github.bodies()[1]
         assert {f"Bearer {TOKEN}"} == github.tokens
 

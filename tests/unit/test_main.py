@@ -7,16 +7,17 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from trees import MINIMAL_TRUSS, write_tree
 
-from baseten_deploy import __version__
+from baseten_deploy import __version__, signals
 from baseten_deploy.errors import Cancelled
-from baseten_deploy.main import cancel_on_signals, ignore_signals, main
-from runner import Runner, read_action
+from baseten_deploy.main import main
+from runner import ROOT, Runner, read_action
 from workflow_commands import Log, parse_command_file
 
 pytestmark = pytest.mark.usefixtures("restored_signals")
@@ -189,22 +190,134 @@ class TestEnds:
         assert not [line for line in lines if re.match("::|##", line)]
 
 
+class TestEnding:
+    """What a run leaves, whatever happens to what it writes to."""
+
+    def test_outputs_come_first(self, job, monkeypatch):
+        """A bug in the summary changes neither them nor how the run ended."""
+
+        def break_down(_facts):
+            raise RuntimeError("boom")
+
+        monkeypatch.setattr("baseten_deploy.report.summary.summary", break_down)
+        assert 1 == job.run()
+        assert ("invalid", "invalid") == (job.outputs["status"], json.loads(job.outputs["result"])["status"])
+        assert "## invalid" in job.summary
+        assert any("A bug of this action: RuntimeError: boom" in line.message for line in job.log.annotations)
+
+    def test_an_input_that_is_like_none_is_a_warning(self, job):
+        """A job's own `env: INPUT_VERSION` is not the step's; a name that is near one is a typing error."""
+        job.run({"version": "1"})
+        kinds = {line.kind for line in job.log.annotations if "INPUT_VERSION" in line.message}
+        assert {"warning"} == kinds
+        assert "there is no such input" not in job.log.text
+
+
+class TestProcess:
+    """A process, its stdout and its signals."""
+
+    def start(self, directory, *arguments, **files):
+        """Start entrypoint.py outside of GitHub, or with command files."""
+        write_tree(directory / "work", MINIMAL_TRUSS)
+        environment = {"PATH": os.environ["PATH"], "CI_PROJECT_DIR": str(directory / "work")}
+        environment |= {name: str(path) for name, path in files.items()}
+        command = [sys.executable, "-I", "-B", "-u", "-X", "utf8", str(ROOT / "entrypoint.py"), *arguments]
+        return command, environment
+
+    @pytest.mark.parametrize("arguments", [(), ("--help",), ("--version",), ("--model-nam", "x")])
+    @pytest.mark.parametrize("how", ["closed", "gone", "full"])
+    def test_a_stdout_that_takes_nothing(self, tmp_path, arguments, how):
+        """`| head`, `>&-` and a full disk: the same exit code, the same outputs, nothing on stderr."""
+        output = tmp_path / "output"
+        command, environment = self.start(tmp_path, *arguments, GITHUB_OUTPUT=output)
+        expected = subprocess.run(command, env=environment, capture_output=True, check=False).returncode
+        written = output.read_text(encoding="utf-8") if output.exists() else ""
+        output.unlink(missing_ok=True)
+        if how == "closed":
+            command = ["/bin/sh", "-c", '"$@" >&-', "sh", *command]
+            stdout = subprocess.DEVNULL
+        elif how == "gone":
+            reader, stdout = os.pipe()
+            os.close(reader)
+        else:
+            stdout = os.open("/dev/full", os.O_WRONLY)
+        done = subprocess.run(command, env=environment, stdout=stdout, stderr=subprocess.PIPE, text=True, check=False)
+        if how != "closed":
+            os.close(stdout)
+        assert (expected, "") == (done.returncode, done.stderr)
+        assert ("status" in written) == (output.exists() and "status" in output.read_text(encoding="utf-8"))
+
+    @pytest.mark.parametrize("numbers", [(signal.SIGINT,), (signal.SIGTERM,), (signal.SIGINT, signal.SIGTERM)])
+    @pytest.mark.parametrize("early", [True, False])
+    def test_a_signal_at_once(self, tmp_path, numbers, early):
+        """Before the first import is done, or right after; two at once are as one: 130, a status, no traceback.
+
+        The process stops itself where a handler is first set, so that no time is measured.
+        """
+        output = tmp_path / "output"
+        command, environment = self.start(tmp_path, GITHUB_OUTPUT=output)
+        where = "baseten_deploy.signals.remember" if early else "baseten_deploy.signals.cancel"
+        program = (
+            "import os, runpy, sys; sys.path.insert(0, sys.argv.pop(1))\n"
+            "from baseten_deploy import signals\n"
+            f"name = {where.rpartition('.')[2]!r}; inner = getattr(signals, name)\n"
+            "def outer():\n"
+            "    inner()\n"
+            "    setattr(signals, name, inner)\n"
+            f"    for number in {[int(number) for number in numbers]}: os.kill(os.getpid(), number)\n"
+            "setattr(signals, name, outer)\n"
+            "sys.argv = sys.argv[1:]\n"
+            "runpy.run_path(sys.argv[0], run_name='__main__')\n"
+        )
+        command = [*command[:6], "-c", program, str(ROOT / "src"), *command[6:]]
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+        assert (130, "") == (done.returncode, done.stderr), done.stdout
+        assert "cancelled" == parse_command_file(output.read_text(encoding="utf-8"))["status"]
+
+
 class TestSignals:
     """SIGINT and SIGTERM, of which Python as PID 1 would ignore the second."""
 
     @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
     def test_the_first_cancels_and_the_rest_pass(self, number):
         """The run is ending already."""
-        cancel_on_signals()
+        signals.cancel()
         with pytest.raises(Cancelled):
             os.kill(os.getpid(), number)
         os.kill(os.getpid(), signal.SIGINT)
         os.kill(os.getpid(), signal.SIGTERM)
+        signals.let_pass()
+
+    @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+    def test_one_that_came_early_is_remembered(self, number):
+        """During the imports nobody could have made a status of it; it cancels once."""
+        signals.remember()
+        os.kill(os.getpid(), number)
+        with pytest.raises(Cancelled):
+            signals.cancel()
+        signals.cancel()
+        signals.let_pass()
+
+    def test_one_that_python_drops_comes_again(self):
+        """What is raised within a destructor is lost: an import has such moments. It cancels all the same."""
+
+        class Dying:
+            def __del__(self):
+                os.kill(os.getpid(), signal.SIGINT)
+
+        def run():
+            Dying()
+            time.sleep(30)
+
+        signals.cancel()
+        with pytest.raises(Cancelled):
+            run()
+        signals.let_pass()
 
     def test_none_cuts_the_report_short(self):
         """What there is to tell is told."""
-        cancel_on_signals()
-        ignore_signals()
+        signals.cancel()
+        signals.let_pass()
         os.kill(os.getpid(), signal.SIGINT)
 
     def test_in_a_thread(self):
@@ -217,7 +330,7 @@ class TestSignals:
             except BaseException as error:  # noqa: BLE001 - reported to the test
                 caught.append(error)
 
-        for function in (cancel_on_signals, ignore_signals):
+        for function in (signals.remember, signals.cancel, signals.let_pass):
             thread = threading.Thread(target=call, args=(function,))
             thread.start()
             thread.join()

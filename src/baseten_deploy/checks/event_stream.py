@@ -3,21 +3,63 @@
 Spec: the event stream format of the HTML standard; the chunks of OpenAI's chat completions.
 """
 
+import json
+import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
+
+_LINE_END = re.compile(r"\r\n|\n|\r")
+_DONE = "[DONE]"
+
+
+@dataclass(frozen=True)
+class Event:
+    """One event: its type, `""` for a message, its data, and that as JSON, `None` when it is none."""
+
+    kind: str
+    data: str
+    json: Any = None
+
+    @property
+    def is_error(self) -> bool:
+        """Whether the model tells that it failed: `event: error`, `{"error": ...}`, vLLM's `"object": "error"`."""
+        if self.kind.lower() == "error":
+            return True
+        return isinstance(self.json, dict) and (bool(self.json.get("error")) or self.json.get("object") == "error")
 
 
 def events(text: str) -> Iterator[str]:
-    """The data of each event, without the closing `[DONE]`. Spec: the event stream format of the HTML standard."""
+    """The data of each event of a stream, without the closing `[DONE]`."""
+    return (event.data for event in stream_events(text))
+
+
+def stream_events(text: str) -> Iterator[Event]:
+    """Each event, without the closing `[DONE]`. One that the stream ends in counts, although the standard drops it.
+
+    Lines end at CR, LF or both; a byte-order mark at the start is none of the first line. An error without data is one.
+    """
     lines: list[str] = []
-    for line in (*text.replace("\r\n", "\n").split("\n"), ""):
-        if line.startswith("data:"):
-            lines.append(line[5:].removeprefix(" "))
-        elif not line and lines:
-            data = "\n".join(lines)
-            lines = []
-            if data.strip() != "[DONE]":
-                yield data
+    kind = ""
+    for line in (*_LINE_END.split(text.removeprefix("\ufeff")), ""):
+        if line:
+            name, _, value = line.partition(":")
+            value = value.removeprefix(" ")
+            if name == "data":
+                lines.append(value)
+            elif name == "event":
+                kind = value.strip()
+            continue
+        data = "\n".join(lines)
+        if (lines or kind.lower() == "error") and data.strip() != _DONE:
+            yield Event(kind, data, _parsed(data))
+        lines, kind = [], ""
+
+
+def is_event_stream(text: str) -> bool:
+    """Whether a text of an untold type is a stream of events: each line of it is a field of one, or a comment."""
+    lines = [line for line in _LINE_END.split(text.removeprefix("\ufeff")) if line]
+    return bool(lines) and all(re.match(r":|(?:data|event|id|retry)(?::|$)", line) for line in lines)
 
 
 def deltas(event: Any) -> list[str]:
@@ -30,3 +72,10 @@ def deltas(event: Any) -> list[str]:
             content = delta.get("content") if isinstance(delta, dict) else None
             texts.append(content or choice.get("text") or "")
     return [text for text in texts if isinstance(text, str) and text]
+
+
+def _parsed(data: str) -> Any:
+    try:
+        return json.loads(data)
+    except (ValueError, RecursionError):
+        return None

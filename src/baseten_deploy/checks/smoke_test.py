@@ -12,6 +12,7 @@ from typing import Any
 
 import httpx
 
+from baseten_deploy.ci.foreign_text import without_controls
 from baseten_deploy.ci.redaction import Redactor
 from baseten_deploy.clock import Clock
 from baseten_deploy.errors import PredictFailed
@@ -21,7 +22,7 @@ from baseten_deploy.service.error_answer import error_text
 from baseten_deploy.service.http import CONNECT_SECONDS, ERROR_BYTES
 from baseten_deploy.service.retry import ATTEMPTS, Failure, Fault, Tries, parse_hint
 
-from .event_stream import deltas, events
+from .content import read_content
 
 # Answers of the way to the model rather than of the model.
 NOT_READY = frozenset({408, 429, 502, 503, 504})
@@ -36,11 +37,15 @@ _SEARCH_SECONDS = 1.0
 
 @dataclass(frozen=True)
 class Prediction:
-    """The answer's text (of a stream: its joined content), its time in seconds and the number of stream events."""
+    """The answer's text (of a stream: its joined content), its time in seconds and the number of stream events.
+
+    `shown` is what people see of it: of bytes their size, type and digest.
+    """
 
     text: str
     seconds: float
     events: int = 0
+    shown: str = ""
 
 
 class _NotReady(Exception):
@@ -65,12 +70,20 @@ def ask(run: Run, url: str, payload: Any) -> None:
         )
         return
 
+    last = ""
+
+    def seen(shown: str) -> None:
+        nonlocal last
+        last = run.redactor.redact(without_controls(shown))[:RESPONSE_CHARACTERS]
+
     def answered(prediction: Prediction) -> None:
-        text = run.redactor.redact(prediction.text)[:RESPONSE_CHARACTERS]
         run.outputs.set("predict-seconds", f"{prediction.seconds:.3f}")
-        run.outputs.set("predict-response", text)
-        run.say(f"Answered in {prediction.seconds:.2f} s:")
-        run.runner.foreign(text)
+        run.outputs.set("predict-response", last)
+        if last:
+            run.say(f"Answered in {prediction.seconds:.2f} s:")
+            run.runner.foreign(last)
+        else:
+            run.say(f"Answered in {prediction.seconds:.2f} s, with an empty body")
 
     try:
         with run.phase("Smoke test"):
@@ -85,8 +98,11 @@ def ask(run: Run, url: str, payload: Any) -> None:
                 clock=run.clock,
                 redactor=run.redactor,
                 answered=answered,
+                seen=seen,
             )
     except PredictFailed:
+        if last or run.outputs.get("predict-response"):  # an earlier answer would say nothing about this failure
+            run.outputs.set("predict-response", last)
         if run.log:  # it may have the traceback of what the model raised
             run.clock.sleep(LOG_SECONDS)
             run.log.poll()
@@ -104,17 +120,18 @@ def smoke_test(
     clock: Clock,
     redactor: Redactor,
     answered: Callable[[Prediction], None],
+    seen: Callable[[str], None] = lambda _: None,
 ) -> Prediction:
     """Call the model and compare. `answered` gets the prediction before it is judged, so that it is reported anyway.
 
-    Raises `PredictFailed`.
+    `seen` gets what any answer says, an error's too; secrets are still in it. Raises `PredictFailed`.
     """
     deadline = clock.now() + seconds
     tries, broken = Tries(clock, deadline, most=inf), 0
     while True:
         left = deadline - clock.now()
         try:
-            prediction = _call(url, api_key, payload, left, client, clock, redactor)
+            prediction, whole = _call(url, api_key, payload, left, client, clock, redactor, seen)
             break
         except TimeoutError as error:
             raise PredictFailed(
@@ -132,11 +149,17 @@ def smoke_test(
                     "scales up from zero, or check `inference-url`.",
                 ) from error
     answered(prediction)
+    if expectation and not whole:
+        raise PredictFailed(
+            f"The smoke test's answer is longer than {ANSWER_BYTES // 2**20} MiB, and cannot be compared with "
+            "`predict-expect`",
+            "Send a `predict-payload` with a smaller answer, or leave `predict-expect` out.",
+        )
     left = max(clock.real(deadline - clock.now()), _SEARCH_SECONDS)
     if expectation and (reason := expectation.mismatch(prediction.text, left)):
-        shown = redactor.redact(prediction.text)  # before anything is cut: half a secret is not found any more
+        shown = redactor.redact(prediction.shown)  # before anything is cut: half a secret is not found any more
         if not expectation.pattern:  # which says nothing of what is there
-            reason = expectation.mismatch(shown) or "it differs in a secret"
+            reason = expectation.mismatch(redactor.redact(prediction.text)) or "it differs in a secret"
         raise PredictFailed(
             f"The smoke test's answer is not what `predict-expect` says: {reason}. It was: "
             f"{cut(shown, SHOWN_CHARACTERS)}",
@@ -146,8 +169,16 @@ def smoke_test(
 
 
 def _call(
-    url: str, api_key: str, payload: Any, seconds: float, client: httpx.Client, clock: Clock, redactor: Redactor
-) -> Prediction:
+    url: str,
+    api_key: str,
+    payload: Any,
+    seconds: float,
+    client: httpx.Client,
+    clock: Clock,
+    redactor: Redactor,
+    seen: Callable[[str], None],
+) -> tuple[Prediction, bool]:
+    """One call; the prediction, and whether it is all of the answer."""
     start = clock.now()
     patience = max(clock.real(seconds), 0.1)
     timeout = httpx.Timeout(patience, connect=min(patience, clock.real(CONNECT_SECONDS)))
@@ -165,19 +196,21 @@ def _call(
     except httpx.HTTPError as error:
         message = f"The smoke test's connection broke: {redactor.redact(str(error))}"
         raise _NotReady(message, Failure(Fault.NO_ANSWER), broke=True) from error
-    text = data.decode("utf-8", "replace")
-    if not response.is_success:
-        _refuse(response, text, redactor, clock.epoch_millis() / 1000)
-    if not complete:
-        raise PredictFailed(
-            f"The smoke test's answer is longer than {ANSWER_BYTES // 2**20} MiB",
-            "Send a `predict-payload` with a smaller answer.",
-        )
-    took = clock.now() - start
     streamed = isinstance(payload, dict) and payload.get("stream") is True
-    if streamed or response.headers.get("Content-Type", "").startswith("text/event-stream"):
-        return _streamed(text, took, redactor)
-    return Prediction(text, took)
+    answer = read_content(
+        data,
+        response.headers.get("Content-Type", ""),
+        whole=complete,
+        streamed=streamed and response.is_success,
+    )
+    if not response.is_success:
+        seen(answer.shown or f"{response.status_code} {response.reason_phrase}, with an empty body")
+        _refuse(response, answer.shown, redactor, clock.epoch_millis() / 1000)
+    seen(answer.shown)
+    if answer.error:
+        said = cut(redactor.redact(answer.error), SHOWN_CHARACTERS)
+        raise PredictFailed(f"The smoke test's stream {said}", "See the model's log.")
+    return Prediction(answer.text, clock.now() - start, answer.events, answer.shown), complete
 
 
 def _read(response: httpx.Response, deadline: float, clock: Clock) -> tuple[bytes, bool]:
@@ -214,28 +247,6 @@ def _refuse(response: httpx.Response, text: str, redactor: Redactor, now_epoch: 
     raise PredictFailed(
         message, "The model failed on the payload; its log has the traceback, above or on the logs page."
     )
-
-
-def _streamed(text: str, seconds: float, redactor: Redactor) -> Prediction:
-    """Join the content of server-sent events: OpenAI-like deltas, else the events' data line by line."""
-    seen = list(events(text))
-    if not seen:
-        if text.strip():
-            return Prediction(text, seconds)  # streams that are not SSE are plain text in chunks
-        raise PredictFailed("The smoke test's stream ended without a single event", "See the model's log.")
-    pieces: list[str] = []
-    plain: list[str] = []
-    for data in seen:
-        try:
-            event = json.loads(data)
-        except (ValueError, RecursionError):
-            event = None
-        if isinstance(event, dict) and event.get("error"):
-            said = cut(redactor.redact(error_text(event, data)), SHOWN_CHARACTERS)
-            raise PredictFailed(f"The smoke test's stream carried an error: {said}", "See the model's log.")
-        pieces += deltas(event)
-        plain.append(data)
-    return Prediction("".join(pieces) if pieces else "\n".join(plain), seconds, len(seen))
 
 
 def cut(text: str, length: int) -> str:

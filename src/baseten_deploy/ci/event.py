@@ -1,17 +1,27 @@
 """Where what is deployed comes from: commit, ref, pull request and run, from the CI system's variables and event.
 
-Outside CI the commit is that of `.git`, see `git`.
+What was packed counts: where the checkout is neither at the commit that started the run nor at the pull request's head,
+its own commit is the one. Outside CI, too, the commit is that of `.git`, see `git`.
 """
 
 import json
+import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from .git import head_commit
+from .git import Head, read_head
+from .regular_files import read_regular
+from .runner import is_github
 
 DEPENDABOT = "dependabot[bot]"
+# GitHub sends no larger one.
+_EVENT_BYTES = 25 * 1024 * 1024
+_PULL_REQUEST_REF = re.compile(r"refs/pull/([0-9]+)/(merge|head)")
+# Events that are about something which lists its pull requests.
+_LISTING = ("workflow_run", "check_run", "check_suite")
 
 
 @dataclass(frozen=True)
@@ -19,7 +29,8 @@ class Origin:
     """Facts about the commit; `""` is unknown. `sha` is a pull request's head, never the merge commit.
 
     `secretless`: GitHub gives this run no secrets and a token that only reads, whatever the workflow says.
-    `run_page` is for people, `github_api_url` is that of github.com or of an Enterprise server.
+    `run_page` is for people, `github_api_url` is that of github.com or of an Enterprise server. `event` is what started
+    the run, as GitHub calls it.
     """
 
     sha: str = ""
@@ -32,6 +43,7 @@ class Origin:
     secretless: bool = False
     run_page: str = ""
     github_api_url: str = ""
+    event: str = ""
 
     @property
     def deployment_name(self) -> str:
@@ -70,29 +82,62 @@ class Origin:
         }
 
 
-def read_origin(environment: Mapping[str, str], workspace: Path) -> Origin:
-    """Read the facts; whatever is missing or malformed is simply unknown, since a run does not depend on it."""
+def read_origin(environment: Mapping[str, str], workspace: Path, truss: str = "") -> Origin:
+    """Read the facts; whatever is missing or malformed is simply unknown, since a run does not depend on it.
+
+    `truss` is the Truss's directory, relative to the workspace: it may be in a checkout of its own (`path:`).
+    """
 
     def first(*names: str) -> str:
         return next((value for name in names if (value := environment.get(name))), "")
 
     event = _event(environment.get("GITHUB_EVENT_PATH", ""))
     number, head = _pull_request(event)
+    of_ref = _PULL_REQUEST_REF.fullmatch(environment.get("GITHUB_REF", ""))
     # GitLab's first is set when a pipeline runs on the merged result, whose commit is not the merge request's own.
-    sha = head or first("GITHUB_SHA", "CI_MERGE_REQUEST_SOURCE_BRANCH_SHA", "CI_COMMIT_SHA", "GIT_COMMIT")
-    on_tag = environment.get("GITHUB_REF_TYPE") == "tag"
+    started = first("GITHUB_SHA", "CI_MERGE_REQUEST_SOURCE_BRANCH_SHA", "CI_COMMIT_SHA", "GIT_COMMIT")
+    ref, on_tag = first("GITHUB_REF", "CI_COMMIT_REF_NAME", "GIT_BRANCH"), environment.get("GITHUB_REF_TYPE") == "tag"
+    if environment.get("GITHUB_SHA") or (is_github(environment) and not started):
+        checkout = _checkout(workspace, truss)
+        sha = _packed(checkout, started, head, is_merge=bool(of_ref and of_ref[2] == "merge"))
+        if checkout and sha == checkout.commit and sha not in (started, head):
+            ref, on_tag = checkout.branch, False  # the run's own say nothing about it
+    else:
+        sha = started or getattr(_checkout(workspace, truss, within=False), "commit", "")
     return Origin(
-        sha=sha or head_commit(workspace),
-        ref=first("GITHUB_REF", "CI_COMMIT_REF_NAME", "GIT_BRANCH"),
+        sha=sha,
+        ref=ref,
         tag=first("GITHUB_REF_NAME") if on_tag else first("CI_COMMIT_TAG", "TAG_NAME"),
         repository=first("GITHUB_REPOSITORY", "CI_PROJECT_PATH"),
         run_id=first("GITHUB_RUN_ID", "CI_PIPELINE_ID"),
         run_attempt=first("GITHUB_RUN_ATTEMPT"),
-        pull_request=number or first("CI_MERGE_REQUEST_IID", "CHANGE_ID"),
+        pull_request=number or (of_ref[1] if of_ref else first("CI_MERGE_REQUEST_IID", "CHANGE_ID")),
         secretless=_is_secretless(environment, event),
         run_page=_run_page(environment),
         github_api_url=first("GITHUB_API_URL"),
+        event=first("GITHUB_EVENT_NAME"),
     )
+
+
+def _packed(checkout: Head | None, started: str, head: str, *, is_merge: bool) -> str:
+    """The commit of what is packed, `""` when only a merge commit is known, which nobody wrote.
+
+    `started` is the commit that started the run (`is_merge`: it merges a pull request into its base), `head` the pull
+    request's, `""` when the event does not tell.
+    """
+    if checkout is None or (checkout.commit == started and not checkout.is_merge):
+        return head or ("" if is_merge else started)
+    if checkout.is_merge:
+        return head or checkout.merged
+    return checkout.commit
+
+
+def _checkout(workspace: Path, truss: str, *, within: bool = True) -> Head | None:
+    """What the Truss is checked out from; `within`: nothing above the workspace is looked at."""
+    directory = Path(os.path.realpath(workspace / truss))
+    if not directory.is_relative_to(workspace):
+        directory = workspace
+    return read_head(directory, workspace if within else None)
 
 
 def issues_page(environment: Mapping[str, str]) -> str:
@@ -138,17 +183,33 @@ def _side(row: object, name: str) -> dict[str, Any]:
 
 
 def _pull_request(event: Mapping[str, Any]) -> tuple[str, str]:
-    """Number and head commit of the pull request that an event is about, `""` for what it does not say."""
+    """Number and head commit of the pull request that an event is about, `""` for what it does not say.
+
+    Only an event of a pull request itself tells the head of what is checked out by default.
+    """
     pull_request = _side(event, "pull_request")
-    number = pull_request.get("number") or event.get("number") if pull_request else None
-    sha = _side(pull_request, "head").get("sha")
-    is_sha = isinstance(sha, str) and sha.isascii() and sha.isalnum()
-    return str(number) if isinstance(number, int) else "", str(sha) if is_sha else ""
+    if pull_request:
+        sha = _side(pull_request, "head").get("sha")
+        is_sha = isinstance(sha, str) and sha.isascii() and sha.isalnum()
+        return _number(pull_request) or _number(event), str(sha) if is_sha else ""
+    issue = _side(event, "issue")
+    if issue.get("pull_request"):
+        return _number(issue), ""
+    for name in _LISTING:
+        listed = _side(event, name).get("pull_requests")
+        if isinstance(listed, list) and len(listed) == 1 and isinstance(listed[0], dict):
+            return _number(listed[0]), ""
+    return "", ""
+
+
+def _number(row: Mapping[str, Any]) -> str:
+    number = row.get("number")
+    return str(number) if isinstance(number, int) and not isinstance(number, bool) and number > 0 else ""
 
 
 def _event(path: str) -> dict[str, Any]:
     try:
-        event = json.loads(Path(path).read_text(encoding="utf-8")) if path else {}
+        event = json.loads(read_regular(path, Path(path).parent, _EVENT_BYTES).decode("utf-8-sig")) if path else {}
     except (OSError, ValueError, RecursionError):
         return {}
     return event if isinstance(event, dict) else {}

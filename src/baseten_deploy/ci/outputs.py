@@ -7,6 +7,8 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from .foreign_text import without_controls
+
 OUTPUTS: dict[str, str] = {
     "status": "how the run ended: one of the closed list of statuses",
     "model-id": "id of the model",
@@ -27,7 +29,9 @@ OUTPUTS: dict[str, str] = {
     "content-digest": "SHA-256 over name, mode, size and SHA-256 of the packed files",
     "deploy-time-seconds": "seconds from the commit until the deployment was live",
     "predict-seconds": "seconds that the smoke test took",
-    "predict-response": "the smoke test's response, its first 4096 characters",
+    "predict-response": (
+        "the smoke test's last response, an error's too: first 4096 characters, of bytes their size, type and digest"
+    ),
     "nemo-entity": "`workspace/name` of the model entity in the NeMo Platform",
     "plan": "the plan, as Markdown",
     "result": "all of it as one JSON object",
@@ -46,13 +50,13 @@ class Outputs:
     values: dict[str, str] = field(default_factory=dict)
 
     def set(self, name: str, value: str | bool | float) -> None:
-        """Record an output and write it now. Booleans are written as `true`/`false`.
+        """Record an output and write it now. Booleans are written as `true`/`false`; no control character is.
 
         Raises `KeyError` for a name that `action.yml` does not know: GitHub would drop it without a word.
         """
         if name not in OUTPUTS:
             raise KeyError(name)
-        text = str(value).lower() if isinstance(value, bool) else str(value)
+        text = str(value).lower() if isinstance(value, bool) else without_controls(str(value))
         if self.values.get(name) != text:
             self.values[name] = text
             self.write(name, text)

@@ -4,37 +4,60 @@ The only module that writes to stdout. Spec: the workflow commands of GitHub Act
 escaping and the heredoc are those of `actions-toolkit`.
 
 The runner scans each line for commands (`::x::` at its start, `##[x]` anywhere in it), so text that is not ours goes
-out between `::stop-commands::<random>` and its end, and everything is redacted before it is printed.
+out between `::stop-commands::<random>` and its end. Everything is redacted before it is printed, and the marks of other
+CI systems are inert wherever the step runs (`foreign_text`).
+
+Nothing here ends a run: a stdout whose reader went away takes no more lines, a command file that cannot be written is
+said once.
 """
 
+import errno
+import io
+import os
 import re
 import secrets
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from enum import StrEnum
-from pathlib import Path
 from typing import TextIO
 
 from actions_toolkit.command import Command
 from actions_toolkit.file_command import prepare_key_value_message
 
 from baseten_deploy.errors import Problem
+from baseten_deploy.report.amounts import duration
 
+from .elsewhere import in_words_of_a_shell
+from .foreign_text import cut_lines, printable, without_escapes
 from .redaction import Redactor
+from .regular_files import open_to_append
 
 # GitHub shows ten annotations of a kind per step and drops the rest without a word.
 ANNOTATIONS = 10
 # GitHub refuses a step summary above 1 MiB, whole.
 SUMMARY_BYTES = 1024 * 1024 - 1
 
-_COMMAND = re.compile(r"^\s*::|##\[", re.MULTILINE)
-# With what is invisible: .NET skips it when it looks for `::`, and some of it turns the direction of a line.
-_CONTROL = re.compile(
-    r"[\x00-\x08\x0b-\x1f\x7f-\x9f\xad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff]"
+# Any of them: a container hook of a self-hosted runner sets only some. In doubt masks and guards apply.
+_GITHUB = ("GITHUB_ACTIONS", "GITHUB_OUTPUT", "GITHUB_RUN_ID", "GITHUB_WORKFLOW")
+# One that says it is another CI system's leaves no doubt: there `add-mask` would be a line with the key in it. Somebody
+# may set `GITHUB_OUTPUT` there to get the outputs in a file.
+_OTHERS = (
+    *("GITLAB_CI", "JENKINS_URL", "TF_BUILD", "TEAMCITY_VERSION"),
+    *("BUILDKITE", "CIRCLECI", "BITBUCKET_BUILD_NUMBER"),
 )
+_COMMAND = re.compile(r"^\s*::", re.MULTILINE)
+_NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+_NO_RIGHT = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
+
+
+def is_github(environment: Mapping[str, str]) -> bool:
+    """Whether a runner of GitHub reads what is printed, or one that does as it does (Gitea, Forgejo, act)."""
+    if environment.get("GITHUB_ACTIONS"):
+        return True
+    return any(map(environment.get, _GITHUB)) and not any(map(environment.get, _OTHERS))
 
 
 class Colour(StrEnum):
@@ -51,11 +74,6 @@ class Colour(StrEnum):
 _COLOURS = {"error": Colour.RED, "warning": Colour.YELLOW, "notice": Colour.BLUE}
 
 
-def printable(text: str) -> str:
-    """`text` without control and invisible characters (a terminal obeys them, a bare CR starts a line), but LF, TAB."""
-    return _CONTROL.sub(" ", text.replace("\r\n", "\n"))
-
-
 def takes_colour(environment: Mapping[str, str], stream: TextIO) -> bool:
     """Whether `stream` is a terminal whose user wants colours. Spec: no-color.org."""
     return stream.isatty() and not environment.get("NO_COLOR") and environment.get("TERM") != "dumb"
@@ -65,14 +83,15 @@ class Runner:
     """What the CI system is told. `environment` is the step's; `stream` is its stdout."""
 
     def __init__(self, environment: Mapping[str, str], redactor: Redactor, stream: TextIO | None = None) -> None:
-        self.on_github = environment.get("GITHUB_ACTIONS") == "true"
+        self.on_github = is_github(environment)
         self.redactor = redactor
         self.annotated: dict[str, int] = {}
         self._unwritable: set[str] = set()  # command files
         self._environment = environment
-        self._stream = stream or sys.stdout
+        self._stream = stream or sys.stdout or Nobody()  # Python has none when the descriptor is closed
         self._coloured = not self.on_github and takes_colour(environment, self._stream)
         self._lock = threading.RLock()  # the log stream prints from a thread of its own
+        self._lines = 0
         self._written_at = time.monotonic()
 
     def silence(self) -> float:
@@ -87,15 +106,15 @@ class Runner:
 
     def info(self, text: str = "", colour: Colour = Colour.PLAIN) -> None:
         """Print lines of ours. They may quote foreign words, so what looks like a command is made harmless."""
-        text = printable(self.redactor.redact(text))
+        text = self._shown(text)
         if self.on_github and _COMMAND.search(text):
             self._stopped(text)
         else:
             self._write(self._in(colour, text))
 
     def foreign(self, text: str) -> None:
-        """Print what somebody else wrote (logs, answers): no line of it is taken for a command."""
-        text = printable(self.redactor.redact(text))
+        """Print what somebody else wrote (logs, answers): no line of it is taken for a command, none is endless."""
+        text = cut_lines(self._shown(text))  # after redaction: half a secret is not found any more
         if self.on_github:
             self._stopped(text)
         else:
@@ -103,12 +122,16 @@ class Runner:
 
     @contextmanager
     def group(self, title: str) -> Iterator[None]:
-        """Fold what is printed inside. Elsewhere the title is a line of its own."""
-        title = printable(self.redactor.redact(title)).replace("\n", " ")
+        """Fold what is printed inside, else how long it took. Elsewhere the title is a line of its own."""
+        title = self._shown(title).replace("\n", " ")
         self._write(str(Command("group", {}, title)) if self.on_github else self._in(Colour.BOLD, f"== {title}"))
+        lines, started, how = self._lines, time.monotonic(), "Failed"
         try:
             yield
+            how = "Done"
         finally:
+            if self._lines == lines:
+                self._write(f"{how} after {duration(time.monotonic() - started)}")
             if self.on_github:
                 self._write("::endgroup::")
 
@@ -125,8 +148,15 @@ class Runner:
         self._annotate("notice", problem)
 
     def output(self, name: str, value: str) -> None:
-        """Write a step output. Elsewhere outputs are printed at the end, by the report."""
+        """Write a step output, where there is a file for it."""
         self._file_command("GITHUB_OUTPUT", name, value)
+
+    @property
+    def keeps_outputs(self) -> bool:
+        """Whether outputs get to where somebody reads them; else they are printed at the end."""
+        return (
+            self.on_github and bool(self._environment.get("GITHUB_OUTPUT")) and "GITHUB_OUTPUT" not in self._unwritable
+        )
 
     def state(self, name: str, value: str) -> None:
         """Save a value for this action's post step."""
@@ -143,14 +173,20 @@ class Runner:
         self._append("GITHUB_STEP_SUMMARY", content)
 
     def _annotate(self, kind: str, problem: Problem) -> None:
-        text = printable(self.redactor.redact(str(problem)))  # with the place: the log shows only the text
+        if not self.on_github:
+            problem = in_words_of_a_shell(problem)
+        text = self._shown(str(problem))  # with the place: the log shows only the text
         self.annotated[kind] = self.annotated.get(kind, 0) + 1
         if self.on_github and self.annotated[kind] <= ANNOTATIONS:
-            place = {"file": printable(self.redactor.redact(problem.file)), "line": problem.line, "col": problem.column}
+            place = {"file": self._shown(problem.file), "line": problem.line, "col": problem.column}
             where = {key: str(value) for key, value in place.items() if value}
             self._write(str(Command(kind, where, text)))
         else:
             self.info(f"{kind}: {text}", _COLOURS[kind])
+
+    def _shown(self, text: str) -> str:
+        """`text` without secrets, which an escape sequence may split, and with nothing in it that is obeyed."""
+        return printable(self.redactor.redact(without_escapes(text)))
 
     def _file_command(self, variable: str, name: str, value: str) -> None:
         text = prepare_key_value_message(name, self.redactor.redact(value)) + "\n"
@@ -162,12 +198,22 @@ class Runner:
         if not path or variable in self._unwritable:
             return
         try:
-            with Path(path).open("ab") as file:
+            with open_to_append(path) as file:
                 file.write(content(file.tell()))
-        except OSError as error:
+        except (OSError, ValueError) as error:
             self._unwritable.add(variable)
-            remedy = "Outside of GitHub's runner, unset the variable or mount the file into the container."
-            self.warning(Problem(f"Cannot write to `{variable}`, {path}: {error.strerror}", remedy))
+            said = (error.strerror if isinstance(error, OSError) else "") or str(error)
+            remedy = self._remedy(error.errno if isinstance(error, OSError) else None, variable)
+            self.warning(Problem(f"Cannot write to `{variable}`, {path}: {said}", remedy))
+
+    def _remedy(self, number: int | None, variable: str) -> str:
+        """What to do about a command file that cannot be written."""
+        if number in _NO_ROOM:
+            where = "the runner" if self.on_github else "the disk of that file"
+            return f"The disk is full: free space on {where}. The deployment goes on; what is written there is lost."
+        if number in _NO_RIGHT:
+            return f"Let the user of this step write to that file, and mount it writable; or unset `{variable}`."
+        return f"Outside of GitHub's runner, unset `{variable}` or mount the file into the container."
 
     def _in(self, colour: Colour, text: str) -> str:
         """`text`, which is printable already, in a colour where there are any."""
@@ -179,6 +225,32 @@ class Runner:
 
     def _write(self, text: str) -> None:
         with self._lock:
-            self._stream.write(text + "\n")
-            self._stream.flush()
+            self._lines += 1
             self._written_at = time.monotonic()
+            try:
+                self._stream.write(text + "\n")
+                self._stream.flush()
+            except UnicodeEncodeError:  # a stream of another character set than ours
+                self._stream.write(text.encode("ascii", "backslashreplace").decode() + "\n")
+            except (OSError, ValueError):  # nobody reads on, or it is full: the run goes on without it
+                self._stream = silenced(self._stream)
+
+
+class Nobody(io.StringIO):
+    """A stream that nobody reads."""
+
+    def write(self, text: str) -> int:
+        """Forget it."""
+        return len(text)
+
+
+def silenced(stream: TextIO) -> TextIO:
+    """A stream that takes the place of one that takes no more, down to its descriptor.
+
+    Else Python tries at its end once more to write what is left, complains, and exits with 120.
+    """
+    with suppress(OSError, ValueError):
+        null = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(null, stream.fileno())
+        os.close(null)
+    return Nobody()

@@ -6,6 +6,7 @@ from collections import Counter, deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from baseten_deploy.ci.foreign_text import last_states, without_escapes
 from baseten_deploy.errors import Cancelled
 from baseten_deploy.service.answers import LogLine
 from baseten_deploy.service.http import HttpError
@@ -156,12 +157,12 @@ class LogStream:
 
 def is_error(line: LogLine) -> bool:
     """Whether a line tells what went wrong."""
-    return line.level.upper() in _ERROR_LEVELS or bool(_ERROR_TEXT.search(line.message[:1000]))
+    return line.level.upper() in _ERROR_LEVELS or bool(_ERROR_TEXT.search(without_escapes(line.message[:1000])))
 
 
 def format_line(line: LogLine) -> str:
-    """One log line for people: UTC time, replica, level, message."""
+    """One log line for people: time with its zone, replica, level, message as a terminal would show it in the end."""
     seconds = line.nanoseconds // 1_000_000_000 % 86_400  # by hand: a library refuses times that are none
-    time = f"{seconds // 3600:02}:{seconds // 60 % 60:02}:{seconds % 60:02}"
+    time = f"{seconds // 3600:02}:{seconds // 60 % 60:02}:{seconds % 60:02}Z"
     parts = (time, f"[{line.replica}]" if line.replica else "", line.level if line.level not in ("", "INFO") else "")
-    return " ".join(filter(None, (*parts, line.message.rstrip())))
+    return " ".join(filter(None, (*parts, last_states(without_escapes(line.message)).rstrip())))

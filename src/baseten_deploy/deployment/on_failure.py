@@ -5,6 +5,7 @@ the facts saved as the step's state, to the post step (`post`).
 """
 
 import json
+import re
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -27,6 +28,8 @@ from .retirement import reason_to_stay, retire
 # GitHub kills a cancelled step 7.5 s after SIGINT; the report needs some of that too.
 CANCEL_SECONDS = 3.5
 
+_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
+
 T = TypeVar("T")
 
 
@@ -47,12 +50,25 @@ class Saved:
 
     @classmethod
     def read(cls, environment: Mapping[str, str]) -> "Saved | None":
-        """What the run saved, `None` when it made nothing."""
-        text = environment.get("STATE_deployment", "")
-        if not text:
+        """What the run saved, `None` when it made nothing, or when that is not what a run saves.
+
+        Whoever writes the state names what is deleted: only what has the shape of an id is one.
+        """
+        try:
+            facts = json.loads(environment.get("STATE_deployment", ""))
+        except (ValueError, RecursionError):
             return None
-        facts = json.loads(text)
-        return cls(**{**facts, "deployment_ids": tuple(facts["deployment_ids"])})
+        if not isinstance(facts, dict):
+            return None
+        ids = facts.get("deployment_ids")
+        texts = {name: facts.get(name, "") for name in ("model_id", "model_name", "team_id", "deploy_key")}
+        if not isinstance(ids, list) or not all(isinstance(text, str) for text in (*texts.values(), *ids)):
+            return None
+        named = [*ids, *filter(None, (texts["model_id"], texts["team_id"]))]
+        found_by = texts["model_id"] if ids else texts["deploy_key"]
+        if not found_by or not all(_ID.fullmatch(text) for text in named):
+            return None
+        return cls(**texts, deployment_ids=tuple(ids), cleared=facts.get("cleared", False) is not False)
 
 
 def remember_commit(run: Run, destination: Destination, deploy_key: str) -> None:

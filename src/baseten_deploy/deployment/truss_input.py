@@ -1,10 +1,10 @@
 """What a run deploys: the Truss that its inputs name, read and checked, or a library listing. Sends nothing."""
 
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from baseten_deploy.ci.workspace import find_truss
 from baseten_deploy.errors import InvalidInput, InvalidTruss, Problem
 from baseten_deploy.inputs.combinations import find_warnings
 from baseten_deploy.report.amounts import count, size
@@ -64,11 +64,5 @@ def name_model(run: Run, config: Mapping[str, Any], config_file: str) -> list[Pr
 
 
 def truss_directory(run: Run) -> Path:
-    """The Truss directory, absolute. Raises `InvalidInput` when it is not within the workspace."""
-    directory = Path(os.path.realpath(run.workspace / run.settings.truss_directory))
-    if directory.is_relative_to(run.workspace):
-        return directory
-    raise InvalidInput(
-        f"`truss-directory`: {run.settings.truss_directory!r} is outside of the workspace {run.workspace}",
-        "Only what is checked out in the workspace is deployed; give a path relative to it.",
-    )
+    """The Truss directory, absolute. Raises `InvalidInput` when it is not within a workspace that can be read."""
+    return find_truss(run.workspace, run.settings.truss_directory, on_github=run.runner.on_github)

@@ -7,7 +7,7 @@ is `combinations`, and whether a model or an environment exists is for later mod
 import difflib
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from typing import Any
@@ -128,7 +128,7 @@ def read_settings(environment: Mapping[str, str]) -> tuple[Settings, list[Proble
     for name, kind in (("mode", Mode), ("on_failure", Aftermath), ("on_cancel", Aftermath), ("retire", Aftermath)):
         values[name] = kind(values[name])
     settings = Settings(**values)
-    return settings, reader.problems + reader.unknown_inputs()
+    return settings, reader.problems + unknown_inputs(environment)
 
 
 def variable_of(name: str) -> str:
@@ -252,21 +252,40 @@ class _Reader:
             self.problem(spec, str(error), 'Write JSON such as `{"text": "hello"}` or `"hello"`, or a `/regex/`.')
             return default
 
-    def unknown_inputs(self) -> list[Problem]:
-        """A problem for each `INPUT_*` variable that no input of this action has."""
-        problems = []
-        known = {variable_of(name) for name in BY_NAME}
-        for variable in sorted(self.environment):
-            if not variable.startswith(PREFIX) or variable in known:
-                continue
+
+def unknown_inputs(environment: Mapping[str, str]) -> list[Problem]:
+    """A problem for each `INPUT_*` variable that looks like an input of this action and is none."""
+    problems = []
+    for variable, name, near in _strangers(environment):
+        if name in BY_NAME:  # only outside of GitHub, whose runner writes upper case
+            remedy = f"Write the variable's name in upper case: `{variable_of(name)}`."
+            problems.append(Problem(f"`{variable}`: nothing reads this variable", remedy))
+        elif near:
+            problems.append(
+                Problem(f"`{name}`: there is no such input", f"Did you mean `{near}`? Correct or remove it.")
+            )
+    return problems
+
+
+def stray_inputs(environment: Mapping[str, str]) -> list[Problem]:
+    """A warning for each `INPUT_*` variable that is like no input: a job's own `env: INPUT_VERSION` arrives too."""
+    return [
+        Problem(
+            f"`{variable}`: no input of this action is called `{name}`",
+            "Remove it, unless it is a variable of the job's own: this action does not read it.",
+        )
+        for variable, name, near in _strangers(environment)
+        if not near and name not in BY_NAME
+    ]
+
+
+def _strangers(environment: Mapping[str, str]) -> Iterator[tuple[str, str, str]]:
+    """Each `INPUT_*` variable that no input has, the input that it would be, and the known one that is near, if any."""
+    known = {variable_of(name) for name in BY_NAME}
+    for variable in sorted(environment):
+        if variable.startswith(PREFIX) and variable not in known:
             name = variable.removeprefix(PREFIX).lower()
-            if name in BY_NAME:  # only outside of GitHub, whose runner writes upper case
-                remedy = f"Write the variable's name in upper case: `{variable_of(name)}`."
-                problems.append(Problem(f"`{variable}`: nothing reads this variable", remedy))
-                continue
-            near = suggestion(name.replace("_", "-"), list(BY_NAME), "Did you mean `{}`? ")
-            problems.append(Problem(f"`{name}`: there is no such input", f"{near}Correct or remove it."))
-        return problems
+            yield variable, name, suggestion(name.replace("_", "-"), list(BY_NAME), "{}")
 
 
 def _is_text(text: str) -> bool:

@@ -182,7 +182,12 @@ INPUTS: tuple[Input, ...] = (
     ),
     *_group(
         "Report",
-        ("github-token", "", Kind.SECRET, "with it, one sticky pull-request comment per model; masked"),
+        (
+            "github-token",
+            "",
+            Kind.SECRET,
+            "with it, one sticky pull-request comment per model and target environment; masked",
+        ),
         (
             "fail-without-credentials",
             "false",

@@ -6,10 +6,10 @@ import httpx
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from transport import BY_NAME, HTML, KEY, Dripping, FakeClock, Script, make_client
+from transport import BY_NAME, HTML, KEY, Dripping, FakeClock, Script, make_client, make_run
 
 from baseten_deploy.checks import smoke_test as module
-from baseten_deploy.checks.smoke_test import cut, smoke_test
+from baseten_deploy.checks.smoke_test import ask, cut, smoke_test
 from baseten_deploy.ci.redaction import Redactor
 from baseten_deploy.errors import PredictFailed
 from baseten_deploy.inputs.expectation import parse_expectation
@@ -27,6 +27,7 @@ class Asked:
         self.clock = clock or FakeClock()
         self.script = Script(*answers)
         self.reported = []
+        self.seen = []
         redactor = Redactor()
         redactor.add(KEY)
         self.error = None
@@ -41,6 +42,7 @@ class Asked:
                 clock=self.clock,
                 redactor=redactor,
                 answered=self.reported.append,
+                seen=self.seen.append,
             )
         except PredictFailed as error:
             self.error = error
@@ -126,18 +128,56 @@ class TestJson:
         """An image is a couple of megabytes."""
         assert 10 * 2**20 == len(Asked(said("x" * (10 * 2**20))).result.text)
 
-    def test_one_without_end_is_not(self):
-        """It is read to the bound, and not reported as an answer."""
+    @pytest.mark.parametrize("expect", ["", '{"a": 1}'])
+    def test_one_without_end_is_read_to_the_bound(self, expect):
+        """Hundreds of megabytes are an answer; only what must be compared has to be whole."""
         clock = FakeClock()
         body = Dripping(iter(lambda: b"x" * 2**20, None), clock)
-        asked = Asked(httpx.Response(200, stream=body), clock=clock)
-        assert "longer than 16 MiB" in asked.message
+        asked = Asked(httpx.Response(200, stream=body), clock=clock, expect=expect)
         assert body.taken <= module.ANSWER_BYTES / 2**20 + 1
-        assert [] == asked.reported
+        assert 1 == len(asked.reported)
+        if expect:
+            assert "longer than 16 MiB, and cannot be compared with `predict-expect`" in asked.message
+        else:
+            assert (None, module.ANSWER_BYTES) == (asked.error, len(asked.result.text))
 
     def test_bytes_that_are_no_text(self):
         """A model may answer anything."""
         assert Asked(httpx.Response(200, content=b"\xff\xfe")).result.text
+
+
+class TestAsItIs:
+    """What an answer is shown as."""
+
+    WAV = b"RIFF\x24\x08\x00\x00WAVEfmt " + bytes(2032)
+
+    def test_bytes_are_told_and_not_shown(self):
+        """Size, type, digest; a pattern may still be looked for in them."""
+        asked = Asked(httpx.Response(200, content=self.WAV, headers={"Content-Type": "Audio/WAV"}), expect="/^RIFF/")
+        assert asked.result.shown.startswith("binary, 2 048 bytes, audio/wav, SHA-256 ")
+        assert [asked.result.shown] == asked.seen
+
+    def test_bytes_are_not_in_a_failure(self):
+        """Either."""
+        asked = Asked(httpx.Response(200, content=self.WAV, headers={"Content-Type": "audio/wav"}), expect='{"a": 1}')
+        assert "It was: binary, 2 048 bytes, audio/wav" in asked.message
+        assert "\0" not in asked.message
+
+    @pytest.mark.parametrize("status", [200, 201, 204])
+    def test_an_empty_answer_is_one(self, status):
+        """A model that only acts has nothing to say."""
+        asked = Asked(httpx.Response(status))
+        assert ("", [""]) == (asked.result.text, asked.seen)
+
+    @pytest.mark.parametrize("status", [400, 500, 503])
+    @pytest.mark.parametrize(
+        ("body", "shown"), [(b'{"error": "no"}', '{"error": "no"}'), (b"\0\1", "binary, 2 bytes, of an unknown type")]
+    )
+    def test_an_errors_answer_is_seen(self, status, body, shown):
+        """It is the last one."""
+        asked = Asked(httpx.Response(status, content=body), seconds=0.1)
+        assert asked.seen[-1].startswith(shown)
+        assert "\0" not in asked.message
 
 
 class TestExpectation:
@@ -371,6 +411,15 @@ class TestStream:
         assert count == asked.result.events
         assert joined is None or joined == asked.result.text
 
+    @pytest.mark.parametrize("size", [1, 2, 3, 7])
+    def test_an_event_cut_between_chunks(self, size):
+        """Within a line, its end, and a character of several bytes."""
+        raw = [json.dumps(delta(text), ensure_ascii=False) for text in ("é", "😀日")]
+        sent = events(*raw).replace("\n", "\r\n").encode()
+        body = Dripping([sent[at : at + size] for at in range(0, len(sent), size)], FakeClock())
+        asked = Asked(httpx.Response(200, stream=body, headers={"Content-Type": "Text/Event-Stream"}))
+        assert ("é😀日", 2) == (asked.result.text, asked.result.events)
+
     @pytest.mark.parametrize("payload", [{"stream": True}, {"stream": False}, {"prompt": "x"}])
     def test_is_known_by_its_type(self, payload):
         """Whatever was asked for."""
@@ -386,6 +435,16 @@ class TestStream:
     def test_an_empty_one_is_a_failure(self, text):
         """It was answered 200 and says nothing."""
         assert "without a single event" in Asked(said(text), payload={"stream": True}).message
+
+    @pytest.mark.parametrize(
+        "text", ['event: error\ndata: {"detail": "out of memory"}\n\n', 'data: {"error": "out of memory"}\n\n']
+    )
+    def test_what_came_before_an_error_is_seen(self, text):
+        """With the error; it is no prediction."""
+        asked = Asked(said(events(delta("po"), delta("ng")) + text), payload={"stream": True})
+        assert "The smoke test's stream carried an error: out of memory" == asked.message
+        assert [] == asked.reported
+        assert asked.seen[-1].startswith("pong\n{")
 
     def test_an_error_event_is_a_failure(self):
         """The status was 200 before the model broke."""
@@ -403,6 +462,40 @@ class TestStream:
     def test_any_text(self, text):
         """Nothing in it is a traceback."""
         Asked(said(text), payload={"stream": True})
+
+
+class TestAsk:
+    """What a run tells of it."""
+
+    @pytest.mark.parametrize(
+        ("answer", "shown"),
+        [
+            (said("CUDA out of memory", 500), "CUDA out of memory"),
+            (httpx.Response(500), "500 Internal Server Error, with an empty body"),
+            (httpx.Response(500, content=b"\x1b[31mno\x00"), "binary, 8 bytes, of an unknown type, SHA-256 "),
+            (said(f"the key is {KEY}", 400), "the key is ***"),
+            (said('data: {"error": "boom"}\n\n', Content_Type="text/event-stream"), '{"error": "boom"}'),
+        ],
+    )
+    def test_the_last_answer_is_the_output(self, make_settings, answer, shown):
+        """An error's too: not that of an earlier request, which was good."""
+        answers = Script(said('"fine"'), answer)
+        run = make_run(make_settings(), lambda _: httpx.Response(500), FakeClock(), inference=answers)
+        run.redactor.add(KEY)
+        ask(run, URL, {"prompt": "hi"})
+        assert '"fine"' == run.outputs.get("predict-response")
+        with pytest.raises(PredictFailed):
+            ask(run, URL, {"prompt": "hi"})
+        assert run.outputs.get("predict-response").startswith(shown)
+
+    def test_nothing_came(self, make_settings):
+        """Then an earlier answer says nothing about it."""
+        answers = Script(said('"fine"'), httpx.ReadTimeout("slow"))
+        run = make_run(make_settings(), lambda _: httpx.Response(500), FakeClock(), inference=answers)
+        ask(run, URL, 1)
+        with pytest.raises(PredictFailed):
+            ask(run, URL, 1)
+        assert "" == run.outputs.get("predict-response")
 
 
 def test_cut():

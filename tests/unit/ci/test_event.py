@@ -1,6 +1,7 @@
 """Which commit a run is about, on GitHub, elsewhere and nowhere."""
 
 import json
+import os
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -54,12 +55,61 @@ class TestGitHub:
         origin = on_github(tmp_path, Event("push", "refs/tags/v1.2", PUSHED_SHA, {"ref": "refs/tags/v1.2"}))
         assert ("v1.2", "refs/tags/v1.2", PUSHED_SHA[:7]) == (origin.tag, origin.ref, origin.deployment_name)
 
-    @pytest.mark.parametrize("name", ["workflow_dispatch", "schedule", "issue_comment", "merge_group"])
+    @pytest.mark.parametrize("name", ["workflow_dispatch", "schedule", "issue_comment", "merge_group", "release"])
     def test_other_events(self, tmp_path, name):
-        """`GITHUB_SHA`; a comment on a pull request runs on the default branch."""
-        payload = {"issue": {"number": 3, "pull_request": {"url": "https://x"}}, "number": 3}
-        origin = on_github(tmp_path, Event(name, "refs/heads/main", PUSHED_SHA, payload))
-        assert (PUSHED_SHA, "") == (origin.sha, origin.pull_request)
+        """`GITHUB_SHA`, and no pull request: the issue of a comment need not be one."""
+        origin = on_github(tmp_path, Event(name, "refs/heads/main", PUSHED_SHA, {"issue": {"number": 3}, "number": 3}))
+        assert (PUSHED_SHA, "", name) == (origin.sha, origin.pull_request, origin.event)
+
+    @pytest.mark.parametrize(
+        ("name", "payload"),
+        [
+            ("pull_request", {"pull_request": {"number": 3}}),
+            ("pull_request_target", {"pull_request": {"number": 3}}),
+            ("pull_request_review", {"pull_request": {"number": 3}}),
+            ("pull_request_review_comment", {"pull_request": {"number": 3}, "comment": {}}),
+            ("issue_comment", {"issue": {"number": 3, "pull_request": {"url": "https://x"}}}),
+            ("workflow_run", {"workflow_run": {"pull_requests": [{"number": 3}]}}),
+            ("check_suite", {"check_suite": {"pull_requests": [{"number": 3}]}}),
+        ],
+    )
+    def test_the_pull_request_of_every_event_that_has_one(self, tmp_path, name, payload):
+        """Its number, wherever the event has it."""
+        assert "3" == on_github(tmp_path, Event(name, "refs/heads/main", PUSHED_SHA, payload)).pull_request
+
+    @pytest.mark.parametrize("pull_requests", [[], [{"number": 3}, {"number": 4}], None, [7], [{"number": True}], {}])
+    def test_none_that_is_certain(self, tmp_path, pull_requests):
+        """Of several, which one it is about cannot be told; a fork's are not listed."""
+        payload = {"workflow_run": {"pull_requests": pull_requests}}
+        assert "" == on_github(tmp_path, Event("workflow_run", "refs/heads/main", PUSHED_SHA, payload)).pull_request
+
+    @pytest.mark.parametrize("path", ["", "/nowhere/event.json", "/dev/zero", "."])
+    def test_no_event_file_on_a_pull_request(self, tmp_path, path):
+        """Its number is in the ref; its head is not told, and the merge commit's name is no one's."""
+        variables = {
+            "GITHUB_EVENT_PATH": path,
+            "GITHUB_SHA": MERGE_SHA,
+            "GITHUB_REF": "refs/pull/42/merge",
+            "GITHUB_ACTIONS": "true",
+            "GITHUB_RUN_ID": "9",
+        }
+        origin = read_origin(variables, tmp_path)
+        assert ("", "42", "") == (origin.sha, origin.pull_request, origin.deployment_name)
+        assert {"github-run": "9", "github-pr": "42", "git-ref": "refs/pull/42/merge"} == origin.labels
+        assert {} == origin.user_env
+
+    def test_an_event_file_that_is_a_pipe(self, tmp_path):
+        """Is not read: it would hang the run."""
+        os.mkfifo(tmp_path / "event.json")
+        variables = {"GITHUB_EVENT_PATH": str(tmp_path / "event.json"), "GITHUB_SHA": SHA}
+        assert SHA == read_origin(variables, tmp_path).sha
+
+    def test_an_event_file_without_end(self, tmp_path):
+        """Is not read either."""
+        with (tmp_path / "event.json").open("wb") as file:
+            file.truncate(20 * 2**30)
+        variables = {"GITHUB_EVENT_PATH": str(tmp_path / "event.json"), "GITHUB_SHA": SHA}
+        assert SHA == read_origin(variables, tmp_path).sha
 
     @pytest.mark.parametrize(
         "text",
@@ -243,9 +293,9 @@ class TestPlainGit:
         assert "" == read_origin({}, tmp_path / "worktree").sha
 
     def test_the_ci_system_knows_better(self, tmp_path):
-        """`.git` is read only if needed."""
+        """GitLab's merged result is checked out, too, and is no commit that anybody wrote."""
         self.repository(tmp_path, {"HEAD": f"{OTHER}\n"})
-        assert SHA == read_origin({"GITHUB_SHA": SHA}, tmp_path).sha
+        assert SHA == read_origin({"CI_COMMIT_SHA": SHA}, tmp_path).sha
 
 
 class TestFacts:

@@ -1,6 +1,8 @@
 """What the runner makes of what we print: the emulator in `scripts/workflow_commands.py` is the judge."""
 
+import errno
 import io
+import os
 import re
 import threading
 from pathlib import Path
@@ -9,12 +11,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from baseten_deploy.ci.foreign_text import LINE_BYTES, printable
 from baseten_deploy.ci.redaction import Redactor
-from baseten_deploy.ci.runner import ANNOTATIONS, SUMMARY_BYTES, Runner, printable
+from baseten_deploy.ci.runner import ANNOTATIONS, SUMMARY_BYTES, Runner
 from baseten_deploy.errors import Problem
 from workflow_commands import Log, parse_command_file
 
 GITHUB = {"GITHUB_ACTIONS": "true"}
+TITLES = ("Quiet", "Loud", "Broken")
 
 # What a hostile server would write: commands, what ends lines, what the runner or .NET skips, and halves of characters.
 HOSTILE = st.lists(
@@ -149,27 +153,6 @@ class TestForeignText:
         assert ["stop-commands"] * 600 == screen.obeyed()
 
 
-class TestPrintable:
-    """Text for a terminal and for a line-based reader."""
-
-    @pytest.mark.parametrize(
-        ("text", "expected"),
-        [
-            ("a\r\nb", "a\nb"),
-            ("a\rb", "a b"),
-            ("a\tb\nc", "a\tb\nc"),
-            ("\x1b[31mred\x1b[0m", " [31mred [0m"),
-            ("a\x00\x07\x08\x7f\x9bb", "a     b"),
-            ("a\x85b\u2028c\u2029d", "a b c d"),
-            ("\u202etxet\u2066", " txet "),
-            ("ü😀 日本", "ü😀 日本"),
-        ],
-    )
-    def test_printable(self, text, expected):
-        """Control and invisible characters are blanks; line feeds and tabs stay."""
-        assert expected == printable(text)
-
-
 class TestSecrets:
     """Masks are the second line of defence."""
 
@@ -212,7 +195,7 @@ class TestSecrets:
 
 
 class TestElsewhere:
-    """Plain lines when `GITHUB_ACTIONS` is not set."""
+    """Plain lines where no variable of GitHub's runner is set."""
 
     def test_no_commands(self):
         """For people."""
@@ -228,6 +211,12 @@ class TestElsewhere:
             "notice: config.yaml: message\n"
         ) == screen.text
 
+    def test_remedies_are_a_shells(self):
+        """Nobody who typed a command looks for a workflow file."""
+        screen = Screen({})
+        screen.runner.error(Problem("no key", "Pass it: `baseten-api-key: ${{ secrets.BASETEN_API_KEY }}`."))
+        assert "error: no key\nPass it: the environment variable `BASETEN_API_KEY`.\n" == screen.text
+
     def test_not_only_ten(self):
         """There is no limit."""
         screen = Screen({})
@@ -242,6 +231,151 @@ class TestElsewhere:
         screen.runner.state("a", "b")
         screen.runner.summary("# a")
         assert "" == screen.text
+
+
+class TestWhere:
+    """One decision: is this GitHub's runner, or one that does as it does. In doubt it is."""
+
+    @pytest.mark.parametrize("variable", ["GITHUB_ACTIONS", "GITHUB_OUTPUT", "GITHUB_RUN_ID", "GITHUB_WORKFLOW"])
+    def test_any_variable_of_the_runner(self, tmp_path, variable):
+        """A container hook sets only some of them: masks and guards apply all the same."""
+        screen = Screen({variable: str(tmp_path / "output")})
+        screen.runner.mask("s3cret")
+        screen.runner.foreign("::set-output name=x::1")
+        assert screen.runner.on_github
+        assert ["add-mask", "stop-commands"] == screen.obeyed()
+
+    @pytest.mark.parametrize("environment", [{}, {"GITHUB_ACTIONS": ""}, {"CI": "true", "GITLAB_CI": "true"}])
+    def test_elsewhere(self, environment):
+        """An empty variable is none."""
+        assert not Screen(environment).runner.on_github
+
+    @pytest.mark.parametrize("other", ["GITLAB_CI", "JENKINS_URL", "TF_BUILD", "TEAMCITY_VERSION", "BUILDKITE"])
+    def test_another_ci_system_that_writes_outputs_into_a_file(self, tmp_path, other):
+        """There is no doubt: a mask would be a line with the key in it. The outputs are in the file all the same."""
+        path = tmp_path / "output"
+        screen = Screen({other: "true", "GITHUB_OUTPUT": str(path)})
+        screen.runner.mask("s3cret")
+        screen.runner.foreign("s3cret")
+        screen.runner.output("a", "b")
+        assert "***\n" == screen.text
+        assert {"a": "b"} == parse_command_file(path.read_text(encoding="utf-8"))
+
+    def test_a_runner_of_githubs_within_another_ones(self):
+        """What says so itself is one."""
+        assert Screen({"GITHUB_ACTIONS": "true", "GITLAB_CI": "true"}).runner.on_github
+
+    @pytest.mark.parametrize("environment", [{}, GITHUB])
+    @pytest.mark.parametrize("method", ["foreign", "info", "group", "error"])
+    @pytest.mark.parametrize(
+        ("text", "mark"),
+        [
+            ("##vso[task.setvariable variable=PATH]/evil", r"##vso\["),
+            ("done ##VSO[task.complete result=Failed]", r"(?i)##vso\["),
+            ("##[section]x", r"##\["),
+            ("progress\r##[error]x", r"##\["),
+            ("##teamcity[buildStatus status='SUCCESS']", r"##teamcity\["),
+            ("section_start:1700000000:x[collapsed=true]\r\x1b[0Kx", r"section_start:\d"),
+            ("\x1b[0Ksection_end:1700000000:x\r\x1b[0K", r"section_end:\d"),
+            ("--- evil", r"(?m)^---"),
+            ("a\n+++ evil", r"(?m)^\+\+\+"),
+            ("~~~ evil", r"(?m)^~~~"),
+            ("^^^ +++", r"(?m)^\^\^\^"),
+            ("#\x1b[0m#\x1b[1m[error]x", r"##\["),
+        ],
+    )
+    def test_no_ci_system_is_commanded(self, environment, method, text, mark):
+        """Its mark is inert wherever the step runs, and still to be read."""
+        screen = Screen(environment)
+        if method == "group":
+            with screen.runner.group(text):
+                pass
+        else:
+            getattr(screen.runner, method)(Problem(text) if method == "error" else text)
+        assert not re.search(mark, screen.text)
+        words = re.findall("[a-z]{3,}", re.sub(r"\x1b\[[0-9;]*[a-zA-Z]", "", text).lower())
+        assert [] == [word for word in words if word not in screen.text.lower()]
+
+
+class TestLines:
+    """What is printed of somebody else's lines."""
+
+    def test_an_endless_line_is_cut(self):
+        """After secrets are out: the first half of one would not be found any more."""
+        screen = Screen(None, "s3cret-key-0123")
+        screen.runner.foreign("x" * (LINE_BYTES - 30) + "s3cret-key-0123" + "y" * 300_000 + "\nnext")
+        _, line, after, _ = screen.text.splitlines()
+        assert len(line.encode()) <= LINE_BYTES
+        assert line.endswith("x***" + "y" * (26 - len(" … cut here".encode()) + 1) + " … cut here")
+        assert "next" == after
+        assert "s3cret" not in screen.text
+
+    def test_a_secret_that_an_escape_sequence_splits(self):
+        """Is whole once the sequence is gone."""
+        screen = Screen(None, "s3cret-key-0123")
+        screen.runner.foreign("s3cret-\x1b[31mkey-\x1b]0;title\x070123")
+        assert "s3cret-key" not in screen.text
+        assert "***" in screen.text
+
+    @pytest.mark.parametrize("environment", [{}, GITHUB])
+    def test_no_group_is_empty(self, environment):
+        """One that nothing was said in says how long it took; one that failed that it did."""
+        screen = Screen(environment)
+        with screen.runner.group("Quiet"):
+            pass
+        with screen.runner.group("Loud"):
+            screen.runner.info("a line")
+        with pytest.raises(RuntimeError), screen.runner.group("Broken"):
+            raise RuntimeError
+        plain = [line for line in screen.text.splitlines() if not line.startswith("::endgroup")]
+        titles = ["== Quiet", "== Loud", "== Broken"] if not environment else [f"::group::{t}" for t in TITLES]
+        assert [titles[0], titles[1], "a line", titles[2]] == [plain[0], plain[2], plain[3], plain[4]]
+        assert plain[1].startswith("Done after ")
+        assert plain[5].startswith("Failed after ")
+
+
+class Closed(io.StringIO):
+    """A stdout whose reader went away, or whose disk is full."""
+
+    def __init__(self, error):
+        super().__init__()
+        self.error = error
+
+    def flush(self):
+        """As the operating system answers it."""
+        raise self.error
+
+
+class TestStdout:
+    """It may end before the run does."""
+
+    @pytest.mark.parametrize(
+        "error", [BrokenPipeError(32, "Broken pipe"), OSError(28, "No space left on device"), ValueError("closed")]
+    )
+    @pytest.mark.parametrize("environment", [{}, GITHUB])
+    def test_the_run_goes_on_without_it(self, files, environment, error):
+        """Whatever is said, the files get theirs."""
+        paths = {name: str(path) for name, path in files.items()} if environment else {}
+        runner = Runner({**environment, **paths}, Redactor(), Closed(error))
+        with runner.group("Title"):
+            runner.info("a")
+            runner.foreign("b")
+        runner.error(Problem("c"))
+        runner.output("name", "value")
+        assert not environment or {"name": "value"} == parse_command_file(files["GITHUB_OUTPUT"].read_text("utf-8"))
+
+    def test_another_character_set(self, tmp_path):
+        """What it lacks is written out."""
+        with (tmp_path / "out").open("w", encoding="ascii") as stream:
+            runner = Runner({}, Redactor(), stream)
+            runner.info("ü")
+            runner.info("b")
+        assert "\\xfc\nb\n" == (tmp_path / "out").read_text(encoding="ascii")
+
+    def test_none_at_all(self, monkeypatch):
+        """A process may be started with a closed one."""
+        monkeypatch.setattr("sys.stdout", None)
+        Runner({}, Redactor()).info("a")
 
 
 class TestAnnotations:
@@ -360,6 +494,53 @@ class TestCommandFiles:
         (annotation,) = screen.log().annotations
         assert variable in annotation.message
 
+    @pytest.mark.parametrize(
+        ("number", "remedy"),
+        [
+            (errno.ENOSPC, "The disk is full"),
+            (errno.EDQUOT, "The disk is full"),
+            (errno.EROFS, "mount it writable"),
+            (errno.EACCES, "mount it writable"),
+            (errno.ENOENT, "unset `GITHUB_OUTPUT`"),
+            (errno.EIO, "unset `GITHUB_OUTPUT`"),
+        ],
+    )
+    def test_the_remedy_fits(self, files, monkeypatch, number, remedy):
+        """A full disk wants something else than a missing right."""
+
+        def refuse(path):
+            raise OSError(number, os.strerror(number), path)
+
+        monkeypatch.setattr("baseten_deploy.ci.runner.open_to_append", refuse)
+        screen = with_files(files)
+        screen.runner.output("a", "b")
+        (annotation,) = screen.log().annotations
+        assert os.strerror(number) in annotation.message
+        assert remedy in annotation.message
+
+    def test_a_full_disk(self, files):
+        """As the kernel's own device for it answers."""
+        files["GITHUB_OUTPUT"] = Path("/dev/full")
+        screen = with_files(files)
+        for _ in range(3):
+            screen.runner.output("a", "b")
+        screen.runner.summary("still written")
+        (annotation,) = screen.log().annotations
+        assert "The disk is full" in annotation.message
+        assert "still written\n" == files["GITHUB_STEP_SUMMARY"].read_text(encoding="utf-8")
+
+    def test_what_is_no_file_is_not_opened(self, files, tmp_path):
+        """A pipe would hang the run, `/dev/stdout` print outputs among the commands."""
+        os.mkfifo(tmp_path / "pipe")
+        (tmp_path / "link").symlink_to("/dev/stdout")
+        for name, path in zip(files, ("pipe", "link", "."), strict=True):
+            files[name] = tmp_path / path
+        screen = with_files(files)
+        screen.runner.output("a", "b")
+        screen.runner.state("a", "b")
+        screen.runner.summary("a")
+        assert ["warning"] * 3 == [annotation.kind for annotation in screen.log().annotations]
+
 
 class Terminal(io.StringIO):
     """A stream that is a terminal."""
@@ -382,7 +563,7 @@ class TestColour:
 
     def test_a_terminal(self):
         """Ours are coloured; foreign text has no say in it."""
-        expected = "\x1b[31merror: bad\x1b[0m\n\x1b[1m== Title\x1b[0m\n [31mred\n"
+        expected = "\x1b[31merror: bad\x1b[0m\n\x1b[1m== Title\x1b[0m\nred\n"
         assert expected == self.printed({}, Terminal())
 
     @pytest.mark.parametrize("environment", [{"NO_COLOR": "1"}, {"TERM": "dumb"}, GITHUB])
@@ -392,4 +573,4 @@ class TestColour:
 
     def test_a_file(self):
         """Has no colours."""
-        assert "error: bad\n== Title\n [31mred\n" == self.printed({}, io.StringIO())
+        assert "error: bad\n== Title\nred\n" == self.printed({}, io.StringIO())

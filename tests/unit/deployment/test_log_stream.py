@@ -275,7 +275,7 @@ class TestStream:
         with stream.following():
             shown.wait()
             server.lines.append(line(6, "last words"))
-        assert ["00:00:00 early", "00:00:00 last words"] == shown
+        assert ["00:00:00Z early", "00:00:00Z last words"] == shown
         assert shown == list(stream.tail)
 
     def test_shows_why_it_failed(self):
@@ -290,7 +290,7 @@ class TestStream:
 
         with pytest.raises(KeyError):
             fail()
-        assert ["00:00:00 Traceback"] == shown
+        assert ["00:00:00Z Traceback"] == shown
 
     def test_the_last_poll_has_blips_too(self):
         """Two failures do not cost the last lines."""
@@ -368,7 +368,7 @@ class TestStream:
         """The report shows the end, not the log."""
         stream, _ = self.stream(Server(*[line(i, str(i)) for i in range(500)]))
         stream.poll()
-        assert (module.TAIL, "00:00:00 499") == (len(stream.tail), stream.tail[-1])
+        assert (module.TAIL, "00:00:00Z 499") == (len(stream.tail), stream.tail[-1])
 
 
 class TestFormat:
@@ -377,11 +377,16 @@ class TestFormat:
     @pytest.mark.parametrize(
         ("row", "text"),
         [
-            (LogLine(1_700_000_000_999_999_999, "hello\n"), "22:13:20 hello"),
-            (LogLine(1_700_000_000_000_000_000, "hello", "abc"), "22:13:20 [abc] hello"),
-            (LogLine(1_700_000_000_000_000_000, "hello", "abc", "ERROR"), "22:13:20 [abc] ERROR hello"),
-            (LogLine(1_700_000_000_000_000_000, "hello", "", "INFO"), "22:13:20 hello"),
-            (LogLine(0, ""), "00:00:00"),
+            (LogLine(1_700_000_000_999_999_999, "hello\n"), "22:13:20Z hello"),
+            (LogLine(1_700_000_000_000_000_000, "hello", "abc"), "22:13:20Z [abc] hello"),
+            (LogLine(1_700_000_000_000_000_000, "hello", "abc", "ERROR"), "22:13:20Z [abc] ERROR hello"),
+            (LogLine(1_700_000_000_000_000_000, "hello", "", "INFO"), "22:13:20Z hello"),
+            (LogLine(0, ""), "00:00:00Z"),
+            (LogLine(0, "\x1b[1m\x1b[32mdone\x1b[0m"), "00:00:00Z done"),
+            (LogLine(0, "\r".join(f"{n}%" for n in range(501))), "00:00:00Z 500%"),
+            (LogLine(0, "1/2\r2/2\x1b[K\r\n"), "00:00:00Z 2/2"),
+            (LogLine(0, "a\rb\r\nc\rd"), "00:00:00Z b\nd"),
+            (LogLine(0, "\x1b]0;title\x07text"), "00:00:00Z text"),
         ],
     )
     def test_time_replica_level_message(self, row, text):
@@ -413,6 +418,10 @@ class TestErrors:
         """Whatever level a tool writes it with."""
         assert is_error(LogLine(0, message, "", "INFO"))
 
+    def test_in_colour(self):
+        """A sequence between the words does not hide them."""
+        assert is_error(LogLine(0, "\x1b[31mERROR\x1b[0m: x", "", "INFO"))
+
     @pytest.mark.parametrize("message", ["0 errors", "Installing error-handling 1.0", "exit code: 0", "ready", ""])
     def test_other_lines(self, message):
         """Are none, unless their level says so."""
@@ -424,5 +433,5 @@ class TestErrors:
         server = Server(line(1, "a"), line(2, "ERROR: b"), line(3, "c"))
         stream = LogStream(LogReader(server.fetch, 0), lambda _: None, lambda: 1.0)
         stream.poll()
-        assert ["00:00:00 ERROR: b"] == list(stream.errors)
+        assert ["00:00:00Z ERROR: b"] == list(stream.errors)
         assert 3 == len(stream.tail)

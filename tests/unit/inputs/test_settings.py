@@ -9,7 +9,16 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from baseten_deploy.errors import Problem
-from baseten_deploy.inputs.settings import Aftermath, Mode, Settings, read_settings, secrets_of, suggestion, variable_of
+from baseten_deploy.inputs.settings import (
+    Aftermath,
+    Mode,
+    Settings,
+    read_settings,
+    secrets_of,
+    stray_inputs,
+    suggestion,
+    variable_of,
+)
 from baseten_deploy.inputs.table import BY_NAME, INPUTS, Kind
 
 # The table of inputs, once more by hand: names, defaults and their types are a contract.
@@ -350,9 +359,16 @@ class TestUnknownInputs:
         assert f"Did you mean `{suggested}`?" in problems[0].remedy
 
     def test_suggests_nothing_far_away(self):
-        """A wrong suggestion is worse than none."""
-        _, problems = read_settings({"INPUT_XYZZY": "x"})
-        assert [Problem("`xyzzy`: there is no such input", "Correct or remove it.")] == problems
+        """A wrong suggestion is worse than none. What is like no input is no error: the job may mean something else."""
+        for variable in ("INPUT_XYZZY", "INPUT_VERSION", "INPUT_", "INPUT_REGION", "INPUT_FOO BAR"):
+            assert [] == read_settings({variable: "s3cret-value"})[1]
+            (warning,) = stray_inputs({variable: "s3cret-value"})
+            assert f"`{variable}`" in warning.message
+            assert "s3cret-value" not in str(warning)
+
+    def test_what_is_near_is_not_warned_of_as_well(self):
+        """It is an error; what is known is nothing at all."""
+        assert [] == stray_inputs({"INPUT_TRUSS-DIR": "x", "INPUT_MODE": "plan", "INPUT_mode": "plan"})
 
     def test_even_when_empty(self):
         """GitHub passes every input that the workflow names."""

@@ -1,18 +1,21 @@
 """The gated promotion: nothing is promoted before its checks passed, and what fails its check there is rolled back."""
 
-from collections.abc import Mapping
 from typing import Any
 
 from baseten_deploy.checks.smoke_test import ask
+from baseten_deploy.deployment import on_failure, replaced
+from baseten_deploy.deployment.activation import bring_up
 from baseten_deploy.deployment.wait import follow
-from baseten_deploy.environment import promotion
+from baseten_deploy.environment import promotion, settings
 from baseten_deploy.environment.promotion import Ours
 from baseten_deploy.environment.target import Target
 from baseten_deploy.errors import DeployError, DeployTimeout, PredictFailed, PromotionFailed, RolledBack
 from baseten_deploy.run import Run
-from baseten_deploy.service.answers import Environment, Model
-from baseten_deploy.service.api import Api
+from baseten_deploy.service.answers import Deployment, Environment, Model
 from baseten_deploy.service.endpoints import environment_url
+
+# However long an activation took, the promotion back gets this much of time.
+RESTORE_SECONDS = 60.0
 
 
 def promote(
@@ -21,13 +24,11 @@ def promote(
     ours: Ours,
     target: Target,
     payload: Any,
-    *,
-    update: Mapping[str, Any] | None = None,
 ) -> None:
     """Promote a checked deployment, wait until the environment serves it, and check it there.
 
-    `update` are settings that the environment takes over with the promotion. Raises `PromotionFailed`, `RolledBack`
-    when the environment serves again what it served before, and `AuthFailed`.
+    What was served before stays warm until then, and is scaled down as the environment says. Raises `PromotionFailed`,
+    `RolledBack` when the environment serves again what it served before, and `AuthFailed`.
     """
     run.outputs.set("environment", target.name)
     if target.previous_id:
@@ -39,30 +40,35 @@ def promote(
             run.say(f"{target.name} serves the deployment {ours.deployment.id} already")
             run.outputs.set("promoted-deployment-id", target.previous_id)
         else:
-            extra = {"environment_settings_update": update} if update else {}
-            served = _promote(run, model, ours, target.name, extra)
+            served = _promote(run, model, ours, target)
     run.outputs.set("predict-url", url)
     if run.settings.rollback_on_failure:
         try:
             ask(run, url, payload)
         except PredictFailed as error:
             raise roll_back(run, model, ours, target, served, error) from error
+        if target.previous_id and not ours.has(target.before.current if target.before else None):
+            replaced.carry_out(run, model, target.previous_id, settings.strategy(run.settings, served))
+    settings.finish(run, model.id, target.name, pushed=False)
 
 
-def _promote(run: Run, model: Model, ours: Ours, name: str, extra: Mapping[str, Any]) -> Environment | None:
+def _promote(run: Run, model: Model, ours: Ours, target: Target) -> Environment | None:
     """Ask for the promotion and follow it; one that is not finished in time is a failed promotion.
 
     Returns the environment as it then is, `None` when that was not waited for.
     """
     end = run.clock.now() + run.settings.wait_timeout_seconds
     run.api.http.deadline = end
-    settings = {"preserve_env_instance_type": run.settings.preserve_env_instance_type, **extra}
-    promotion.start(run.api, model.id, name, ours, settings=settings, clock=run.clock, say=run.say)
+    fields = settings.of_promotion(run.settings, target.before)
+    try:
+        promotion.start(run.api, model.id, target.name, ours, settings=fields, clock=run.clock, say=run.say)
+    finally:
+        on_failure.remember_promotion(run, model, ours)  # by all its ids, for the post step
     if not run.settings.wait:
         run.say("Not waiting for the promotion (`wait: false`)")
         return None
     try:
-        return follow(run, model, ours, name, started=True, end=end)
+        return follow(run, model, ours, target.name, started=True, end=end)
     except DeployTimeout as error:
         raise PromotionFailed(error.problems) from error
 
@@ -81,21 +87,25 @@ def roll_back(
         )
     try:
         with run.phase(f"Roll {target.name} back to {previous.id}"):
-            _restore(run, run.api, model, target.name, Ours(previous, before=served))
+            _restore(run, model, target, previous, served)
     except DeployError as error:
         return PromotionFailed(
             f"{problem}. Rolling {target.name!r} back to {previous.id} failed too: {error.problems[0].message}",
             f"{target.name!r} may still serve {failed}: promote {previous.id} by hand.",
         )
+    run.outputs.set("promoted-deployment-id", "")
     return RolledBack(
         f"{problem}. {target.name!r} serves the previous deployment {previous.id} again instead of {failed}",
         "Correct the model and run again.",
     )
 
 
-def _restore(run: Run, api: Api, model: Model, name: str, again: Ours) -> None:
+def _restore(run: Run, model: Model, target: Target, previous: Deployment, served: Environment | None) -> None:
+    """Promote what was served before, which may have to be activated first, with the settings that there were."""
     end = run.clock.now() + run.settings.wait_timeout_seconds
-    api.http.deadline = end
-    settings = {"preserve_env_instance_type": run.settings.preserve_env_instance_type}
-    promotion.start(api, model.id, name, again, settings=settings, clock=run.clock, say=run.say)
-    promotion.until_served(api, model.id, name, again, started=True, end=end, clock=run.clock, say=run.say)
+    again = Ours(bring_up(run, model, previous.id, end=end), before=served)
+    end = max(end, run.clock.now() + RESTORE_SECONDS)
+    run.api.http.deadline = end
+    fields = settings.of_roll_back(run.settings, target.before, served)
+    promotion.start(run.api, model.id, target.name, again, settings=fields, clock=run.clock, say=run.say)
+    promotion.until_served(run.api, model.id, target.name, again, started=True, end=end, clock=run.clock, say=run.say)

@@ -19,6 +19,7 @@ from baseten_deploy.service.http import HttpError
 from baseten_deploy.service.remedies import explain
 
 from .log_stream import LogReader, LogStream
+from .retrying import live_in_the_end
 from .states import Verdict, failure_remedy, is_known, verdict
 
 POLL_SECONDS = 1.0
@@ -44,8 +45,12 @@ def wait(run: Run, model: Model, ours: Ours, environment: str = "") -> None:
 
     def until() -> None:
         progress = Progress(changed, run.say, run.warn_text)
-        seconds = run.settings.wait_timeout_seconds
-        until_live(run.api, model.id, ours.deployment, seconds, run.clock, progress)
+        live_in_the_end(
+            run,
+            model,
+            ours.deployment,
+            lambda each: until_live(run.api, model.id, each, end - run.clock.now(), run.clock, progress),
+        )
         if environment:
             follow(run, model, ours, environment, started=False, end=end)
 

@@ -19,6 +19,8 @@ from baseten_deploy.service.http import HttpError
 from baseten_deploy.service.remedies import explain
 from baseten_deploy.service.retry import Tries
 
+from .overtaken import overtaken, overtaker
+
 FINAL_FAILURES = frozenset({"FAILED", "CANCELED"})
 FINAL = FINAL_FAILURES | {"SUCCEEDED"}
 POLL_SECONDS = 1.0
@@ -139,6 +141,8 @@ def until_served(
                 say(line)
             if verdict is Verdict.SERVED:
                 return environment
+            if verdict is Verdict.ABSENT and (other := overtaker(environment, ours)):
+                raise overtaken(api, model_id, environment, ours, other)
             seen = seen or verdict is Verdict.GOES_ON
             failed = has_failed(environment, ours)
             absent = absent + 1 if verdict is Verdict.ABSENT and (seen or started or failed) else 0

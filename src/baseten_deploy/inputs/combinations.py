@@ -230,13 +230,12 @@ def find_warnings(settings: Settings) -> list[Problem]:
         idle["only `mode: promote` and `mode: rollback` use it"] = {"deployment-id": bool(s.deployment_id)}
     payload = {
         "development": s.development,
-        "deployment-name": bool(s.deployment_name),
+        # In `mode: promote` it says which deployment is promoted.
+        "deployment-name": bool(s.deployment_name) and (s.mode is not Mode.PROMOTE or bool(s.deployment_id)),
         "labels": s.labels is not None,
         "deployment-settings": s.deployment_settings is not None,
         "disable-archive-download": s.disable_archive_download,
     }
-    if s.mode is Mode.PROMOTE and not s.deployment_id:
-        del payload["deployment-name"]  # there it says which deployment is promoted
     if s.mode in (Mode.PROMOTE, Mode.ROLLBACK, Mode.CLEANUP):
         idle[f"`mode: {s.mode}` deploys nothing"] = payload | {
             "library-listing": bool(s.library_listing),
@@ -250,8 +249,8 @@ def find_warnings(settings: Settings) -> list[Problem]:
         idle["a library listing brings its own deployment"] = payload | {"skip-unchanged": s.skip_unchanged}
     if not (s.environment or s.promote_to):
         idle["neither `environment` nor `promote-to` is set"] = {"create-environment": s.create_environment}
-    if s.mode is Mode.DEPLOY and not s.wait:
-        idle["`wait: false` does not see whether it comes up"] = {"deploy-retries": s.deploy_retries > 0}
+    unseen = s.mode is Mode.DEPLOY and not s.wait
+    idle["`wait: false` does not see whether it comes up"] = {"deploy-retries": unseen and s.deploy_retries > 0}
     if not (s.predict and (s.wait or s.mode in (Mode.PROMOTE, Mode.ROLLBACK))):
         idle["no smoke test runs"] = {
             "predict-payload": s.predict_payload is not None,

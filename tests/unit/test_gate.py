@@ -188,7 +188,7 @@ class TestCheckInPlace:
         assert (
             f"'prod' serves the previous deployment dep1 again instead of {failed}" in error.value.problems[0].message
         )
-        assert ("dep1", failed) == (
+        assert ("dep1", "") == (
             it.run.outputs.get("previous-deployment-id"),
             it.run.outputs.get("promoted-deployment-id"),
         )
@@ -252,3 +252,101 @@ class TestCheckInPlace:
         with pytest.raises(RolledBack) as error:
             it.promote()
         assert KEY not in str(error.value) + printed(it.run)
+
+
+CLEANUPS = pytest.mark.parametrize(
+    ("cleanup", "status"), [("KEEP", "ACTIVE"), ("SCALE_TO_ZERO", "SCALED_TO_ZERO"), ("DEACTIVATE", "INACTIVE")]
+)
+
+
+class TestCleanUp:
+    """Whatever the environment does with what it served, there is a way back."""
+
+    @CLEANUPS
+    @REDEPLOYS
+    def test_it_is_rolled_back(self, scene, cleanup, status, redeploys):
+        """The previous one stays warm until the check has passed, so it needs no activation."""
+        it = scene(ROLLBACK, status=500, redeploys=redeploys)
+        it.service.environments["prod"]["promotion_settings"] = {"promotion_cleanup_strategy": cleanup}
+        with pytest.raises(RolledBack):
+            it.promote()
+        assert [{"promotion_cleanup_strategy": "KEEP"}, None] == [
+            body.get("promotion_settings_override") for body in it.service.bodies(PROMOTE)
+        ]
+        assert ("dep4" if redeploys else "dep1") == it.serves
+        assert [] == it.service.calls("/activate")
+
+    @CLEANUPS
+    def test_it_is_carried_out_in_the_end(self, scene, cleanup, status):
+        """Once the check has passed."""
+        it = scene(ROLLBACK)
+        it.service.environments["prod"]["promotion_settings"] = {"promotion_cleanup_strategy": cleanup}
+        it.promote()
+        assert ("dep2", status) == (it.serves, it.service.deployments[0]["status"])
+        sent = [call.split("/")[-1] for call in it.service.calls("POST|PATCH|PREDICT")]
+        assert ["promote", "predict"] == sent[:2]
+
+    @CLEANUPS
+    def test_it_is_left_to_the_service(self, scene, cleanup, status):
+        """Without `rollback-on-failure` there is nothing to keep warm."""
+        it = scene()
+        it.service.environments["prod"]["promotion_settings"] = {"promotion_cleanup_strategy": cleanup}
+        it.promote()
+        assert status == it.service.deployments[0]["status"]
+        assert 1 == len(it.service.calls("POST|PATCH"))
+
+    def test_it_went_to_rest_all_the_same(self, scene):
+        """Somebody deactivated it meanwhile: it is activated before it is promoted."""
+        it = scene(ROLLBACK, status=500)
+        answer = it.infer
+
+        def infer(request):
+            it.service.deployments[0]["status"] = "INACTIVE"
+            return answer(request)
+
+        it.run.client = make_client(infer)
+        with pytest.raises(RolledBack):
+            it.promote()
+        sent = [call.split("/")[-1] for call in it.service.calls("POST")]
+        assert (["promote", "activate", "promote"], "dep1") == (sent, it.serves)
+
+    @pytest.mark.parametrize("asked", ["true", "false"])
+    def test_scale_down_previous(self, scene, asked):
+        """As it is said; what is kept is kept."""
+        it = scene({"scale_down_previous": asked, **ROLLBACK})
+        it.service.environments["prod"]["promotion_settings"] = {"promotion_cleanup_strategy": "DEACTIVATE"}
+        it.promote()
+        assert [asked == "true"] == [body["scale_down_previous_deployment"] for body in it.service.bodies(PROMOTE)]
+        assert ("INACTIVE" if asked == "true" else "ACTIVE") == it.service.deployments[0]["status"]
+
+
+class TestSettings:
+    """They come with the promotion and go with it."""
+
+    WANTED = '{"autoscaling_settings": {"min_replica": 2}}'
+
+    def test_they_ride_with_it(self, scene):
+        """One request, and the environment keeps them."""
+        it = scene({"environment_settings": self.WANTED})
+        it.service.environments["prod"]["autoscaling_settings"] = {"min_replica": 0}
+        it.promote()
+        assert {"min_replica": 2} == it.service._look("prod")["autoscaling_settings"]
+        assert [] == it.service.calls("PATCH")
+
+    def test_a_promotion_that_fails_leaves_them(self, scene):
+        """Nothing is changed and nothing has to be undone."""
+        it = scene({"environment_settings": self.WANTED})
+        it.service.environments["prod"]["autoscaling_settings"] = {"min_replica": 0}
+        it.service.fail(PROMOTE, refusal(400))
+        with pytest.raises(PromotionFailed):
+            it.promote()
+        assert {"min_replica": 0} == it.service._look("prod")["autoscaling_settings"]
+
+    def test_a_roll_back_takes_them_along(self, scene):
+        """The environment is as it was, in everything."""
+        it = scene({"environment_settings": self.WANTED, **ROLLBACK}, status=500)
+        it.service.environments["prod"]["autoscaling_settings"] = {"min_replica": 0, "max_replica": 3}
+        with pytest.raises(RolledBack):
+            it.promote()
+        assert {"min_replica": 0, "max_replica": 3} == it.service._look("prod")["autoscaling_settings"]
+        assert [] == it.service.calls("PATCH")

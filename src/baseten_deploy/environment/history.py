@@ -33,20 +33,21 @@ def find_previous(run: Run, model: Model, environment: Environment) -> Deploymen
     remedy = "Set `deployment-id` to the deployment to go back to."
     with failing_as(Rejected, f"Reading what {name!r} served before", remedy):
         existing = {row.id: row for row in run.api.deployments(model.id)}
-        ids = list(served_before(completed(_entries(run, model.id, name)), current, existing))
-    if not ids:
+        ids = served_before(completed(_entries(run, model.id, name)), current, existing)
+        previous = next(ids, "")
+        left = [] if previous in existing else [existing[each] for each in ids if each in existing]
+    if not previous:
         raise InvalidInput(
             f"The audit log knows of nothing that {name!r} served before {current.id}",
             f"{remedy} The model has: {_names(reversed(existing.values()), current.id) or 'no other'}.",
         )
-    if ids[0] not in existing:
-        left = [existing[each] for each in ids if each in existing]
+    if previous not in existing:
         offer = _names(left, current.id)
         raise InvalidInput(
-            f"{name!r} served {ids[0]} before {current.id}, and that deployment was deleted",
+            f"{name!r} served {previous} before {current.id}, and that deployment was deleted",
             f"Set `deployment-id` to one that is left: {offer}." if offer else remedy,
         )
-    return existing[ids[0]]
+    return existing[previous]
 
 
 def served_before(entries: Iterable[Promoted], current: Deployment, existing: dict[str, Deployment]) -> Iterator[str]:

@@ -187,14 +187,14 @@ class TestCreate:
 
     @pytest.mark.parametrize("status", [400, 409])
     def test_another_job_made_it_meanwhile(self, running, status):
-        """Two jobs race: the loser takes the winner's, and brings it to its own settings."""
+        """Two jobs race: the loser takes the winner's; its own settings come with the push."""
         service = Service()
         run = running(service, create_environment="true", environment_settings=SETTINGS)
         target = find_target(run, "model1", "staging")
         service.add_environment("staging", autoscaling_settings={"min_replica": 0})
         service.fail(CREATE, refusal(status, "it exists"))
         ensure_target(run, "model1", target)
-        assert {"min_replica": 1} == service.environments["staging"]["autoscaling_settings"]
+        assert {"min_replica": 0} == service.environments["staging"]["autoscaling_settings"]
 
     def test_another_job_made_it_with_the_same_settings(self, running):
         """Nothing is left to do."""

@@ -52,7 +52,8 @@ class TestCancel:
         assert 1 == len(service.calls(CANCEL))
 
     @pytest.mark.parametrize(
-        ("candidate", "status"), [(3, "RELEASING"), (None, "SUCCEEDED"), (2, "FAILED"), (2, "CANCELED"), (2, "SUCCEEDED")]
+        ("candidate", "status"),
+        [(3, "RELEASING"), (None, "SUCCEEDED"), (2, "FAILED"), (2, "CANCELED"), (2, "SUCCEEDED")],
     )
     def test_of_others_none(self, scene, candidate, status):
         """Somebody else's goes on; one that is over is over."""

@@ -57,7 +57,9 @@ class TestRetries:
     def test_the_service_does_not(self, waited):
         """Its reason ends it."""
         service = Service(retry_answers=["the image is gone"])
-        with pytest.raises(DeployFailed, match=r"ended as FAILED\. The service does not try it again: the image is gone"):
+        with pytest.raises(
+            DeployFailed, match=r"ended as FAILED\. The service does not try it again: the image is gone"
+        ):
             waited(service, "FAILED", 3)
         assert 1 == len(service.calls(RETRY))
 

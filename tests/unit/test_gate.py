@@ -264,7 +264,7 @@ class TestCleanUp:
 
     @CLEANUPS
     @REDEPLOYS
-    def test_it_is_rolled_back(self, scene, cleanup, status, redeploys):
+    def test_it_is_rolled_back(self, scene, cleanup, status, redeploys):  # noqa: ARG002 - one table of strategies
         """The previous one stays warm until the check has passed, so it needs no activation."""
         it = scene(ROLLBACK, status=500, redeploys=redeploys)
         it.service.environments["prod"]["promotion_settings"] = {"promotion_cleanup_strategy": cleanup}

@@ -76,7 +76,7 @@ def promote(driver: Driver, clock: Clock, deployment, name="production", **field
 def promoted(driver: Driver, model_id: str, **query):
     """The deployments in the audit log of production's promotions, and how it goes on."""
     params = sdk.GetModelsAuditLogsParams(event_type_groups=["PROMOTED"], environment_names=["production"], **query)
-    page = driver.api.get_models_audit_logs(params, model_id=model_id)
+    page = driver.api.get_models_audit_logs(params=params, model_id=model_id)
     return [item.event_data.deployment_id for item in page.items], page.pagination
 
 
@@ -103,7 +103,7 @@ def test_a_cancelled_promotion_is_in_the_log(driver: Driver, clock: Clock) -> No
     assert 200 == driver.post(f"{path}/promote", {"deployment_id": made.id}).status_code
     assert 200 == driver.post(f"{path}/cancel_promotion").status_code
     params = sdk.GetModelsAuditLogsParams(event_type_groups=["PROMOTED"])
-    page = driver.api.get_models_audit_logs(params, model_id=made.model_id)
+    page = driver.api.get_models_audit_logs(params=params, model_id=made.model_id)
     assert ["MODEL_PROMOTION_CONTROL_ACTION", "MODEL_DEPLOYMENT_PROMOTED"] == [item.event_type for item in page.items]
 
 

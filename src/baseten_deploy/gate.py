@@ -7,12 +7,15 @@ from baseten_deploy.deployment import on_failure, replaced
 from baseten_deploy.deployment.activation import bring_up
 from baseten_deploy.deployment.wait import follow
 from baseten_deploy.environment import promotion, settings
+from baseten_deploy.environment.overtaken import overtaken, overtaker
 from baseten_deploy.environment.promotion import Ours
 from baseten_deploy.environment.target import Target
-from baseten_deploy.errors import DeployError, DeployTimeout, PredictFailed, PromotionFailed, RolledBack
+from baseten_deploy.errors import DeployError, DeployTimeout, PredictFailed, Problem, PromotionFailed, RolledBack
+from baseten_deploy.inputs.settings import Mode
 from baseten_deploy.run import Run
 from baseten_deploy.service.answers import Deployment, Environment, Model
 from baseten_deploy.service.endpoints import environment_url
+from baseten_deploy.service.http import HttpError
 
 # However long an activation took, the promotion back gets this much of time.
 RESTORE_SECONDS = 60.0
@@ -35,8 +38,9 @@ def promote(
         run.outputs.set("previous-deployment-id", target.previous_id)
     url = environment_url(run.settings.inference_url, model.id, target.name, regional=run.settings.regional_environment)
     ours.before, served = target.before, target.before
+    already = ours.has(target.now.current)
     with run.phase(f"Promote into {target.name}"):
-        if ours.has(target.before.current if target.before else None):
+        if already:
             run.say(f"{target.name} serves the deployment {ours.deployment.id} already")
             run.outputs.set("promoted-deployment-id", target.previous_id)
         else:
@@ -47,9 +51,9 @@ def promote(
             ask(run, url, payload)
         except PredictFailed as error:
             raise roll_back(run, model, ours, target, served, error) from error
-        if target.previous_id and not ours.has(target.before.current if target.before else None):
+        if target.previous_id and not already:
             replaced.carry_out(run, model, target.previous_id, settings.strategy(run.settings, served))
-    settings.finish(run, model.id, target.name, pushed=False)
+    settings.finish(run, model.id, target.name, settings.ALL if already else settings.AFTER_A_PROMOTION)
 
 
 def _promote(run: Run, model: Model, ours: Ours, target: Target) -> Environment | None:
@@ -57,11 +61,17 @@ def _promote(run: Run, model: Model, ours: Ours, target: Target) -> Environment 
 
     Returns the environment as it then is, `None` when that was not waited for.
     """
+    # Only what this run made can be overtaken before its promotion: `mode: promote` may bring an older one in.
+    other = overtaker(target.now, Ours(ours.deployment)) if run.settings.mode is Mode.DEPLOY else None
+    if other:
+        raise overtaken(run.api, model.id, target.now, ours, other)
     end = run.clock.now() + run.settings.wait_timeout_seconds
     run.api.http.deadline = end
     fields = settings.of_promotion(run.settings, target.before)
     try:
         promotion.start(run.api, model.id, target.name, ours, settings=fields, clock=run.clock, say=run.say)
+    except PromotionFailed as error:
+        raise _overtaken_now(run, model, ours, target.name) or error from error
     finally:
         on_failure.remember_promotion(run, model, ours)  # by all its ids, for the post step
     if not run.settings.wait:
@@ -70,7 +80,24 @@ def _promote(run: Run, model: Model, ours: Ours, target: Target) -> Environment 
     try:
         return follow(run, model, ours, target.name, started=True, end=end)
     except DeployTimeout as error:
+        if run.settings.rollback_on_failure and target.previous_id:
+            run.warn(
+                Problem(
+                    f"The promotion goes on and keeps {target.previous_id}, which {target.name!r} served before, up",
+                    "Scale it down or deactivate it yourself once the promotion has ended.",
+                )
+            )
         raise PromotionFailed(error.problems) from error
+
+
+def _overtaken_now(run: Run, model: Model, ours: Ours, name: str) -> PromotionFailed | None:
+    """The error of a run that somebody has overtaken, `None` where that is not so or cannot be told."""
+    try:
+        environment = run.api.environment(model.id, name)
+    except HttpError:
+        return None
+    other = overtaker(environment, ours)
+    return overtaken(run.api, model.id, environment, ours, other) if other else None
 
 
 def roll_back(
@@ -79,7 +106,9 @@ def roll_back(
     """Promote what was there before instead of what is `served` now, and return the error that the run ends with."""
     failed = run.outputs.get("promoted-deployment-id") or ours.deployment.id
     problem = cause.problems[0].message
-    previous = target.before.current if target.before else None
+    previous = target.now.current
+    if gone := _overtaken_now(run, model, ours, target.name):  # what somebody else put there is not ours to take back
+        return PromotionFailed(f"{problem}. Not rolled back: {gone.problems[0].message}", gone.problems[0].remedy)
     if previous is None or ours.has(previous):
         return PromotionFailed(
             f"{problem}. {target.name!r} serves {failed}, and there is no earlier deployment to roll back to",

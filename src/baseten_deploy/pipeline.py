@@ -59,7 +59,9 @@ def deploy(run: Run) -> Status:
             run.outputs.set("deployment-status", committed.deployment.status)
             run.say("Not waiting (`wait: false`)")
         if settings.environment:
-            environment_settings.finish(run, committed.model.id, settings.environment, pushed=True)
+            environment_settings.finish(
+                run, committed.model.id, settings.environment, environment_settings.AFTER_A_PUSH
+            )
         if settings.promote_to:
             target = promotion_target(run, committed.model, settings.promote_to)
             gate.promote(run, committed.model, ours, target, payload)

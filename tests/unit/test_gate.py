@@ -1,5 +1,7 @@
 """The gated promotion: its order, its check in place, and the way back."""
 
+from typing import ClassVar
+
 import httpx
 import pytest
 from transport import AMBIGUOUS, KEY, Service, make_client, make_run, printed, refusal
@@ -67,7 +69,7 @@ def scene(make_settings):
 
     def make(inputs=None, **arguments):
         url = "https://model-{model_id}.api.test"
-        return Scene(make_settings(inference_url=url, promote_to="prod", **(inputs or {})), **arguments)
+        return Scene(make_settings(**{"inference_url": url, "promote_to": "prod", **(inputs or {})}), **arguments)
 
     return make
 
@@ -350,3 +352,65 @@ class TestSettings:
             it.promote()
         assert {"min_replica": 0, "max_replica": 3} == it.service._look("prod")["autoscaling_settings"]
         assert [] == it.service.calls("PATCH")
+
+    def test_what_is_served_already_gets_them_too(self, scene):
+        """There is no promotion to ride with: they are changed by themselves."""
+        it = scene({"environment_settings": self.WANTED})
+        it.service.environments["prod"].update(
+            current_deployment=it.service.deployments[1], autoscaling_settings={"min_replica": 0}
+        )
+        it.promote()
+        assert ([], {"min_replica": 2}) == (it.order(), it.service._look("prod")["autoscaling_settings"])
+
+
+class TestOvertaken:
+    """Somebody else's newer deployment is in the place of ours, or on its way there."""
+
+    LABELS: ClassVar = {"deploy-key": "k3", "github-pr": "7"}
+
+    def test_before_the_promotion(self, scene):
+        """An older version is not promoted over a newer one."""
+        it = scene()
+        it.service.environments["prod"]["current_deployment"] = it.service.add_deployment(labels=self.LABELS)
+        with pytest.raises(
+            PromotionFailed, match=r"Overtaken: 'prod' serves .* dep3 \(pull request #7\) instead of dep2"
+        ):
+            it.promote()
+        assert ([], "dep3") == (it.order(), it.serves)
+
+    def test_unless_it_was_asked_for(self, scene):
+        """`mode: promote` and `mode: rollback` bring older ones in."""
+        inputs = {"mode": "promote", "promote_to": "", "model_id": "m", "deployment_id": "d", "environment": "prod"}
+        it = scene(inputs)
+        it.service.environments["prod"]["current_deployment"] = it.service.add_deployment(labels=self.LABELS)
+        it.promote()
+        assert "dep2" == it.serves
+
+    def test_the_service_refuses_the_second_promotion(self, scene):
+        """One at a time is allowed: it is said whose goes on."""
+        it = scene()
+        other = it.service.add_deployment(labels=self.LABELS)
+        target = find_target(it.run, "model1", "prod")
+        it.service.environments["prod"].update(
+            candidate_deployment=other,
+            in_progress_promotion={"status": "RELEASING", "percent_traffic_to_new_version": 0},
+        )
+        with pytest.raises(PromotionFailed, match=r"is being given the newer deployment dep3 \(pull request #7\)"):
+            promote(it.run, MODEL, it.ours, target, None)
+
+    def test_before_the_way_back(self, scene):
+        """What somebody else put there meanwhile is not rolled back."""
+        it = scene(ROLLBACK, status=500)
+        answer = it.infer
+
+        def infer(request):
+            row = it.service.add_deployment(labels=self.LABELS)
+            it.service.environments["prod"]["current_deployment"] = row
+            return answer(request)
+
+        it.run.client = make_client(infer)
+        with pytest.raises(
+            PromotionFailed, match="Not rolled back: Overtaken: 'prod' serves the newer deployment dep3"
+        ):
+            it.promote()
+        assert (["POST", "PREDICT"], "dep3") == (it.order(), it.serves)

@@ -5,6 +5,8 @@ A build that failed is not tried again: the same files fail the same way.
 
 from collections.abc import Callable
 
+from baseten_deploy.environment.promotion import Ours, Verdict, has_failed, judge, start
+from baseten_deploy.environment.settings import of_promotion
 from baseten_deploy.errors import DeployFailed, DeployTimeout
 from baseten_deploy.run import Run
 from baseten_deploy.service.answers import Deployment, Model, Retry
@@ -18,9 +20,10 @@ SHOWS_SECONDS = 30.0
 LOOK_SECONDS = 1.0
 
 
-def live_in_the_end(run: Run, model: Model, deployment: Deployment, until_live: Callable[[Deployment], object]) -> None:
+def live_in_the_end(run: Run, model: Model, deployment: Deployment, until_live: Callable[[Deployment], object]) -> bool:
     """Wait with `until_live`; after a failure have the same deployment tried again, `deploy-retries` times at most.
 
+    Whether it was tried again.
     `until_live` is called with the deployment as it is and keeps to the time that is left. Raises what it raises, and
     `DeployFailed` with the service's reason when it does not try again.
     """
@@ -36,8 +39,25 @@ def live_in_the_end(run: Run, model: Model, deployment: Deployment, until_live: 
             run.say(f"{status}; having the service try again ({number} of {run.settings.deploy_retries})")
             deployment = _retry(run, model, deployment, failed)
         else:
-            return
+            return number > 1
     until_live(deployment)
+    return run.settings.deploy_retries > 0
+
+
+def promote_again(run: Run, model: Model, ours: Ours, name: str) -> None:
+    """Ask for the promotion of a push that failed with its deployment, unless the service went on with it by itself.
+
+    Raises `PromotionFailed` and `AuthFailed`.
+    """
+    try:
+        environment = run.api.environment(model.id, name)
+    except HttpError:
+        return  # unknown is not failed; the wait that follows judges
+    if judge(environment, ours) in (Verdict.FAILED, Verdict.ABSENT) and has_failed(environment, ours):
+        run.say(f"The promotion into {name} failed with the deployment that is live now; asking for it again")
+        fields = of_promotion(run.settings, environment)
+        start(run.api, model.id, name, ours, settings=fields, clock=run.clock, say=run.say)
+        ours.before = environment  # what it tells of a failure is over
 
 
 def _status(run: Run, model: Model, deployment: Deployment) -> str:

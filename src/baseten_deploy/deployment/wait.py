@@ -19,7 +19,7 @@ from baseten_deploy.service.http import HttpError
 from baseten_deploy.service.remedies import explain
 
 from .log_stream import LogReader, LogStream
-from .retrying import live_in_the_end
+from .retrying import live_in_the_end, promote_again
 from .states import Verdict, failure_remedy, is_known, verdict
 
 POLL_SECONDS = 1.0
@@ -45,12 +45,14 @@ def wait(run: Run, model: Model, ours: Ours, environment: str = "") -> None:
 
     def until() -> None:
         progress = Progress(changed, run.say, run.warn_text)
-        live_in_the_end(
+        retried = live_in_the_end(
             run,
             model,
             ours.deployment,
             lambda each: until_live(run.api, model.id, each, end - run.clock.now(), run.clock, progress),
         )
+        if environment and retried:
+            promote_again(run, model, ours, environment)
         if environment:
             follow(run, model, ours, environment, started=False, end=end)
 

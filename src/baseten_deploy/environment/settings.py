@@ -7,7 +7,7 @@ Spec: `DeploymentArchivePayload`, `PromoteToEnvironmentRequest` and `UpdateEnvir
 What the settings may say is `inputs.environment_settings`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from baseten_deploy.errors import Problem, PromotionFailed
@@ -25,6 +25,9 @@ Group = Mapping[str, Any]
 WITH_A_PUSH = ("autoscaling_settings", "request_backpressure_settings", "autoscaling_schedule_settings")
 WITH_A_PROMOTION = (*WITH_A_PUSH, "promotion_settings")
 WITH_A_CREATION = ("autoscaling_settings", "promotion_settings", "request_backpressure_settings")
+AFTER_A_PUSH = ("promotion_settings", "traffic_routing_settings")
+AFTER_A_PROMOTION = ("traffic_routing_settings",)
+ALL = (*WITH_A_PROMOTION, *AFTER_A_PROMOTION)
 KEEP = {"promotion_cleanup_strategy": "KEEP"}
 # A change of settings is applied later by the service, normally within seconds.
 APPLY_SECONDS = 120.0
@@ -111,12 +114,11 @@ def _schedules_back(old: Group, new: Group) -> dict[str, Any]:
     return back
 
 
-def finish(run: Run, model_id: str, name: str, *, pushed: bool) -> None:
-    """Change what could not ride with the push or the promotion; the environment serves this run's deployment.
+def finish(run: Run, model_id: str, name: str, names: Collection[str]) -> None:
+    """Change the groups `names`, which could not ride with anything; the environment serves this run's deployment.
 
     Raises `PromotionFailed` when the settings are not in force in the end, and `AuthFailed`.
     """
-    names = ("promotion_settings", "traffic_routing_settings") if pushed else ("traffic_routing_settings",)
     rest = {key: value for key, value in (run.settings.environment_settings or {}).items() if key in names and value}
     if not rest:
         return

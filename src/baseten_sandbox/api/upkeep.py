@@ -65,4 +65,4 @@ class Upkeep:
         return sdk.UpdateAutoscalingSettingsResponse(status=status, message=f"Update {status.lower()}")
 
     def _note(self, kind: str, model_id: str, deployment_id: str, **details: bool) -> None:
-        self._state.audit.add(kind, self._state.deployment(model_id, deployment_id), **details)
+        self._state.audit.add(kind, self._state.deployment(model_id, deployment_id), None, **details)

@@ -85,3 +85,39 @@ class TestRetries:
         service.fail(RETRY, refusal(status, "no such call"))
         with pytest.raises(kind, match=r"ended as FAILED\. Having the service try it again failed.*no such call"):
             waited(service, "FAILED", 1)
+
+
+class TestPromotionOfAPush:
+    """A push into an environment whose deployment came up at the second attempt."""
+
+    def test_is_asked_for_again(self, make_settings):
+        """When it failed with the deployment and the service leaves it so; the settings ride with it."""
+        service = Service(retry_answers=["ACTIVE"])
+        service.add_model()
+        row = service.add_deployment(status="DEPLOY_FAILED")
+        failed = {"status": "FAILED", "percent_traffic_to_new_version": 0, "error_message": "it did not come up"}
+        service.add_environment("prod", candidate_deployment=row, in_progress_promotion=failed)
+        settings = make_settings(
+            environment="prod",
+            deploy_retries="1",
+            stream_logs="false",
+            environment_settings="{autoscaling_settings: {min_replica: 1}}",
+        )
+        run = make_run(settings, service, service.clock)
+        wait(run, Model("model1", "m"), Ours(run.api.deployment("model1", "dep1")), "prod")
+        assert ["dep1"] == [body["deployment_id"] for body in service.bodies("/promote")]
+        assert ("dep1", {"min_replica": 1}) == (
+            run.outputs.get("promoted-deployment-id"),
+            service._look("prod")["autoscaling_settings"],
+        )
+
+    def test_goes_on_by_itself(self, make_settings):
+        """Then nothing is asked for."""
+        service = Service(retry_answers=["ACTIVE"])
+        service.add_model()
+        row = service.add_deployment(status="DEPLOY_FAILED")
+        service.add_environment("prod", row)
+        settings = make_settings(environment="prod", deploy_retries="1", stream_logs="false")
+        run = make_run(settings, service, service.clock)
+        wait(run, Model("model1", "m"), Ours(run.api.deployment("model1", "dep1")), "prod")
+        assert [] == service.calls("/promote")

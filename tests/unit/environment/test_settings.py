@@ -7,6 +7,7 @@ from baseten.client import managementapi as sdk
 from transport import AMBIGUOUS, BY_NAME, Service, make_run, printed, refusal
 
 from baseten_deploy.environment.settings import (
+    AFTER_A_PUSH,
     APPLY_SECONDS,
     finish,
     of_promotion,
@@ -236,7 +237,7 @@ def finished(make_settings):
         run = make_run(
             make_settings(environment="staging", environment_settings=settings, **inputs), service, service.clock
         )
-        finish(run, "model1", "staging", pushed=True)
+        finish(run, "model1", "staging", AFTER_A_PUSH)
         return run
 
     return go

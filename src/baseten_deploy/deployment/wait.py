@@ -43,13 +43,16 @@ def wait(run: Run, model: Model, ours: Ours, environment: str = "") -> None:
         run.outputs.set("deployment-status", status)
         run.say(f"{status} after {run.clock.now() - start:.0f} s")
 
+    def left() -> float:
+        return max(0.0, round(end - run.clock.now(), 1))  # as people read it
+
     def until() -> None:
         progress = Progress(changed, run.say, run.warn_text)
         retried = live_in_the_end(
             run,
             model,
             ours.deployment,
-            lambda each: until_live(run.api, model.id, each, end - run.clock.now(), run.clock, progress),
+            lambda each: until_live(run.api, model.id, each, left(), run.clock, progress),
         )
         if environment and retried:
             promote_again(run, model, ours, environment)

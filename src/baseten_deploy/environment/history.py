@@ -12,6 +12,7 @@ from baseten_deploy.service.answers import Deployment, Environment, Model, Promo
 from baseten_deploy.service.remedies import failing_as
 
 from .promotion import Ours
+from .target import PRODUCTION
 
 # A page has a hundred entries; nobody wants to go back further.
 PAGES = 20
@@ -96,7 +97,8 @@ def _entries(run: Run, model_id: str, name: str) -> Iterator[Promoted]:
     cursor, seen = "", {""}
     for _ in range(PAGES):
         page, cursor = run.api.promotions(model_id, name, cursor)
-        yield from (entry for entry in page if entry.environment in (name, ""))
+        # The older call that promotes to production names no environment.
+        yield from (entry for entry in page if (entry.environment or PRODUCTION) == name)
         if cursor in seen:
             return
         seen.add(cursor)

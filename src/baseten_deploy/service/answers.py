@@ -224,7 +224,7 @@ def read_promoted(body: JsonObject) -> tuple[list[Promoted], str]:
     found = []
     for row in rows(body, "items"):
         event = row["event_data"]
-        kind = event.get("event_type", "MODEL_DEPLOYMENT_PROMOTED")
+        kind = event.get("event_type") or row.get("event_type") or "MODEL_DEPLOYMENT_PROMOTED"
         cancelled = optional_text(event, "action").endswith("CANCEL")
         if kind == "MODEL_DEPLOYMENT_PROMOTED" or cancelled:
             environment = optional_text(event, "environment_name")

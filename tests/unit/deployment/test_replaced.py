@@ -43,12 +43,14 @@ def test_each_strategy(replaced, strategy, status):
 
 
 @pytest.mark.parametrize("strategy", ["SCALE_TO_ZERO", "DEACTIVATE"])
-@pytest.mark.parametrize("service", [scene(staging=1), scene("INACTIVE"), scene("UNHEALTHY")], ids=str)
-def test_what_is_left_alone(replaced, strategy, service):
+@pytest.mark.parametrize(
+    ("status", "environments"), [("ACTIVE", {"staging": 1}), ("INACTIVE", {}), ("UNHEALTHY", {})], ids=str
+)
+def test_what_is_left_alone(replaced, strategy, status, environments):
     """Another environment serves it, or it is not live any more."""
-    before = service.deployments[0]["status"]
+    service = scene(status, **environments)
     assert [] == replaced(service, strategy).warnings
-    assert (before, []) == (service.deployments[0]["status"], service.calls("POST|PATCH|DELETE"))
+    assert (status, []) == (service.deployments[0]["status"], service.calls("POST|PATCH|DELETE"))
 
 
 @pytest.mark.parametrize("strategy", ["SCALE_TO_ZERO", "DEACTIVATE"])

@@ -139,12 +139,12 @@ def bring_in(run: Run, model: Model, deployment: Deployment, target: "Target") -
     if target.previous_id:
         run.outputs.set("previous-deployment-id", target.previous_id)
     payload = smoke_test_payload(run, {}) if not run.settings.predict else stored_payload(run, model, deployment)
-    if deployment.status in ("INACTIVE", "DEACTIVATING"):
+    if rests := deployment.status in ("INACTIVE", "DEACTIVATING"):
         run.outputs.set("deployment-status", deployment.status)
         with run.phase("Activate"):
             deployment = bring_up(run, model, deployment.id, end=run.clock.now() + run.settings.wait_timeout_seconds)
     ours = Ours(deployment)
-    with on_failure.of_promotion(run, model, ours):
+    with on_failure.of_promotion(run, model, ours, activated=rests):
         wait(run, model, ours)
         ask(run, run.outputs.get("predict-url"), payload)
         gate.promote(run, model, ours, target, payload)

@@ -102,10 +102,18 @@ def remember_promotion(run: Run, model: Model, ours: Ours) -> None:
 
 
 @contextmanager
-def of_promotion(run: Run, model: Model, ours: Ours) -> Iterator[None]:
-    """When the run is cancelled inside, cancel the promotion that it began; what it promotes is not its own."""
+def of_promotion(run: Run, model: Model, ours: Ours, *, activated: bool) -> Iterator[None]:
+    """When the run is cancelled inside, cancel the promotion that it began; what it promotes is not its own.
+
+    When it fails, say what stays up because the run `activated` it.
+    """
     try:
         yield
+    except DeployError:
+        if activated:
+            message = f"The deployment {ours.deployment.id} is up: this run activated it"
+            run.warn(Problem(message, "Deactivate it if nothing else needs it."))
+        raise
     except Cancelled:
         cancelled(run, model, ours.ids, retires=False)
         raise

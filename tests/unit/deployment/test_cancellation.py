@@ -4,7 +4,9 @@ import pytest
 from transport import Service, make_run, refusal
 
 from baseten_deploy.deployment.cancellation import cancel_promotions
-from baseten_deploy.deployment.on_failure import Saved, clear_away_cancelled
+from baseten_deploy.deployment.on_failure import Saved, clear_away_cancelled, of_promotion
+from baseten_deploy.environment.promotion import Ours
+from baseten_deploy.errors import Cancelled, PredictFailed
 from baseten_deploy.service.answers import Model
 from baseten_deploy.service.http import HttpError
 
@@ -130,3 +132,29 @@ class TestClearAway:
         """As the runner hands it to the post step."""
         environment = {"STATE_deployment": '{"model_id": "m", "deployment_ids": ["d"], "retires": false}'}
         assert Saved("m", deployment_ids=("d",), retires=False) == Saved.read(environment)
+
+
+class TestOfPromotion:
+    """A run that promotes what another one made."""
+
+    @pytest.mark.parametrize("activated", [True, False])
+    def test_it_fails(self, scene, activated):
+        """What it activated stays up, and that is said; it is not retired, whatever `on-failure` says."""
+        service, run = scene()
+        ours = Ours(run.api.deployment("model1", "dep2"))
+        with (
+            pytest.raises(PredictFailed),
+            of_promotion(run, Model("model1", "m"), ours, activated=activated),
+        ):
+            raise PredictFailed("it answers wrongly")
+        assert activated is any("dep2 is up: this run activated it" in each.message for each in run.warnings)
+        assert [] == service.calls("DELETE|deactivate")
+
+    def test_keep_leaves_the_promotion(self, make_settings, scene):
+        """`on-cancel: keep` keeps what was begun."""
+        service, _ = scene()
+        run = make_run(make_settings(), service, service.clock)
+        ours = Ours(run.api.deployment("model1", "dep2"))
+        with pytest.raises(Cancelled), of_promotion(run, Model("model1", "m"), ours, activated=False):
+            raise Cancelled
+        assert [] == service.calls("POST|DELETE")

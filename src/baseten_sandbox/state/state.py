@@ -224,9 +224,7 @@ class State:
             status = lifecycle.status_at(found.timeline, now)
             if status not in {"DEPLOY_FAILED", "FAILED"}:
                 return f"Deployment {deployment_id} is {status}; only one that failed to deploy can be retried"
-            again = [item for item in self._plans.statuses(found) if "BUILDING" not in item]
-            timeline = lifecycle.until(found.timeline, now) + lifecycle.walk(now, again, self.timing)
-            self._store.keep(replace(found, timeline=timeline))
+            self._store.keep(lifecycle.retried(found, now, self._plans.statuses(found), self.timing))
             promotions.retry_those_of(self._store, self._plans, found.id, now)
             return ""
 

@@ -1,18 +1,24 @@
 """The gated promotion: nothing is promoted before its checks passed, and what fails its check there is rolled back."""
 
-from collections.abc import Mapping
 from typing import Any
 
 from baseten_deploy.checks.smoke_test import ask
+from baseten_deploy.deployment import on_failure, replaced
+from baseten_deploy.deployment.activation import bring_up
 from baseten_deploy.deployment.wait import follow
-from baseten_deploy.environment import promotion
-from baseten_deploy.environment.promotion import Ours
+from baseten_deploy.environment import promotion, settings
+from baseten_deploy.environment.ours import Ours
+from baseten_deploy.environment.overtaken import overtaken, overtaker
 from baseten_deploy.environment.target import Target
-from baseten_deploy.errors import DeployError, DeployTimeout, PredictFailed, PromotionFailed, RolledBack
+from baseten_deploy.errors import DeployError, DeployTimeout, PredictFailed, Problem, PromotionFailed, RolledBack
+from baseten_deploy.inputs.settings import Mode
 from baseten_deploy.run import Run
-from baseten_deploy.service.answers import Environment, Model
-from baseten_deploy.service.api import Api
+from baseten_deploy.service.answers import Deployment, Environment, Model
 from baseten_deploy.service.endpoints import environment_url
+from baseten_deploy.service.http import HttpError
+
+# However long an activation took, the promotion back gets this much of time.
+RESTORE_SECONDS = 60.0
 
 
 def promote(
@@ -21,50 +27,77 @@ def promote(
     ours: Ours,
     target: Target,
     payload: Any,
-    *,
-    update: Mapping[str, Any] | None = None,
 ) -> None:
     """Promote a checked deployment, wait until the environment serves it, and check it there.
 
-    `update` are settings that the environment takes over with the promotion. Raises `PromotionFailed`, `RolledBack`
-    when the environment serves again what it served before, and `AuthFailed`.
+    What was served before stays warm until then, and is scaled down as the environment says. Raises `PromotionFailed`,
+    `RolledBack` when the environment serves again what it served before, and `AuthFailed`.
     """
     run.outputs.set("environment", target.name)
     if target.previous_id:
         run.outputs.set("previous-deployment-id", target.previous_id)
     url = environment_url(run.settings.inference_url, model.id, target.name, regional=run.settings.regional_environment)
     ours.before, served = target.before, target.before
+    already = ours.has(target.now.current)
     with run.phase(f"Promote into {target.name}"):
-        if ours.has(target.before.current if target.before else None):
+        if already:
             run.say(f"{target.name} serves the deployment {ours.deployment.id} already")
             run.outputs.set("promoted-deployment-id", target.previous_id)
         else:
-            extra = {"environment_settings_update": update} if update else {}
-            served = _promote(run, model, ours, target.name, extra)
+            served = _promote(run, model, ours, target)
     run.outputs.set("predict-url", url)
     if run.settings.rollback_on_failure:
         try:
             ask(run, url, payload)
         except PredictFailed as error:
             raise roll_back(run, model, ours, target, served, error) from error
+        if target.previous_id and not already:
+            replaced.carry_out(run, model, target.previous_id, settings.strategy(run.settings, served))
+    settings.finish(run, model.id, target.name, settings.ALL if already else settings.AFTER_A_PROMOTION)
 
 
-def _promote(run: Run, model: Model, ours: Ours, name: str, extra: Mapping[str, Any]) -> Environment | None:
+def _promote(run: Run, model: Model, ours: Ours, target: Target) -> Environment | None:
     """Ask for the promotion and follow it; one that is not finished in time is a failed promotion.
 
     Returns the environment as it then is, `None` when that was not waited for.
     """
+    # Only what this run made can be overtaken before its promotion: `mode: promote` may bring an older one in.
+    other = overtaker(target.now, Ours(ours.deployment)) if run.settings.mode is Mode.DEPLOY else None
+    if other:
+        raise overtaken(run.api, model.id, target.now, ours, other)
     end = run.clock.now() + run.settings.wait_timeout_seconds
     run.api.http.deadline = end
-    settings = {"preserve_env_instance_type": run.settings.preserve_env_instance_type, **extra}
-    promotion.start(run.api, model.id, name, ours, settings=settings, clock=run.clock, say=run.say)
+    fields = settings.of_promotion(run.settings, target.before)
+    try:
+        promotion.start(run.api, model.id, target.name, ours, settings=fields, clock=run.clock, say=run.say)
+    except PromotionFailed as error:
+        raise _overtaken_now(run, model, ours, target.name) or error from error
+    finally:
+        on_failure.remember_promotion(run, model, ours)  # by all its ids, for the post step
     if not run.settings.wait:
         run.say("Not waiting for the promotion (`wait: false`)")
         return None
     try:
-        return follow(run, model, ours, name, started=True, end=end)
+        return follow(run, model, ours, target.name, started=True, end=end)
     except DeployTimeout as error:
+        if run.settings.rollback_on_failure and target.previous_id:
+            run.warn(
+                Problem(
+                    f"The promotion goes on and keeps {target.previous_id}, which {target.name!r} served before, up",
+                    "Scale it down or deactivate it yourself once the promotion has ended.",
+                )
+            )
         raise PromotionFailed(error.problems) from error
+
+
+def _overtaken_now(run: Run, model: Model, ours: Ours, name: str) -> PromotionFailed | None:
+    """The error of a run that somebody has overtaken, `None` where that is not so or cannot be told."""
+    try:
+        environment = run.api.environment(model.id, name)
+    except HttpError:
+        return None
+    other = overtaker(environment, ours)
+    return overtaken(run.api, model.id, environment, ours, other) if other else None
 
 
 def roll_back(
@@ -73,7 +106,9 @@ def roll_back(
     """Promote what was there before instead of what is `served` now, and return the error that the run ends with."""
     failed = run.outputs.get("promoted-deployment-id") or ours.deployment.id
     problem = cause.problems[0].message
-    previous = target.before.current if target.before else None
+    previous = target.now.current
+    if gone := _overtaken_now(run, model, ours, target.name):  # what somebody else put there is not ours to take back
+        return PromotionFailed(f"{problem}. Not rolled back: {gone.problems[0].message}", gone.problems[0].remedy)
     if previous is None or ours.has(previous):
         return PromotionFailed(
             f"{problem}. {target.name!r} serves {failed}, and there is no earlier deployment to roll back to",
@@ -81,23 +116,35 @@ def roll_back(
         )
     try:
         with run.phase(f"Roll {target.name} back to {previous.id}"):
-            _restore(run, run.api, model, target.name, Ours(previous, before=served))
+            _restore(run, model, target, previous, served)
     except DeployError as error:
         return PromotionFailed(
             f"{problem}. Rolling {target.name!r} back to {previous.id} failed too: {error.problems[0].message}",
             f"{target.name!r} may still serve {failed}: promote {previous.id} by hand.",
         )
+    run.outputs.set("promoted-deployment-id", "")
     return RolledBack(
         f"{problem}. {target.name!r} serves the previous deployment {previous.id} again instead of {failed}",
         "Correct the model and run again.",
     )
 
 
-def _restore(run: Run, api: Api, model: Model, name: str, again: Ours) -> None:
+def _restore(run: Run, model: Model, target: Target, previous: Deployment, served: Environment | None) -> None:
+    """Promote what was served before, which may have to be activated first, with the settings that there were."""
     end = run.clock.now() + run.settings.wait_timeout_seconds
-    api.http.deadline = end
-    settings = {"preserve_env_instance_type": run.settings.preserve_env_instance_type}
-    promotion.start(api, model.id, name, again, settings=settings, clock=run.clock, say=run.say)
+    again = Ours(bring_up(run, model, previous.id, end=end), before=served)
+    end = max(end, run.clock.now() + RESTORE_SECONDS)
+    run.api.http.deadline = end
+    fields = settings.of_roll_back(run.settings, target.before, served)
+    promotion.start(run.api, model.id, target.name, again, settings=fields, clock=run.clock, say=run.say)
     promotion.until_served(
-        api, model.id, name, again, started=True, end=end, clock=run.clock, say=run.say, warn=run.warn_text
+        run.api,
+        model.id,
+        target.name,
+        again,
+        started=True,
+        end=end,
+        clock=run.clock,
+        say=run.say,
+        warn=run.warn_text,
     )

@@ -27,7 +27,7 @@ def go(run: Run) -> Status:
     """Do what `mode` says. Raises `DeployError` with the status that a run ends in that fails."""
     if is_offline(run.settings, secretless=run.origin.secretless):
         return plan_offline(run)
-    modes = {Mode.DEPLOY: deploy, Mode.PLAN: plan, Mode.PROMOTE: promote, Mode.CLEANUP: retire}
+    modes = {Mode.DEPLOY: deploy, Mode.PLAN: plan, Mode.PROMOTE: promote, Mode.ROLLBACK: rollback, Mode.CLEANUP: retire}
     return modes[run.settings.mode](run)
 
 
@@ -43,7 +43,8 @@ def deploy(run: Run) -> Status:
     from baseten_deploy.checks.smoke_test import ask
     from baseten_deploy.deployment import on_failure, push
     from baseten_deploy.deployment.wait import wait
-    from baseten_deploy.environment.promotion import Ours
+    from baseten_deploy.environment import settings as environment_settings
+    from baseten_deploy.environment.ours import Ours
 
     with on_failure.of_commit(run, announce):
         committed = push.push(run, draft) if draft else push.create_from_listing(run)
@@ -57,11 +58,13 @@ def deploy(run: Run) -> Status:
         else:
             run.outputs.set("deployment-status", committed.deployment.status)
             run.say("Not waiting (`wait: false`)")
+        if settings.environment:
+            environment_settings.finish(
+                run, committed.model.id, settings.environment, environment_settings.AFTER_A_PUSH
+            )
         if settings.promote_to:
             target = promotion_target(run, committed.model, settings.promote_to)
-            # A model that is new had no production environment to update before the push.
-            update = settings.environment_settings if committed.created_model and target.before else None
-            gate.promote(run, committed.model, ours, target, payload, update=update)
+            gate.promote(run, committed.model, ours, target, payload)
     register(run, committed.model, committed.deployment)
     if settings.cleanup:
         from baseten_deploy.deployment.retirement import clean_up
@@ -92,27 +95,59 @@ def plan_offline(run: Run) -> Status:
 
 def promote(run: Run) -> Status:
     """`mode: promote`: bring an existing deployment into an environment, after it passed its checks."""
-    from baseten_deploy import gate
-    from baseten_deploy.checks.smoke_test import ask
-    from baseten_deploy.deployment.creation import Committed
-    from baseten_deploy.deployment.wait import wait
-    from baseten_deploy.environment.promotion import Ours
     from baseten_deploy.environment.target import ensure_target, find_target
 
-    settings = run.settings
     begin(run)
     with run.phase("Look up"):
         model = existing_model(run)
         deployment = existing_deployment(run, model)
-        announce(run, Committed(model, deployment, created_model=False))
-        target = find_target(run, model.id, settings.environment)
-        payload = smoke_test_payload(run, {}) if not settings.predict else stored_payload(run, model, deployment)
-    ours = Ours(deployment)
+        target = find_target(run, model.id, run.settings.environment)
     with run.phase("Environment"):
         ensure_target(run, model.id, target)
-    wait(run, model, ours)
-    ask(run, run.outputs.get("predict-url"), payload)
-    gate.promote(run, model, ours, target, payload)
+    return bring_in(run, model, deployment, target)
+
+
+def rollback(run: Run) -> Status:
+    """`mode: rollback`: bring an environment back to what it served before, after that passed its checks."""
+    from baseten_deploy.environment.history import find_previous
+    from baseten_deploy.environment.target import existing_target
+
+    begin(run)
+    with run.phase("Look up"):
+        model = existing_model(run)
+        target = existing_target(run, model.id, run.settings.environment)
+        if run.settings.deployment_id:
+            deployment = existing_deployment(run, model)
+        else:
+            deployment = find_previous(run, model, target.now)
+        serves = f"serves {target.previous_id}" if target.previous_id else "serves nothing"
+        run.say(f"{target.name} {serves} and is rolled back to {deployment.id} ({deployment.name})")
+    return bring_in(run, model, deployment, target)
+
+
+def bring_in(run: Run, model: Model, deployment: Deployment, target: "Target") -> Status:
+    """Check an existing deployment, activated if it rests, and promote it into an environment."""
+    from baseten_deploy import gate
+    from baseten_deploy.checks.smoke_test import ask
+    from baseten_deploy.deployment import on_failure
+    from baseten_deploy.deployment.activation import bring_up
+    from baseten_deploy.deployment.creation import Committed
+    from baseten_deploy.deployment.wait import wait
+    from baseten_deploy.environment.ours import Ours
+
+    announce(run, Committed(model, deployment, created_model=False))
+    if target.previous_id:
+        run.outputs.set("previous-deployment-id", target.previous_id)
+    payload = smoke_test_payload(run, {}) if not run.settings.predict else stored_payload(run, model, deployment)
+    if rests := deployment.status in ("INACTIVE", "DEACTIVATING"):
+        run.outputs.set("deployment-status", deployment.status)
+        with run.phase("Activate"):
+            deployment = bring_up(run, model, deployment.id, end=run.clock.now() + run.settings.wait_timeout_seconds)
+    ours = Ours(deployment)
+    with on_failure.of_promotion(run, model, ours, activated=rests):
+        wait(run, model, ours)
+        ask(run, run.outputs.get("predict-url"), payload)
+        gate.promote(run, model, ours, target, payload)
     register(run, model, deployment)
     return Status.SUCCESS
 
@@ -224,6 +259,10 @@ def existing_model(run: Run) -> Model:
 def existing_deployment(run: Run, model: Model) -> Deployment:
     """The deployment of the inputs, which must exist in the model."""
     deployment_id = run.settings.deployment_id
+    if not deployment_id:
+        from baseten_deploy.deployment.by_name import find_by_name
+
+        return find_by_name(run, model, run.settings.deployment_name)
     with failing_as(Rejected, f"Looking up the deployment {deployment_id!r}"):
         try:
             return run.api.deployment(model.id, deployment_id)

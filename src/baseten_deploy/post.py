@@ -5,6 +5,7 @@ It reads what the run saved (`STATE_*`) and the same inputs. A run that ended by
 
 import os
 from collections.abc import Mapping
+from dataclasses import replace
 
 from baseten_deploy import signals
 from baseten_deploy.ci.event import Origin
@@ -14,7 +15,7 @@ from baseten_deploy.ci.runner import Runner
 from baseten_deploy.ci.workspace import find_workspace
 from baseten_deploy.clock import Clock
 from baseten_deploy.deployment.creation import find_committed
-from baseten_deploy.deployment.on_failure import Saved, clear_away
+from baseten_deploy.deployment.on_failure import Saved, clear_away_cancelled
 from baseten_deploy.errors import Cancelled, Problem
 from baseten_deploy.inputs.settings import Aftermath, read_settings, secrets_of
 from baseten_deploy.run import Run, make_api
@@ -74,7 +75,8 @@ def clear(environment: Mapping[str, str], runner: Runner, redactor: Redactor) ->
         except HttpError as error:
             run.warn(Problem(f"What the cancelled run made could not be looked up: {error.message}", _REMEDY))
         else:
-            clear_away(run, run.api, model, ids, settings.on_cancel)
+            found = replace(saved, model_id=model.id, model_name=model.name, deployment_ids=ids)
+            clear_away_cancelled(run, run.api, found)
 
 
 def _find(run: Run, saved: Saved) -> tuple[Model, tuple[str, ...]]:

@@ -206,6 +206,9 @@ class Service:
     promotes_after: float | None = 2.0  # seconds until a promotion succeeds, None for never
     promotion_shows_after: float = 0.0  # seconds until its environment tells of a promotion
     unique_names: bool = True
+    audit: list[tuple[str, dict[str, Any]]] = field(default_factory=list)  # newest first: the kind and its event data
+    retry_answers: list[Any] = field(default_factory=list)  # what a retry does: a status, or why there is none
+    page: int = 100  # entries of the audit log on one page
     requests: list[tuple[str, Any]] = field(default_factory=list)
     times: list[float] = field(default_factory=list)
     _faults: list[_Planned] = field(default_factory=list)
@@ -291,6 +294,11 @@ class Service:
             rf"GET {model}/deployments/([^/]+)": self._deployment,
             rf"DELETE {model}/deployments/([^/]+)": self._delete,
             rf"POST {model}/deployments/([^/]+)/deactivate": self._deactivate,
+            rf"POST {model}/deployments/([^/]+)/activate": self._activate,
+            rf"POST {model}/deployments/([^/]+)/retry": self._retry,
+            rf"PATCH {model}/deployments/([^/]+)/autoscaling_settings": self._update_autoscaling,
+            rf"GET {model}/audit_logs": self._audit_logs,
+            rf"POST {model}/environments/([^/]+)/cancel_promotion": self._cancel_promotion,
             rf"GET {model}/environments": lambda _: {"environments": [self._look(n) for n in self.environments]},
             rf"GET {model}/environments/([^/]+)": self._environment,
             rf"POST {model}/environments": self._create_environment,
@@ -342,12 +350,75 @@ class Service:
             return {"success": True}
         return row
 
+    def _activate(self, model_id: str, deployment_id: str) -> Any:
+        row = self._deployment(model_id, deployment_id)
+        if isinstance(row, dict):
+            if row["status"] not in {"INACTIVE", "SCALED_TO_ZERO", "ACTIVE"}:
+                return _error(400, f"the deployment is {row['status']}")
+            row["status"] = "ACTIVE"
+            return {"success": True, "no_op": False}
+        return row
+
+    def _retry(self, model_id: str, deployment_id: str) -> Any:
+        row = self._deployment(model_id, deployment_id)
+        if not isinstance(row, dict):
+            return row
+        answer = self.retry_answers.pop(0) if self.retry_answers else "it is not known why"
+        if answer.isupper():
+            row["status"] = answer
+            return {"retried": True, "deployment": row}
+        return {"retried": False, "reason": answer, "deployment": row}
+
+    def _update_autoscaling(self, model_id: str, deployment_id: str, *, body: Any) -> Any:
+        row = self._deployment(model_id, deployment_id)
+        if isinstance(row, dict):
+            if body.get("min_replica") == 0:
+                row["status"] = "SCALED_TO_ZERO"
+            return {"status": "ACCEPTED", "message": "ok"}
+        return row
+
+    def _audit_logs(
+        self, _: str, *, event_type_groups: str, environment_names: str, limit: str, cursor: str = ""
+    ) -> Any:
+        assert ("PROMOTED", True) == (event_type_groups, 1 <= int(limit) <= 200)
+        kinds = {"MODEL_DEPLOYMENT_PROMOTED", "MODEL_PROMOTION_CONTROL_ACTION"}
+        found = [
+            {"id": f"e{number}", "event_type": kind, "event_data": {"event_type": kind, **event}}
+            for number, (kind, event) in enumerate(self.audit)
+            if kind in kinds and event["environment_name"] == environment_names
+        ]
+        start = int(cursor or 0)
+        more = start + self.page < len(found)
+        pagination = {"has_more": more, "cursor": str(start + self.page) if more else None}
+        return {"items": found[start : start + self.page], "pagination": pagination}
+
+    def _cancel_promotion(self, _: str, name: str) -> Any:
+        environment = self._look(name)
+        if not environment.get("candidate_deployment"):
+            return _error(400, "no promotion is in progress")
+        promotion = {"status": "CANCELED", "percent_traffic_to_new_version": 0}
+        environment.update(_due=[], candidate_deployment=None, in_progress_promotion=promotion)
+        return {"status": "CANCELED", "message": "ok"}
+
+    def promoted(self, deployment_id: str, name: str, *, cancelled: bool = False) -> None:
+        """A promotion in the audit log, newer than what is there, or that it was cancelled."""
+        event = {"deployment_id": deployment_id, "environment_name": name}
+        if cancelled:
+            self.audit.insert(0, ("MODEL_PROMOTION_CONTROL_ACTION", {**event, "action": "GRACEFUL_CANCEL"}))
+        else:
+            self.audit.insert(0, ("MODEL_DEPLOYMENT_PROMOTED", event))
+
     def _look(self, name: str) -> Any:
         environment = self.environments[name]
         if callable(environment):
             return environment()
         while (due := environment.get("_due")) and self.clock.time >= due[0][0]:
+            previous, cleanup = environment.get("current_deployment"), due[0][1].get("_cleanup")
             environment.update(due[0][1], _due=due[1:])
+            if previous and cleanup and previous["status"] == "ACTIVE":
+                previous["status"] = {"DEACTIVATE": "INACTIVE", "SCALE_TO_ZERO": "SCALED_TO_ZERO"}.get(
+                    cleanup, "ACTIVE"
+                )
         return environment
 
     def _environment(self, _: str, name: str) -> Any:
@@ -365,6 +436,10 @@ class Service:
     def _promote(self, model_id: str, name: str, *, body: Any) -> Any:
         environment = self._look(name)
         original = self._deployment(model_id, body["deployment_id"])
+        if not isinstance(original, dict):
+            return original
+        if original["status"] in {"INACTIVE", "DEACTIVATING", "FAILED", "DEPLOY_FAILED"}:
+            return _error(400, f"the deployment is {original['status']}")
         ended = (environment.get("in_progress_promotion") or {}).get("status") in {"FAILED", "CANCELED"}
         if environment.get("_due") or (environment.get("candidate_deployment") and not ended):
             return _error(400, "a promotion is in progress")
@@ -375,6 +450,13 @@ class Service:
         promotion = {"status": "RELEASING", "percent_traffic_to_new_version": 0}
         begun = {"candidate_deployment": candidate, "in_progress_promotion": promotion}
         done = {"current_deployment": candidate, "candidate_deployment": None, "in_progress_promotion": None}
+        update = body.get("environment_settings_update") or {}
+        done |= {key: {**(environment.get(key) or {}), **value} for key, value in update.items()}
+        own = {**(environment.get("promotion_settings") or {}), **(update.get("promotion_settings") or {})}
+        own |= body.get("promotion_settings_override") or {}
+        keeps = not body.get("scale_down_previous_deployment", True)
+        done["_cleanup"] = "KEEP" if keeps else own.get("promotion_cleanup_strategy", "KEEP")
+        self.promoted(original["id"], name)
         at = self.clock.time + self.promotion_shows_after
         environment["_due"] = [(at, begun)]
         if self.promotes_after is not None:

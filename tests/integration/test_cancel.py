@@ -137,3 +137,22 @@ def test_while_a_pattern_is_searched(job):
     step.cancel()
     result = step.wait(10)
     assert (130, "cancelled") == (result.exit_code, result.outputs["status"])
+
+
+def test_while_promoting(job):
+    """The promotion that the run began is cancelled before its deployment is retired; what was served still is."""
+    first = job.run(promote_to="production").outputs
+    (job.truss / "model" / "version.py").write_text("VERSION = 2\n")
+    job.sandbox.state.plan_next_promotion(paused=True)
+    step = job.start(promote_to="production", on_cancel="delete")
+    until(step, lambda: len([r for r in job.sandbox.requests if r.path.endswith("/production/promote")]) == 2)
+    time.sleep(0.5)
+    step.cancel()
+    result = step.wait(10)
+    assert (130, "cancelled") == (result.exit_code, result.outputs["status"]), result.log
+    made = result.outputs["deployment-id"]
+    order = [f"{r.method} {r.path.rsplit('/', 1)[-1]}" for r in job.sandbox.requests if r.method in {"POST", "DELETE"}]
+    assert order.index("POST cancel_promotion") < order.index(f"DELETE {made}")
+    model = result.outputs["model-id"]
+    assert [first["deployment-id"]] == [row.id for row in job.sandbox.state.deployments(model)]
+    assert first["deployment-id"] == job.sandbox.state.environment(model, "production").current.id

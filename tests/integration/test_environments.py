@@ -56,9 +56,11 @@ class TestPushIntoAnEnvironment:
         result = job.run(environment="staging", create_environment="true", environment_settings=settings)
         assert "success" == result.outputs["status"], result.log
         assert result.outputs["deployment-id"] == serves(job, result.outputs["model-id"], "staging")
-        assert not [path for path in paths(job) if path.startswith("PATCH")]
         payload = bodies(job, "POST", "/v1/models")[0]["source"]["deployment"]
         assert {"max_replica": 4} == payload["autoscaling_settings"]
+        assert {"rolling_deploy": False} == payload["promotion_settings_override"]
+        kept = environment(job, result.outputs["model-id"], "staging").environment.settings
+        assert (4, False) == (kept.autoscaling.max_replica, kept.promotion.rolling_deploy)
 
     def test_a_missing_environment(self, job):
         """An environment that is not there is an error that lists those that are; nothing is uploaded."""
@@ -70,21 +72,36 @@ class TestPushIntoAnEnvironment:
         assert "Did you mean `staging`" in result.summary
         assert uploads == len(job.sandbox.objects())
 
-    def test_settings_are_updated_before_the_push(self, job):
-        """Settings that differ are patched and waited for before the upload; those that are in force are not sent."""
+    def test_settings_ride_with_the_push(self, job):
+        """What a push carries needs no other request; the rest is patched once the environment serves this one."""
         job.run(environment="staging", create_environment="true")
         job.sandbox.clear_requests()
         change(job)
-        result = job.run(environment="staging", environment_settings="{autoscaling_settings: {min_replica: 1}}")
+        settings = "{autoscaling_settings: {min_replica: 1}, promotion_settings: {redeploy_on_promotion: false, "
+        settings += "promotion_cleanup_strategy: KEEP}, autoscaling_schedule_settings: {timezone: Europe/Berlin}}"
+        result = job.run(environment="staging", environment_settings=settings)
         assert "success" == result.outputs["status"], result.log
         order = paths(job, "POST", "PATCH", "PUT")
         model = result.outputs["model-id"]
         patch = order.index(f"PATCH /v1/models/{model}/environments/staging")
-        assert patch < order.index(f"POST /v1/models/{model}/deployments")
-        job.sandbox.clear_requests()
-        change(job, "again")
-        job.run(environment="staging", environment_settings="{autoscaling_settings: {min_replica: 1}}")
-        assert not [path for path in paths(job) if path.startswith("PATCH")]
+        assert patch > max(
+            number for number, path in enumerate(order) if path.endswith("/environments/staging/predict")
+        )
+        kept = environment(job, model, "staging").environment.settings
+        assert (1, "KEEP") == (kept.autoscaling.min_replica, kept.promotion.promotion_cleanup_strategy)
+
+    def test_a_build_that_fails_leaves_the_settings(self, job):
+        """Whatever was asked for, the environment is as it was, and so is what it serves."""
+        first = job.run(environment="staging", create_environment="true").outputs
+        before = environment(job, first["model-id"], "staging").environment.settings
+        change(job)
+        job.sandbox.state.plan_next_deployment(["BUILDING", "BUILD_FAILED"])
+        settings = "{autoscaling_settings: {min_replica: 1}, promotion_settings: {rolling_deploy: false}, "
+        settings += "request_backpressure_settings: {policy: REJECT_ON_FULL}}"
+        result = job.run(environment="staging", environment_settings=settings)
+        assert "deploy_failed" == result.outputs["status"], result.log
+        assert before == environment(job, first["model-id"], "staging").environment.settings
+        assert first["deployment-id"] == serves(job, first["model-id"], "staging")
 
     @pytest.mark.parametrize(
         ("settings", "said"),
@@ -196,7 +213,28 @@ class TestPromoteTo:
         assert "rolled_back" == result.outputs["status"], result.log
         assert first.outputs["deployment-id"] == serves(job, model, "production")
         assert first.outputs["deployment-id"] == result.outputs["previous-deployment-id"]
-        assert result.outputs["deployment-id"] == result.outputs["promoted-deployment-id"]
+        assert "" == result.outputs["promoted-deployment-id"]
+
+    def test_rollback_from_deactivate(self, job):
+        """An environment that deactivates what it served keeps it until the check has passed."""
+        first = job.run(promote_to="production").outputs
+        model = first["model-id"]
+        settings = (
+            "{promotion_settings: {promotion_cleanup_strategy: DEACTIVATE}, autoscaling_settings: {max_replica: 3}}"
+        )
+        before = environment(job, model, "production").environment.settings
+        change(job)
+        job.sandbox.answers.add(Answer(body='{"wrong": true}'), path="/environments/production/predict", times=1)
+        inputs = {"rollback_on_failure": "true", "predict_expect": EXPECT, "environment_settings": settings}
+        result = job.run(promote_to="production", **inputs)
+        assert "rolled_back" == result.outputs["status"], result.log
+        assert first["deployment-id"] == serves(job, model, "production")
+        assert before == environment(job, model, "production").environment.settings
+        again = job.run(promote_to="production", **inputs)
+        assert "success" == again.outputs["status"], again.log
+        assert again.outputs["deployment-id"] == serves(job, model, "production")
+        old = job.sandbox.state.deployment(model, first["deployment-id"])
+        assert old.timeline[-1].status == "INACTIVE"
 
     def test_a_rollback_without_a_previous_deployment(self, job):
         """With nothing to go back to it says so."""
@@ -238,6 +276,28 @@ class TestModePromote:
         assert order[0].endswith(f"/deployment/{deployment}/predict")
         assert order[1].endswith("/environments/production/promote")
 
+    def test_by_name_and_for_this_promotion_only(self, job):
+        """The one deployment of a name; the environment's own promotion settings stay as they are."""
+        model = job.run(promote_to="production").outputs["model-id"]
+        before = environment(job, model, "production").environment.settings
+        change(job)
+        wanted = job.run(deployment_name="v2").outputs["deployment-id"]
+        result = job.run(
+            mode="promote",
+            model_id=model,
+            deployment_name="v2",
+            environment="production",
+            promotion_settings="{redeploy_on_promotion: true, rolling_deploy: true}",
+            scale_down_previous="false",
+        )
+        assert "success" == result.outputs["status"], result.log
+        assert wanted == result.outputs["deployment-id"] != serves(job, model, "production")
+        assert result.outputs["promoted-deployment-id"] == serves(job, model, "production")
+        assert before == environment(job, model, "production").environment.settings
+        sent = bodies(job, "POST", "/environments/production/promote")[-1]
+        assert {"redeploy_on_promotion": True, "rolling_deploy": True} == sent["promotion_settings_override"]
+        assert sent["scale_down_previous_deployment"] is False
+
     def test_a_failed_check_promotes_nothing(self, job):
         """Nothing is promoted before its checks passed."""
         deployed = job.run()
@@ -265,6 +325,44 @@ class TestModePromote:
         result = job.run(mode="promote", **given)
         assert "invalid" == result.outputs["status"]
         assert () == job.sandbox.requests
+
+
+class TestModeRollback:
+    """`mode: rollback`: an environment back to what it served before."""
+
+    def test_what_was_deactivated_meanwhile(self, job):
+        """Found in the audit log, activated, checked, promoted; and what it replaces is what `previous` says."""
+        settings = "{promotion_settings: {promotion_cleanup_strategy: DEACTIVATE}}"
+        first = job.run(promote_to="production", environment_settings=settings).outputs
+        change(job)
+        second = job.run(promote_to="production").outputs
+        model = first["model-id"]
+        job.sandbox.clear_requests()
+        result = job.run(mode="rollback", model_id=model, environment="production", truss_directory="-")
+        assert "success" == result.outputs["status"], result.log
+        assert first["deployment-id"] == serves(job, model, "production") == result.outputs["promoted-deployment-id"]
+        assert (first["deployment-id"], second["deployment-id"]) == (
+            result.outputs["deployment-id"],
+            result.outputs["previous-deployment-id"],
+        )
+        order = [path.rsplit("/", 1)[-1] for path in paths(job)]
+        assert ["activate", "predict", "promote"] == order[:3]
+
+    def test_nothing_before(self, job):
+        """The first deployment has nothing to go back to."""
+        model = job.run(promote_to="production").outputs["model-id"]
+        result = job.run(mode="rollback", model_id=model, environment="production")
+        assert "invalid" == result.outputs["status"], result.log
+        assert "knows of nothing" in result.summary
+
+
+def test_deploy_retries(job):
+    """The service tries again what did not come up, and the promotion that it is for goes on."""
+    job.sandbox.state.plan_next_deployment(["BUILDING", "DEPLOYING", "DEPLOY_FAILED"])
+    result = job.run(environment="production", deploy_retries="1")
+    assert "success" == result.outputs["status"], result.log
+    assert 1 == len([path for path in paths(job) if path.endswith("/retry")])
+    assert result.outputs["deployment-id"] == serves(job, result.outputs["model-id"], "production")
 
 
 class TestModeCleanup:

@@ -70,6 +70,19 @@ def test_approve_to_production(checkout):
     assert deployed["deployment-id"] == serving(checkout, deployed["model-id"], "production")
 
 
+def test_roll_back(checkout):
+    """After two merges and their approvals, production serves the first version again."""
+    interpret(checkout, "approve-to-production.yml")
+    (checkout.runner.workspace / "my-model" / "new.py").write_text("NEW = 1\n")
+    interpret(checkout, "approve-to-production.yml")
+    done = interpret(checkout, "roll-back.yml")
+    assert ["success"] == statuses(done)
+    outputs = done.results[0].outputs
+    first, second = checkout.sandbox.state.deployments(outputs["model-id"])
+    assert (first.id, second.id) == (outputs["promoted-deployment-id"], outputs["previous-deployment-id"])
+    assert first.id == serving(checkout, outputs["model-id"], "production")
+
+
 def test_nothing_is_promoted_when_the_deployment_failed(checkout):
     """A failed first job leaves the second one out."""
     checkout.sandbox.state.plan_next_deployment(["BUILDING", "BUILD_FAILED"])

@@ -1,10 +1,12 @@
 """The gated promotion: its order, its check in place, and the way back."""
 
+from typing import ClassVar
+
 import httpx
 import pytest
 from transport import AMBIGUOUS, KEY, Service, make_client, make_run, printed, refusal
 
-from baseten_deploy.environment.promotion import Ours
+from baseten_deploy.environment.ours import Ours
 from baseten_deploy.environment.target import find_target
 from baseten_deploy.errors import AuthFailed, PromotionFailed, RolledBack
 from baseten_deploy.gate import promote
@@ -67,7 +69,7 @@ def scene(make_settings):
 
     def make(inputs=None, **arguments):
         url = "https://model-{model_id}.api.test"
-        return Scene(make_settings(inference_url=url, promote_to="prod", **(inputs or {})), **arguments)
+        return Scene(make_settings(**{"inference_url": url, "promote_to": "prod", **(inputs or {})}), **arguments)
 
     return make
 
@@ -188,7 +190,7 @@ class TestCheckInPlace:
         assert (
             f"'prod' serves the previous deployment dep1 again instead of {failed}" in error.value.problems[0].message
         )
-        assert ("dep1", failed) == (
+        assert ("dep1", "") == (
             it.run.outputs.get("previous-deployment-id"),
             it.run.outputs.get("promoted-deployment-id"),
         )
@@ -252,3 +254,163 @@ class TestCheckInPlace:
         with pytest.raises(RolledBack) as error:
             it.promote()
         assert KEY not in str(error.value) + printed(it.run)
+
+
+CLEANUPS = pytest.mark.parametrize(
+    ("cleanup", "status"), [("KEEP", "ACTIVE"), ("SCALE_TO_ZERO", "SCALED_TO_ZERO"), ("DEACTIVATE", "INACTIVE")]
+)
+
+
+class TestCleanUp:
+    """Whatever the environment does with what it served, there is a way back."""
+
+    @CLEANUPS
+    @REDEPLOYS
+    def test_it_is_rolled_back(self, scene, cleanup, status, redeploys):  # noqa: ARG002 - one table of strategies
+        """The previous one stays warm until the check has passed, so it needs no activation."""
+        it = scene(ROLLBACK, status=500, redeploys=redeploys)
+        it.service.environments["prod"]["promotion_settings"] = {"promotion_cleanup_strategy": cleanup}
+        with pytest.raises(RolledBack):
+            it.promote()
+        assert [{"promotion_cleanup_strategy": "KEEP"}, None] == [
+            body.get("promotion_settings_override") for body in it.service.bodies(PROMOTE)
+        ]
+        assert ("dep4" if redeploys else "dep1") == it.serves
+        assert [] == it.service.calls("/activate")
+
+    @CLEANUPS
+    def test_it_is_carried_out_in_the_end(self, scene, cleanup, status):
+        """Once the check has passed."""
+        it = scene(ROLLBACK)
+        it.service.environments["prod"]["promotion_settings"] = {"promotion_cleanup_strategy": cleanup}
+        it.promote()
+        assert ("dep2", status) == (it.serves, it.service.deployments[0]["status"])
+        sent = [call.split("/")[-1] for call in it.service.calls("POST|PATCH|PREDICT")]
+        assert ["promote", "predict"] == sent[:2]
+
+    @CLEANUPS
+    def test_it_is_left_to_the_service(self, scene, cleanup, status):
+        """Without `rollback-on-failure` there is nothing to keep warm."""
+        it = scene()
+        it.service.environments["prod"]["promotion_settings"] = {"promotion_cleanup_strategy": cleanup}
+        it.promote()
+        assert status == it.service.deployments[0]["status"]
+        assert 1 == len(it.service.calls("POST|PATCH"))
+
+    def test_it_went_to_rest_all_the_same(self, scene):
+        """Somebody deactivated it meanwhile: it is activated before it is promoted."""
+        it = scene(ROLLBACK, status=500)
+        answer = it.infer
+
+        def infer(request):
+            it.service.deployments[0]["status"] = "INACTIVE"
+            return answer(request)
+
+        it.run.client = make_client(infer)
+        with pytest.raises(RolledBack):
+            it.promote()
+        sent = [call.split("/")[-1] for call in it.service.calls("POST")]
+        assert (["promote", "activate", "promote"], "dep1") == (sent, it.serves)
+
+    @pytest.mark.parametrize("asked", ["true", "false"])
+    def test_scale_down_previous(self, scene, asked):
+        """As it is said; what is kept is kept."""
+        it = scene({"scale_down_previous": asked, **ROLLBACK})
+        it.service.environments["prod"]["promotion_settings"] = {"promotion_cleanup_strategy": "DEACTIVATE"}
+        it.promote()
+        assert [asked == "true"] == [body["scale_down_previous_deployment"] for body in it.service.bodies(PROMOTE)]
+        assert ("INACTIVE" if asked == "true" else "ACTIVE") == it.service.deployments[0]["status"]
+
+
+class TestSettings:
+    """They come with the promotion and go with it."""
+
+    WANTED = '{"autoscaling_settings": {"min_replica": 2}}'
+
+    def test_they_ride_with_it(self, scene):
+        """One request, and the environment keeps them."""
+        it = scene({"environment_settings": self.WANTED})
+        it.service.environments["prod"]["autoscaling_settings"] = {"min_replica": 0}
+        it.promote()
+        assert {"min_replica": 2} == it.service._look("prod")["autoscaling_settings"]
+        assert [] == it.service.calls("PATCH")
+
+    def test_a_promotion_that_fails_leaves_them(self, scene):
+        """Nothing is changed and nothing has to be undone."""
+        it = scene({"environment_settings": self.WANTED})
+        it.service.environments["prod"]["autoscaling_settings"] = {"min_replica": 0}
+        it.service.fail(PROMOTE, refusal(400))
+        with pytest.raises(PromotionFailed):
+            it.promote()
+        assert {"min_replica": 0} == it.service._look("prod")["autoscaling_settings"]
+
+    def test_a_roll_back_takes_them_along(self, scene):
+        """The environment is as it was, in everything."""
+        it = scene({"environment_settings": self.WANTED, **ROLLBACK}, status=500)
+        it.service.environments["prod"]["autoscaling_settings"] = {"min_replica": 0, "max_replica": 3}
+        with pytest.raises(RolledBack):
+            it.promote()
+        assert {"min_replica": 0, "max_replica": 3} == it.service._look("prod")["autoscaling_settings"]
+        assert [] == it.service.calls("PATCH")
+
+    def test_what_is_served_already_gets_them_too(self, scene):
+        """There is no promotion to ride with: they are changed by themselves."""
+        it = scene({"environment_settings": self.WANTED})
+        it.service.environments["prod"].update(
+            current_deployment=it.service.deployments[1], autoscaling_settings={"min_replica": 0}
+        )
+        it.promote()
+        assert ([], {"min_replica": 2}) == (it.order(), it.service._look("prod")["autoscaling_settings"])
+
+
+class TestOvertaken:
+    """Somebody else's newer deployment is in the place of ours, or on its way there."""
+
+    LABELS: ClassVar = {"deploy-key": "k3", "github-pr": "7"}
+
+    def test_before_the_promotion(self, scene):
+        """An older version is not promoted over a newer one."""
+        it = scene()
+        it.service.environments["prod"]["current_deployment"] = it.service.add_deployment(labels=self.LABELS)
+        with pytest.raises(
+            PromotionFailed, match=r"Overtaken: 'prod' serves .* dep3 \(pull request #7\) instead of dep2"
+        ):
+            it.promote()
+        assert ([], "dep3") == (it.order(), it.serves)
+
+    def test_unless_it_was_asked_for(self, scene):
+        """`mode: promote` and `mode: rollback` bring older ones in."""
+        inputs = {"mode": "promote", "promote_to": "", "model_id": "m", "deployment_id": "d", "environment": "prod"}
+        it = scene(inputs)
+        it.service.environments["prod"]["current_deployment"] = it.service.add_deployment(labels=self.LABELS)
+        it.promote()
+        assert "dep2" == it.serves
+
+    def test_the_service_refuses_the_second_promotion(self, scene):
+        """One at a time is allowed: it is said whose goes on."""
+        it = scene()
+        other = it.service.add_deployment(labels=self.LABELS)
+        target = find_target(it.run, "model1", "prod")
+        it.service.environments["prod"].update(
+            candidate_deployment=other,
+            in_progress_promotion={"status": "RELEASING", "percent_traffic_to_new_version": 0},
+        )
+        with pytest.raises(PromotionFailed, match=r"is being given the newer deployment dep3 \(pull request #7\)"):
+            promote(it.run, MODEL, it.ours, target, None)
+
+    def test_before_the_way_back(self, scene):
+        """What somebody else put there meanwhile is not rolled back."""
+        it = scene(ROLLBACK, status=500)
+        answer = it.infer
+
+        def infer(request):
+            row = it.service.add_deployment(labels=self.LABELS)
+            it.service.environments["prod"]["current_deployment"] = row
+            return answer(request)
+
+        it.run.client = make_client(infer)
+        with pytest.raises(
+            PromotionFailed, match="Not rolled back: Overtaken: 'prod' serves the newer deployment dep3"
+        ):
+            it.promote()
+        assert (["POST", "PREDICT"], "dep3") == (it.order(), it.serves)

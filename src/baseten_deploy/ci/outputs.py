@@ -18,7 +18,10 @@ OUTPUTS: dict[str, str] = {
     "deployment-name": "name of the deployment",
     "deployment-status": "last status of the deployment that was seen",
     "environment": "the environment that was pushed or promoted into",
-    "promoted-deployment-id": "id of the deployment that the environment serves after the promotion; it may be new",
+    "promoted-deployment-id": (
+        "id of the deployment that the environment serves in the end because of this run; it may be new, and is empty "
+        "after a roll-back"
+    ),
     "previous-deployment-id": "id of the deployment that the environment served before",
     "predict-url": (
         "URL of the predict endpoint: the environment's after a push or promotion into one, else the deployment's"

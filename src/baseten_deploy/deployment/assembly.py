@@ -5,15 +5,16 @@ from typing import Any
 
 from baseten_deploy.archive.digest import content_digest
 from baseten_deploy.background import in_background
+from baseten_deploy.environment.settings import of_push
 from baseten_deploy.environment.target import Target, find_target
-from baseten_deploy.errors import Problem
+from baseten_deploy.inputs.objects import merged
 from baseten_deploy.inputs.settings import Mode
 from baseten_deploy.run import Run
 from baseten_deploy.service.destination import Destination, resolve
 from baseten_deploy.storage import upload
 from baseten_deploy.truss.directory import Truss
 
-from .payload import deployment_payload, merged, new_deploy_key
+from .payload import deployment_payload, new_deploy_key
 
 
 @dataclass(frozen=True)
@@ -42,8 +43,8 @@ def draft_deployment(run: Run, truss: Truss) -> Draft:
         payload = deployment_payload(
             run.settings, truss, run.origin, deploy_key=new_deploy_key(run.origin), content_digest=digest
         )
-        if run.settings.environment and not destination.model:
-            payload = merged(settings_of_first_push(run), payload)
+        if run.settings.environment:  # `deployment-settings`, already in the payload, have the last word
+            payload = merged(of_push(run.settings, targets[0].before), payload)
     return Draft(truss, digest, destination, targets, payload)
 
 
@@ -55,23 +56,6 @@ def find_environments(run: Run, destination: Destination) -> list[Target]:
     if targets and targets[-1].previous_id:
         run.outputs.set("previous-deployment-id", targets[-1].previous_id)
     return targets
-
-
-def settings_of_first_push(run: Run) -> dict[str, Any]:
-    """`environment-settings` as part of the payload: before its first push a model has no environment to update.
-
-    The environment keeps the autoscaling settings; what is set for promotions holds for this one.
-    """
-    settings = run.settings.environment_settings or {}
-    if "promotion_settings" in settings:
-        run.warn(
-            Problem(
-                "`environment-settings`: the model is new, so `promotion_settings` hold for this promotion only",
-                "The next run with the same settings makes them the environment's own.",
-            )
-        )
-    names = {"autoscaling_settings": "autoscaling_settings", "promotion_settings": "promotion_settings_override"}
-    return {names[key]: value for key, value in settings.items()}
 
 
 def show_destination(run: Run, destination: Destination) -> None:

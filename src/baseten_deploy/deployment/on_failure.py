@@ -8,13 +8,13 @@ import json
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from baseten_deploy.background import in_background
-from baseten_deploy.environment.promotion import Ours
+from baseten_deploy.environment.ours import Ours
 from baseten_deploy.errors import Cancelled, DeployError, Problem
-from baseten_deploy.inputs.settings import Aftermath
+from baseten_deploy.inputs.settings import Aftermath, Mode
 from baseten_deploy.report.markdown import code
 from baseten_deploy.run import Run, make_api
 from baseten_deploy.service.answers import Model
@@ -22,6 +22,7 @@ from baseten_deploy.service.api import Api
 from baseten_deploy.service.destination import Destination
 from baseten_deploy.service.http import HttpError, make_client
 
+from .cancellation import cancel_promotions
 from .creation import Committed, find_committed
 from .retirement import reason_to_stay, retire
 
@@ -43,6 +44,7 @@ class Saved:
     deploy_key: str = ""
     deployment_ids: tuple[str, ...] = ()
     cleared: bool = False
+    retires: bool = True  # false where the run only promoted what another one made
 
     def write(self, run: Run) -> None:
         """Save it; a later state replaces an earlier one."""
@@ -68,7 +70,12 @@ class Saved:
         found_by = texts["model_id"] if ids else texts["deploy_key"]
         if not found_by or not all(_ID.fullmatch(text) for text in named):
             return None
-        return cls(**texts, deployment_ids=tuple(ids), cleared=facts.get("cleared", False) is not False)
+        return cls(
+            **texts,
+            deployment_ids=tuple(ids),
+            cleared=facts.get("cleared", False) is not False,
+            retires=facts.get("retires", True) is not False,
+        )
 
 
 def remember_commit(run: Run, destination: Destination, deploy_key: str) -> None:
@@ -113,21 +120,59 @@ def of_deployment(run: Run, model: Model, ours: Ours) -> Iterator[None]:
         raise
 
 
-def cancelled(run: Run, model: Model, ids: Collection[str]) -> None:
-    """Do what `on-cancel` says, as far as there is time."""
-    saved = Saved(model.id, model.name, deployment_ids=tuple(sorted(ids)))
+def remember_promotion(run: Run, model: Model, ours: Ours) -> None:
+    """Note under which ids a promotion that was begun is known; one may have been made for it."""
+    retires = run.settings.mode is Mode.DEPLOY
+    Saved(model.id, model.name, deployment_ids=tuple(sorted(ours.ids)), retires=retires).write(run)
+
+
+@contextmanager
+def of_promotion(run: Run, model: Model, ours: Ours, *, activated: bool) -> Iterator[None]:
+    """When the run is cancelled inside, cancel the promotion that it began; what it promotes is not its own.
+
+    When it fails, say what stays up because the run `activated` it.
+    """
+    try:
+        yield
+    except DeployError:
+        if activated:
+            message = f"The deployment {ours.deployment.id} is up: this run activated it"
+            run.warn(Problem(message, "Deactivate it if nothing else needs it."))
+        raise
+    except Cancelled:
+        cancelled(run, model, ours.ids, retires=False)
+        raise
+
+
+def cancelled(run: Run, model: Model, ids: Collection[str], *, retires: bool = True) -> None:
+    """Do what `on-cancel` says, as far as there is time; with `retires` false only as far as promotions go."""
+    saved = Saved(model.id, model.name, deployment_ids=tuple(sorted(ids)), retires=retires)
     saved.write(run)
     if run.settings.on_cancel is Aftermath.KEEP:
         run.say(f"Cancelled; the deployment {', '.join(sorted(ids))} goes on (`on-cancel: keep`)")
         return
     try:
-        done = _quickly(run, lambda api: clear_away(run, api, model, ids, run.settings.on_cancel))
+        done = _quickly(run, lambda api: clear_away_cancelled(run, api, saved))
     except TimeoutError:
         done = False
     if done:
-        Saved(model.id, model.name, deployment_ids=tuple(sorted(ids)), cleared=True).write(run)
+        replace(saved, cleared=True).write(run)
     else:
         run.say("There was no time to clear away the deployment; the post step tries again")
+
+
+def clear_away_cancelled(run: Run, api: Api, saved: Saved) -> bool:
+    """Cancel the promotion that the run began, then do what `on-cancel` says. Whether all of it is done."""
+    model = Model(saved.model_id, saved.model_name)
+    try:
+        cancel_promotions(run, api, model, saved.deployment_ids)
+    except HttpError as error:
+        ids = ", ".join(saved.deployment_ids)
+        run.warn(Problem(f"The promotion of {ids} could not be cancelled: {error.message}", "Cancel it on its page."))
+        return False
+    if not saved.retires:
+        return True
+    return clear_away(run, api, model, saved.deployment_ids, run.settings.on_cancel)
 
 
 def clear_away(run: Run, api: Api, model: Model, ids: Collection[str], how: Aftermath) -> bool:

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from baseten_deploy.ci.event import Origin
+from baseten_deploy.inputs.objects import merged
 from baseten_deploy.inputs.settings import CONTENT_DIGEST_LABEL, DEPLOY_KEY_LABEL, Settings
 from baseten_deploy.truss.directory import Truss
 
@@ -64,15 +65,6 @@ def sent_config(config: Mapping[str, Any], model_name: str = "") -> dict[str, An
     if model_name:
         sent["model_name"] = model_name
     return sent
-
-
-def merged(base: Mapping[str, Any], extra: Mapping[str, Any]) -> dict[str, Any]:
-    """`base` with `extra` laid over it: objects key by key, anything else whole."""
-    result = dict(base)
-    for key, value in extra.items():
-        below = result.get(key)
-        result[key] = merged(below, value) if isinstance(below, dict) and isinstance(value, dict) else value
-    return result
 
 
 def _variable(value: Any) -> str:

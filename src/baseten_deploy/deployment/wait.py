@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from baseten_deploy.ci.heartbeat import SILENCE_SECONDS
 from baseten_deploy.clock import Clock
 from baseten_deploy.environment import promotion
-from baseten_deploy.environment.promotion import Ours
+from baseten_deploy.environment.ours import Ours
 from baseten_deploy.errors import DeployFailed, DeployTimeout, DeployUnseen
 from baseten_deploy.inputs.settings import Mode
 from baseten_deploy.run import Run
@@ -22,6 +22,7 @@ from baseten_deploy.service.polling import Reads, Rhythm, UnseenError
 from baseten_deploy.service.remedies import explain
 
 from .log_stream import LogReader, LogStream
+from .retrying import live_in_the_end, promote_again
 from .states import Verdict, failure_remedy, is_known, verdict
 
 # A deployment that was just made may not be visible yet.
@@ -44,10 +45,19 @@ def wait(run: Run, model: Model, ours: Ours, environment: str = "") -> None:
 
     rhythm = Rhythm(run.clock)
 
+    def left() -> float:
+        return max(0.0, round(end - run.clock.now(), 1))  # as people read it
+
     def until() -> None:
         progress = Progress(changed, run.say, run.warn_text)
-        seconds = run.settings.wait_timeout_seconds
-        until_live(run.api, model.id, ours.deployment, seconds, run.clock, progress, rhythm)
+        retried = live_in_the_end(
+            run,
+            model,
+            ours.deployment,
+            lambda each: until_live(run.api, model.id, each, left(), run.clock, progress, rhythm),
+        )
+        if environment and retried:
+            promote_again(run, model, ours, environment)
         if environment:
             follow(run, model, ours, environment, started=False, end=end)
 

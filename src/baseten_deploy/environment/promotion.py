@@ -5,20 +5,21 @@ promotion may give the deployment a new id (`redeploy_on_promotion`): `Ours` kno
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import Any
 
 from baseten_deploy.ci.heartbeat import SILENCE_SECONDS
 from baseten_deploy.clock import Clock
 from baseten_deploy.errors import DeployTimeout, PromotionFailed, PromotionUnseen
-from baseten_deploy.inputs.settings import DEPLOY_KEY_LABEL
-from baseten_deploy.service.answers import Deployment, Environment
+from baseten_deploy.service.answers import Environment
 from baseten_deploy.service.api import Api
 from baseten_deploy.service.http import HttpError
 from baseten_deploy.service.polling import Reads, Rhythm, UnseenError
 from baseten_deploy.service.remedies import explain
 from baseten_deploy.service.retry import Tries
+
+from .ours import Ours
+from .overtaken import overtaken, overtaker
 
 FINAL_FAILURES = frozenset({"FAILED", "CANCELED"})
 FINAL = FINAL_FAILURES | {"SUCCEEDED"}
@@ -30,39 +31,6 @@ VANISHED_SECONDS = 4.0
 UNBEGUN_SECONDS = 29.0
 # How long a promotion that was asked for may take to show up, in seconds between the looks.
 LOOKS = (1.0, 2.0, 4.0)
-
-
-@dataclass
-class Ours:
-    """The deployment that is to be served, by all the ids that it goes by.
-
-    `before` is the environment before its promotion was asked for: what it served then is no copy of ours, and a
-    failure that it tells of is not ours either.
-    """
-
-    deployment: Deployment
-    ids: set[str] = field(default_factory=set)
-    before: Environment | None = None
-
-    def __post_init__(self) -> None:
-        self.ids.add(self.deployment.id)
-
-    def has(self, other: Deployment | None) -> bool:
-        """Whether `other` is ours or its copy: by id, or by the label that only one run puts on a deployment."""
-        if other is None:
-            return False
-        key = self.deployment.labels.get(DEPLOY_KEY_LABEL)
-        copied = bool(key) and other.labels.get(DEPLOY_KEY_LABEL) == key
-        earlier = self.before.current if self.before else None
-        unlabelled_copy = (
-            not other.labels
-            and (earlier is None or other.id != earlier.id)
-            and other.name == self.deployment.name != ""
-            and other.created_at > self.deployment.created_at
-        )
-        if copied or unlabelled_copy:
-            self.ids.add(other.id)
-        return other.id in self.ids
 
 
 class Verdict(Enum):
@@ -135,6 +103,8 @@ def until_served(
                     rhythm.moved()
                 said, said_at = line, clock.now()
                 say(line)
+            if judge(environment, ours) is Verdict.ABSENT and (other := overtaker(environment, ours)):
+                raise overtaken(api, model_id, environment, ours, other)
             if course.is_served(environment):
                 return environment
         if clock.now() >= end:

@@ -1,11 +1,10 @@
-"""Makes sure, before the push, that the environment is there and has the settings that were asked for."""
+"""Makes sure, before the push, that the environment is there. How it gets its settings is `settings`."""
 
 from dataclasses import dataclass
 from typing import Any
 
 from baseten_deploy.clock import Clock
 from baseten_deploy.errors import InvalidInput, Rejected
-from baseten_deploy.inputs.environment_settings import applied
 from baseten_deploy.inputs.settings import suggestion
 from baseten_deploy.run import Run
 from baseten_deploy.service.answers import Environment
@@ -14,11 +13,10 @@ from baseten_deploy.service.http import HttpError
 from baseten_deploy.service.remedies import failing_as
 from baseten_deploy.service.retry import Tries
 
+from .settings import WITH_A_CREATION
+
 # It always exists, also on a model that was just made, and cannot be created.
 PRODUCTION = "production"
-# A change of settings is applied later by the service, normally within seconds.
-APPLY_SECONDS = 120.0
-POLL_SECONDS = 1.0
 
 
 @dataclass(frozen=True)
@@ -32,6 +30,11 @@ class Target:
     def previous_id(self) -> str:
         """The deployment that it served before, `""` for none."""
         return self.before.current.id if self.before and self.before.current else ""
+
+    @property
+    def now(self) -> Environment:
+        """The environment as it was found."""
+        return self.before or Environment(self.name)
 
 
 def find_target(run: Run, model_id: str, name: str) -> Target:
@@ -60,23 +63,26 @@ def find_target(run: Run, model_id: str, name: str) -> Target:
     )
 
 
+def existing_target(run: Run, model_id: str, name: str) -> Target:
+    """As `find_target`, of an environment that must exist: one that would have to be made has served nothing."""
+    target = find_target(run, model_id, name)
+    if target.before is None:
+        raise InvalidInput(f"The model has no environment {name!r} yet", "Correct `environment`.")
+    return target
+
+
 def ensure_target(run: Run, model_id: str, target: Target) -> None:
-    """Create the environment or update its settings, and wait until that is in force.
+    """Create the environment when it is missing. One that is there is left as it is: its settings come with the push.
 
     Raises `Rejected` (nothing was uploaded) and `AuthFailed`.
     """
-    settings = run.settings.environment_settings or {}
-    actual = target.before.settings if target.before else {}
-    if target.before is None and target.name != PRODUCTION:
-        with failing_as(Rejected, f"Creating the environment {target.name!r}", "Correct `environment-settings`."):
-            existing = _create(run.api, model_id, target.name, settings, run.clock)
-        run.say(f"Created the environment {target.name!r}")
-        actual = existing.settings if existing else settings
-    if settings and not applied(settings, actual):
-        with failing_as(Rejected, f"Updating the environment {target.name!r}", "Correct `environment-settings`."):
-            run.api.update_environment(model_id, target.name, settings)
-            _until_applied(run, model_id, target.name, settings)
-        run.say(f"Updated the settings of the environment {target.name!r}")
+    if target.before is not None or target.name == PRODUCTION:
+        return
+    wanted = run.settings.environment_settings or {}
+    settings = {name: wanted[name] for name in WITH_A_CREATION if wanted.get(name)}
+    with failing_as(Rejected, f"Creating the environment {target.name!r}", "Correct `environment-settings`."):
+        existing = _create(run.api, model_id, target.name, settings, run.clock)
+    run.say(f"{'Another job created' if existing else 'Created'} the environment {target.name!r}")
 
 
 def _create(api: Api, model_id: str, name: str, settings: dict[str, Any], clock: Clock) -> Environment | None:
@@ -105,17 +111,6 @@ def _existing(api: Api, model_id: str, name: str) -> Environment | None:
         if error.status == 404:
             return None
         raise
-
-
-def _until_applied(run: Run, model_id: str, name: str, settings: dict[str, Any]) -> None:
-    end = run.clock.now() + APPLY_SECONDS
-    while not applied(settings, run.api.environment(model_id, name).settings):
-        if run.clock.now() > end:
-            raise Rejected(
-                f"The settings of the environment {name!r} were accepted and not applied within {APPLY_SECONDS:g} s",
-                "Look at the environment's page; run again when they are, or without `environment-settings`.",
-            )
-        run.clock.sleep(POLL_SECONDS)
 
 
 def serving(api: Api, model_id: str) -> dict[str, str]:

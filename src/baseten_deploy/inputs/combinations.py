@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 from baseten_deploy.errors import Problem
 
-from .environment_settings import check_environment_settings
+from .environment_settings import check_environment_settings, check_promotion_settings
 from .settings import CONTENT_DIGEST_LABEL, DEPLOY_KEY_LABEL, Aftermath, Mode, Settings
 
 DEPLOYMENT_NAME = re.compile(r"[0-9a-zA-Z_.-]+")
@@ -84,6 +84,7 @@ def _malformed(settings: Settings) -> list[Problem]:
 
         problems += check_registration(settings)
     problems += check_environment_settings(settings.environment_settings or {})
+    problems += check_promotion_settings(settings.promotion_settings or {})
     if (
         settings.environment
         and settings.preserve_env_instance_type
@@ -134,6 +135,8 @@ def is_loopback(host: str) -> bool:
 def _refused_together(settings: Settings) -> list[Problem]:
     s = settings
     promotes = bool(s.promote_to) or s.mode is Mode.PROMOTE
+    # The service ends a push into an environment with a promotion too.
+    any_promotion = promotes or s.mode is Mode.ROLLBACK or bool(s.environment)
     rules: list[tuple[bool, str, str]] = [
         (s.development and bool(s.environment), "development", "environment"),
         (s.development and bool(s.promote_to), "development", "promote-to"),
@@ -157,6 +160,14 @@ def _refused_together(settings: Settings) -> list[Problem]:
                 "Set `promote-to`, or use `mode: promote`.",
             )
         )
+    problems += [
+        Problem(f"`{name}` needs a promotion", "Set `promote-to` or `environment`, or use `mode: promote`.")
+        for name, given in (
+            ("promotion-settings", s.promotion_settings is not None),
+            ("scale-down-previous", not s.scale_down_previous),
+        )
+        if given and not any_promotion
+    ]
     if s.regional_environment and not (s.environment or s.promote_to):
         problems.append(
             Problem(
@@ -184,7 +195,11 @@ def _missing(settings: Settings, *, needs_key: bool) -> list[Problem]:
     has_model = bool(settings.model_id or settings.model_name)
     needs = {
         Mode.PROMOTE: {
-            "deployment-id": bool(settings.deployment_id),
+            "deployment-id` or `deployment-name": bool(settings.deployment_id or settings.deployment_name),
+            "model-id` or `model-name": has_model,
+            "environment": bool(settings.environment),
+        },
+        Mode.ROLLBACK: {
             "model-id` or `model-name": has_model,
             "environment": bool(settings.environment),
         },
@@ -211,28 +226,32 @@ def find_warnings(settings: Settings) -> list[Problem]:
             "keep-latest": s.keep_latest > 0,
             "retire": s.retire is not Aftermath.DEACTIVATE,
         }
-    if s.mode is not Mode.PROMOTE:
-        idle["only `mode: promote` uses it"] = {"deployment-id": bool(s.deployment_id)}
+    if s.mode not in (Mode.PROMOTE, Mode.ROLLBACK):
+        idle["only `mode: promote` and `mode: rollback` use it"] = {"deployment-id": bool(s.deployment_id)}
     payload = {
         "development": s.development,
-        "deployment-name": bool(s.deployment_name),
+        # In `mode: promote` it says which deployment is promoted.
+        "deployment-name": bool(s.deployment_name) and (s.mode is not Mode.PROMOTE or bool(s.deployment_id)),
         "labels": s.labels is not None,
         "deployment-settings": s.deployment_settings is not None,
         "disable-archive-download": s.disable_archive_download,
     }
-    if s.mode in (Mode.PROMOTE, Mode.CLEANUP):
+    if s.mode in (Mode.PROMOTE, Mode.ROLLBACK, Mode.CLEANUP):
         idle[f"`mode: {s.mode}` deploys nothing"] = payload | {
             "library-listing": bool(s.library_listing),
             "config": bool(s.config),
             "promote-to": bool(s.promote_to),
             "skip-unchanged": s.skip_unchanged,
             "cleanup": s.cleanup,
+            "deploy-retries": s.deploy_retries > 0,
         }
     elif s.library_listing:
         idle["a library listing brings its own deployment"] = payload | {"skip-unchanged": s.skip_unchanged}
     if not (s.environment or s.promote_to):
         idle["neither `environment` nor `promote-to` is set"] = {"create-environment": s.create_environment}
-    if not (s.predict and (s.wait or s.mode is Mode.PROMOTE)):
+    unseen = s.mode is Mode.DEPLOY and not s.wait
+    idle["`wait: false` does not see whether it comes up"] = {"deploy-retries": unseen and s.deploy_retries > 0}
+    if not (s.predict and (s.wait or s.mode in (Mode.PROMOTE, Mode.ROLLBACK))):
         idle["no smoke test runs"] = {
             "predict-payload": s.predict_payload is not None,
             "predict-expect": s.predict_expect is not None,

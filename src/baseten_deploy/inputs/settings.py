@@ -33,6 +33,7 @@ class Mode(StrEnum):
     DEPLOY = "deploy"
     PLAN = "plan"
     PROMOTE = "promote"
+    ROLLBACK = "rollback"
     CLEANUP = "cleanup"
 
 
@@ -80,7 +81,10 @@ class Settings:
     predict_expect: Expectation | None
     predict_timeout: float
     regional_environment: bool
+    deploy_retries: int
     promote_to: str
+    promotion_settings: dict[str, Any] | None
+    scale_down_previous: bool
     rollback_on_failure: bool
     on_failure: Aftermath
     on_cancel: Aftermath

@@ -46,8 +46,9 @@ INPUTS: tuple[Input, ...] = (
             "deploy",
             Kind.CHOICE,
             "`deploy`, `plan` (change nothing, say what would happen), `promote` (an existing deployment into an "
-            "environment) or `cleanup` (retire old deployments)",
-            ("deploy", "plan", "promote", "cleanup"),
+            "environment), `rollback` (an environment back to what it served before) or `cleanup` (retire old "
+            "deployments)",
+            ("deploy", "plan", "promote", "rollback", "cleanup"),
         ),
         ("baseten-api-key", "", Kind.SECRET, "Baseten API key, from the secrets; masked at once"),
     ),
@@ -69,7 +70,7 @@ INPUTS: tuple[Input, ...] = (
             "deployment",
         ),
         ("model-id", "", Kind.TEXT, "add a deployment to exactly this model"),
-        ("deployment-id", "", Kind.TEXT, "the existing deployment, for `mode: promote`"),
+        ("deployment-id", "", Kind.TEXT, "the existing deployment, for `mode: promote` and `mode: rollback`"),
         ("team", "", Kind.TEXT, "team name or id"),
     ),
     *_group(
@@ -80,8 +81,9 @@ INPUTS: tuple[Input, ...] = (
             "environment-settings",
             "",
             Kind.OBJECT,
-            "`autoscaling_settings` and `promotion_settings`, applied to `environment` / `promote-to` before the push "
-            "(create or update)",
+            "`autoscaling_settings`, `promotion_settings`, `request_backpressure_settings`, "
+            "`autoscaling_schedule_settings` and `traffic_routing_settings` of `environment` / `promote-to`: they take "
+            "effect with the push or promotion, and not at all when it fails",
         ),
         ("preserve-env-instance-type", "true", Kind.FLAG, "keep the environment's instance type"),
         ("development", "false", Kind.FLAG, "push to the development slot"),
@@ -90,7 +92,7 @@ INPUTS: tuple[Input, ...] = (
             "",
             Kind.TEXT,
             "name of the deployment, by default `PR-<number>_<sha7>` on a pull request and `<sha7>` otherwise, of the "
-            "pull request's head commit",
+            "pull request's head commit; `mode: promote`: instead of `deployment-id`, the one deployment of that name",
         ),
         ("labels", "", Kind.OBJECT, "labels of the deployment"),
         ("include-git-info", "true", Kind.FLAG, "attach git facts as `user_env` and as the default labels"),
@@ -137,10 +139,23 @@ INPUTS: tuple[Input, ...] = (
         ("predict-timeout", "300", Kind.NUMBER, "time for the smoke test, in seconds"),
         ("regional-environment", "false", Kind.FLAG, "smoke-test through the environment's regional host"),
         (
+            "deploy-retries",
+            "0",
+            Kind.INTEGER,
+            "have the service try a deployment again that failed to come up, at most so often",
+        ),
+        (
             "promote-to",
             "",
             Kind.TEXT,
             "after it is live and the smoke test passed, promote it into this environment and wait for that",
+        ),
+        ("promotion-settings", "", Kind.OBJECT, "promotion settings for this promotion only"),
+        (
+            "scale-down-previous",
+            "true",
+            Kind.FLAG,
+            "after a promotion, have the service scale down what the environment served before",
         ),
         (
             "rollback-on-failure",

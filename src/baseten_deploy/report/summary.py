@@ -33,7 +33,7 @@ HEADLINES = {
     Status.INTERNAL_ERROR: "💥 A bug of this action",
 }
 
-SUCCESSES = {"promote": "✅ Promoted", "cleanup": "✅ Cleaned up"}
+SUCCESSES = {"promote": "✅ Promoted", "rollback": "✅ Rolled back as asked for", "cleanup": "✅ Cleaned up"}
 
 # The summary has room for 1 MiB, a comment for 64 KiB.
 PROBLEMS = 100

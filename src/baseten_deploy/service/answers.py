@@ -82,6 +82,24 @@ class Environment:
 
 
 @dataclass(frozen=True)
+class Promoted:
+    """An entry of the audit log: this deployment was to be promoted into that environment, or that was `cancelled`."""
+
+    deployment_id: str
+    environment: str
+    cancelled: bool = False
+
+
+@dataclass(frozen=True)
+class Retry:
+    """What the service made of a wish to try a deployment again; `reason` says why not."""
+
+    retried: bool
+    reason: str
+    deployment: Deployment
+
+
+@dataclass(frozen=True)
 class LogLine:
     """One line of a deployment's log; `nanoseconds` since 1970."""
 
@@ -170,6 +188,16 @@ def read_stored_config(body: JsonObject, path: str) -> StoredConfig:
     return StoredConfig(config, raw)
 
 
+# The groups of `environment-settings`, and under which name an environment answers each.
+_SETTINGS = {
+    "autoscaling_settings": "autoscaling_settings",
+    "promotion_settings": "promotion_settings",
+    "request_backpressure_settings": "request_backpressure_settings",
+    "autoscaling_schedule_settings": "autoscaling_schedules",
+    "traffic_routing_settings": "traffic_routing",
+}
+
+
 def read_environment(row: JsonObject) -> Environment:
     """Read an environment."""
     current, candidate, promotion = (
@@ -180,7 +208,7 @@ def read_environment(row: JsonObject) -> Environment:
         current=read_deployment(current) if current else None,
         candidate=read_deployment(candidate) if candidate else None,
         promotion=read_promotion(promotion) if promotion else None,
-        settings={key: row.get(key) or {} for key in ("autoscaling_settings", "promotion_settings")},
+        settings={name: row.get(key) or {} for name, key in _SETTINGS.items()},
     )
 
 
@@ -189,6 +217,29 @@ def read_promotion(row: JsonObject) -> Promotion:
     return Promotion(
         _text(row["status"]), int(row.get("percent_traffic_to_new_version") or 0), optional_text(row, "error_message")
     )
+
+
+def read_promoted(body: JsonObject) -> tuple[list[Promoted], str]:
+    """Read a page of the audit log: its promotions, and the cursor of the next page. Other events are left out."""
+    found = []
+    for row in rows(body, "items"):
+        event = row["event_data"]
+        kind = event.get("event_type") or row.get("event_type") or "MODEL_DEPLOYMENT_PROMOTED"
+        cancelled = optional_text(event, "action").endswith("CANCEL")
+        if kind == "MODEL_DEPLOYMENT_PROMOTED" or cancelled:
+            environment = optional_text(event, "environment_name")
+            found.append(Promoted(_text(event["deployment_id"]), environment, cancelled))
+    pagination = body.get("pagination") or {}
+    more = pagination.get("has_more") is not False
+    return found, optional_text(pagination, "cursor") if more else ""
+
+
+def read_retry(body: JsonObject) -> Retry:
+    """Read what became of a wish to try again."""
+    retried = body["retried"]
+    if not isinstance(retried, bool):
+        raise TypeError("retried is neither true nor false")
+    return Retry(retried, optional_text(body, "reason"), read_deployment(body["deployment"]))
 
 
 def read_log_line(row: JsonObject) -> LogLine:

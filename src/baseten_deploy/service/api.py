@@ -14,6 +14,8 @@ from .answers import (
     JsonObject,
     LogLine,
     Model,
+    Promoted,
+    Retry,
     StoredConfig,
     Team,
     UploadTarget,
@@ -22,6 +24,8 @@ from .answers import (
     read_environment,
     read_log_line,
     read_model,
+    read_promoted,
+    read_retry,
     read_stored_config,
     read_team,
     read_upload_target,
@@ -107,13 +111,25 @@ class Api:
         self.http.request("POST", f"{_model_path(model_id)}/environments", body=body, retry=False)
 
     def update_environment(self, model_id: str, name: str, settings: JsonObject) -> None:
-        """Change an environment's settings. The service applies them later; doing it twice is harmless."""
-        self.http.request("PATCH", _environment_path(model_id, name), body=settings, retry=True)
+        """Change an environment's settings, which the service applies later. Sent once: a rule may be added twice."""
+        self.http.request("PATCH", _environment_path(model_id, name), body=settings, retry=False)
 
     def promote(self, model_id: str, name: str, body: JsonObject) -> Deployment:
         """Promote a deployment. The answer's id may be new. Sent once: the caller looks before it sends again."""
         path = f"{_environment_path(model_id, name)}/promote"
         return self._parse(read_deployment, self.http.request("POST", path, body=body, retry=False), path)
+
+    def cancel_promotion(self, model_id: str, name: str) -> None:
+        """Cancel the promotion into an environment. Sent once: whose it is may change between two tries."""
+        self.http.request("POST", f"{_environment_path(model_id, name)}/cancel_promotion", retry=False)
+
+    def promotions(self, model_id: str, name: str, cursor: str = "") -> tuple[list[Promoted], str]:
+        """A page of the promotions into an environment, newest first, and the cursor of the next (`""`: the last)."""
+        params: dict[str, str | int] = {"event_type_groups": "PROMOTED", "environment_names": name, "limit": 100}
+        if cursor:
+            params["cursor"] = cursor
+        path = f"{_model_path(model_id)}/audit_logs"
+        return self._parse(read_promoted, self._get(path, params), path)
 
     def logs(self, model_id: str, deployment_id: str, start_millis: int, limit: int) -> list[LogLine]:
         """At most `limit` (up to 1000) log lines from `start_millis` on, oldest first. Not tried again."""
@@ -121,6 +137,20 @@ class Api:
         params: dict[str, str | int] = {"start_epoch_millis": start_millis, "direction": "asc", "limit": limit}
         answer = self.http.request("GET", path, params=params, retry=False, seconds=10)
         return self._parse(lambda body: [read_log_line(row) for row in rows(body, "logs")], answer, path)
+
+    def activate(self, model_id: str, deployment_id: str) -> None:
+        """Bring an inactive deployment back; doing it twice is harmless."""
+        self.http.request("POST", f"{_deployment_path(model_id, deployment_id)}/activate", retry=True)
+
+    def retry_deployment(self, model_id: str, deployment_id: str) -> Retry:
+        """Have the service try a failed deployment again. Sent once: the caller looks before it sends again."""
+        path = f"{_deployment_path(model_id, deployment_id)}/retry"
+        return self._parse(read_retry, self.http.request("POST", path, retry=False), path)
+
+    def update_autoscaling(self, model_id: str, deployment_id: str, settings: JsonObject) -> None:
+        """Change the autoscaling of one deployment; doing it twice is harmless."""
+        path = f"{_deployment_path(model_id, deployment_id)}/autoscaling_settings"
+        self.http.request("PATCH", path, body=settings, retry=True)
 
     def deactivate(self, model_id: str, deployment_id: str) -> None:
         """Take a deployment out of service; doing it twice is harmless."""

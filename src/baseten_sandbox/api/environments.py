@@ -10,7 +10,7 @@ from baseten_sandbox.state.entities import INSTANCE_TYPES
 from baseten_sandbox.state.state import State
 from baseten_sandbox.web import Handler
 
-from . import contract, rules, views
+from . import collections, contract, rules, views
 
 _ALL = "/v1/models/<model_id>/environments"
 _ONE = f"{_ALL}/<name>"
@@ -58,7 +58,7 @@ class Environments:
         return views.environment(created, self._state.now())
 
     def change(self, request: Request, model_id: str, name: str) -> BaseModel:
-        """PATCH .../environments/{name}: accepted now, seen later; schedules and routing are checked, not played."""
+        """PATCH .../environments/{name}: accepted now, seen later; what schedules and routing do is not played."""
         wanted = contract.body(sdk.UpdateEnvironmentRequest, request.get_data())
         rules.check_schedules(wanted.autoscaling_schedule_settings)
         with self._state.transaction():
@@ -66,6 +66,8 @@ class Environments:
             after = rules.changed(
                 before, wanted.autoscaling_settings, wanted.promotion_settings, wanted.request_backpressure_settings
             )
+            after = collections.scheduled(after, wanted.autoscaling_schedule_settings)
+            after = collections.routed(after, wanted.traffic_routing_settings, model_id)
             if after == before:
                 status, facts = "UNCHANGED", self._state.environment(model_id, name)
             else:
@@ -93,6 +95,7 @@ class Environments:
                 update.promotion_settings,
                 update.request_backpressure_settings,
             )
+            settings = collections.scheduled(settings, update.autoscaling_schedule_settings)
             if update.instance_type_id is not None:
                 settings = settings.but(instance_type=INSTANCE_TYPES[update.instance_type_id])
             elif not wanted.preserve_env_instance_type or environment.current_id is None:
@@ -108,10 +111,15 @@ class Environments:
                 cleanup=cleanup or "KEEP",
                 at_once=True,
             )
+            self._state.audit.add("MODEL_DEPLOYMENT_PROMOTED", found, name)
         return views.deployment(promoted, self._state.now())
 
     def cancel_promotion(self, request: Request, model_id: str, name: str) -> BaseModel:
         """POST .../cancel_promotion."""
         contract.no_body(request)
-        status = self._state.cancel_promotion(model_id, name)
+        with self._state.transaction():
+            candidate = self._state.environment(model_id, name).candidate
+            status = self._state.cancel_promotion(model_id, name)
+            if candidate is not None:
+                self._state.audit.add("MODEL_PROMOTION_CONTROL_ACTION", candidate, name, action="GRACEFUL_CANCEL")
         return sdk.CancelPromotionResponse(status=status, message=f"The promotion into {name} is {status}")

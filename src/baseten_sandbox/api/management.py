@@ -1,6 +1,6 @@
 """The management API as one application: who may call, how often, and the calls about what exists.
 
-The calls that push are `pushes`', those about environments are `environments`'.
+The calls that push are `pushes`', those about environments `environments`', those that change a deployment `upkeep`'.
 """
 
 from baseten.client import managementapi as sdk
@@ -14,13 +14,14 @@ from baseten_sandbox.storage.bucket import Storage
 from baseten_sandbox.web import Handler, Routes, credentials
 
 from . import contract, views
+from .audit_logs import AuditLogs
 from .environments import Environments
 from .limits import Limit, Limiter
 from .logs import LogQuery, Logs
 from .pushes import Pushes
+from .upkeep import PER_MINUTE, Upkeep
 
 _PER_SECOND = 100
-_PER_MINUTE = {"activate": 20, "deactivate": 20}
 
 _MODEL = "/v1/models/<model_id>"
 _DEPLOYMENT = f"{_MODEL}/deployments/<deployment_id>"
@@ -61,8 +62,8 @@ class Management:
             f"POST {_DEPLOYMENT}/logs": self.logs,
             f"GET {_DEPLOYMENT}/config": self.config,
             f"GET {_DEPLOYMENT}/download": self.download,
-            f"POST {_DEPLOYMENT}/activate": self.activate,
-            f"POST {_DEPLOYMENT}/deactivate": self.deactivate,
+            **Upkeep(state=self._state).handlers(),
+            **AuditLogs(state=self._state).handlers(),
             **Pushes(state=self._state, storage=self._storage).handlers(),
             **Environments(state=self._state).handlers(),
         }
@@ -73,7 +74,7 @@ class Management:
             raise unauthorized()
         if self._limiter is None:
             return
-        per_minute = _PER_MINUTE.get(route.rpartition("/")[2])
+        per_minute = PER_MINUTE.get(route.rpartition("/")[2])
         limit = Limit(per_minute, self._state.timing.minute) if per_minute else Limit(_PER_SECOND, 1.0)
         wait = self._limiter.wait(route, limit)
         if wait > 0:
@@ -156,17 +157,6 @@ class Management:
         if found.s3_key is None:
             raise missing(f"An archive of deployment {deployment_id}")
         return sdk.DownloadDeploymentResponse(download_url=self._storage.download_url(found.s3_key))
-
-    def activate(self, request: Request, model_id: str, deployment_id: str) -> BaseModel:
-        """POST .../activate."""
-        contract.no_body(request)
-        return sdk.ActivateResponse(no_op=not self._state.activate(model_id, deployment_id))
-
-    def deactivate(self, request: Request, model_id: str, deployment_id: str) -> BaseModel:
-        """POST .../deactivate."""
-        contract.no_body(request)
-        self._state.deactivate(model_id, deployment_id)
-        return sdk.DeactivateResponse()
 
     def _view(self, found: Deployment) -> sdk.Deployment:
         return views.deployment(found, self._state.now())

@@ -17,7 +17,7 @@ from baseten_sandbox.storage import archive
 from baseten_sandbox.storage.bucket import REGION, Storage
 from baseten_sandbox.web import Handler
 
-from . import contract, rules, views
+from . import collections, contract, rules, views
 
 
 class Pushes:
@@ -103,6 +103,7 @@ class Pushes:
     def _check_payload(self, payload: sdk.DeploymentArchivePayload, model_id: str | None) -> None:
         rules.check_payload(payload)
         rules.changed(Settings(), payload.autoscaling_settings, None, payload.request_backpressure_settings)
+        rules.promotion(Settings().promotion, payload.promotion_settings_override)
         name = payload.environment_name
         if name is None or name == PRODUCTION or payload.create_environment_if_missing:
             return
@@ -157,6 +158,7 @@ class Pushes:
                 cleanup=how.promotion_cleanup_strategy or "KEEP",
                 at_once=False,
             )
+            self._state.audit.add("MODEL_DEPLOYMENT_PROMOTED", created, payload.environment_name)
         return created
 
     def _settings(self, model_id: str, payload: sdk.DeploymentArchivePayload) -> Settings:
@@ -172,7 +174,8 @@ class Pushes:
             base = environment.settings if keeps else environment.settings.but(instance_type=base.instance_type)
         if payload.instance_type_id is not None:
             base = base.but(instance_type=INSTANCE_TYPES[payload.instance_type_id])
-        return rules.changed(base, payload.autoscaling_settings, None, payload.request_backpressure_settings)
+        base = rules.changed(base, payload.autoscaling_settings, None, payload.request_backpressure_settings)
+        return collections.scheduled(base, payload.autoscaling_schedule_settings)
 
     def _created(self, created: Deployment) -> sdk.CreatedModelDeployment:
         return sdk.CreatedModelDeployment(

@@ -5,7 +5,15 @@ from datetime import UTC, datetime
 from baseten.client import managementapi as sdk
 
 from baseten_sandbox.state import lifecycle
-from baseten_sandbox.state.entities import REGIONS, Deployment, EnvironmentFacts, InstanceType, ModelFacts, Team
+from baseten_sandbox.state.entities import (
+    REGIONS,
+    Deployment,
+    EnvironmentFacts,
+    InstanceType,
+    ModelFacts,
+    Settings,
+    Team,
+)
 
 
 def _time(seconds: float) -> datetime:
@@ -66,7 +74,15 @@ def environment(facts: EnvironmentFacts, now: float) -> sdk.Environment:
         autoscaling_settings=record.settings.autoscaling,
         promotion_settings=record.settings.promotion,
         instance_type=instance_type(record.settings.instance_type),
+        autoscaling_schedules=_schedules(record.settings),
+        traffic_routing=sdk.EnvironmentTrafficRouting(rules=list(record.settings.rules)),
         request_backpressure_settings=sdk.RequestBackpressureSettings(policy=record.settings.backpressure),
+    )
+
+
+def _schedules(settings: Settings) -> sdk.EnvironmentAutoscalingSchedules:
+    return sdk.EnvironmentAutoscalingSchedules(
+        timezone=settings.timezone, schedules=list(settings.schedules), applied_state=None
     )
 
 

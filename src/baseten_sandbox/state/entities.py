@@ -8,7 +8,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import Any, NamedTuple
 
-from baseten.client.managementapi import AutoscalingSettings, ModelPromotionSettings
+from baseten.client.managementapi import (
+    AutoscalingSchedule,
+    AutoscalingSettings,
+    ModelPromotionSettings,
+    OneTimeAutoscalingSchedule,
+    TrafficRoutingRule,
+)
 
 PRODUCTION = "production"
 
@@ -115,6 +121,9 @@ class Settings:
     backpressure: str | None = None
     promotion: ModelPromotionSettings = field(default_factory=ModelPromotionSettings)
     instance_type: InstanceType = INSTANCE_TYPES["1x2"]
+    schedules: tuple[AutoscalingSchedule | OneTimeAutoscalingSchedule, ...] = ()
+    timezone: str | None = None  # of the schedules
+    rules: tuple[TrafficRoutingRule, ...] = ()
 
     def but(self, **changes: Any) -> "Settings":
         """The same with some of it changed."""

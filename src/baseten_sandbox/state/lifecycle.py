@@ -5,8 +5,9 @@ promotions are `promotions`'.
 """
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
-from .entities import Step, Timing
+from .entities import Deployment, Step, Timing
 
 LIVE = frozenset({"ACTIVE", "SCALED_TO_ZERO"})
 FAILED = frozenset({"BUILD_FAILED", "BUILD_STOPPED", "DEPLOY_FAILED", "FAILED", "DEACTIVATING", "INACTIVE"})
@@ -77,6 +78,14 @@ def deactivated(timeline: Sequence[Step], now: float, timing: Timing) -> tuple[S
 def activated(timeline: Sequence[Step], now: float, timing: Timing) -> tuple[Step, ...]:
     """The timeline of an inactive deployment that is activated at `now`."""
     return until(timeline, now) + walk(now, ("DEPLOYING", "LOADING_MODEL", "ACTIVE"), timing)
+
+
+def retried(
+    deployment: Deployment, now: float, statuses: Iterable[str | tuple[str, float]], timing: Timing
+) -> Deployment:
+    """The deployment when it is tried again at `now`: through `statuses`, without another build."""
+    again = [item for item in statuses if "BUILDING" not in item]
+    return replace(deployment, timeline=until(deployment.timeline, now) + walk(now, again, timing))
 
 
 def woken(timeline: Sequence[Step], now: float, timing: Timing) -> tuple[Step, ...]:

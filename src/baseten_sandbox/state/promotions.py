@@ -113,6 +113,14 @@ def fail_those_of(store: Store, deployment_id: str, message: str, now: float) ->
         _end(store, environment, promotion, (PromotionStep(now, "FAILED", 0),), message, now)
 
 
+def retry_those_of(store: Store, plans: Plans, deployment_id: str, now: float) -> None:
+    """Begin the promotions again that failed because their candidate did not come up."""
+    for environment in list(store.environments.values()):
+        promotion = environment.promotion
+        if promotion and promotion.candidate_id == deployment_id and step_at(promotion, now).status == "FAILED":
+            begin(store, plans, environment, replace(promotion, applied=False), now)
+
+
 def settle(store: Store, plans: Plans, now: float) -> None:
     """Let happen what is due: changed settings, redeployments, promotions that succeeded."""
     for environment in list(store.environments.values()):

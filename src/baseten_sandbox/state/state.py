@@ -12,6 +12,7 @@ from typing import Any
 from baseten_sandbox.errors import invalid, missing
 
 from . import lifecycle, promotions
+from .audit import Audit
 from .entities import (
     PRODUCTION,
     Deployment,
@@ -37,6 +38,7 @@ class State:
         self._clock = clock
         self._store = Store(now=clock(), timing=timing, teams=teams)
         self._plans = Plans()
+        self.audit = Audit(clock)
 
     def now(self) -> float:
         """The moment, in seconds since the epoch."""
@@ -214,6 +216,26 @@ class State:
             start = lifecycle.woken if status == "SCALED_TO_ZERO" else lifecycle.activated
             self._store.keep(replace(found, timeline=start(found.timeline, now, self.timing)))
             return True
+
+    def retry(self, model_id: str, deployment_id: str) -> str:
+        """Try a deployment again that did not come up, and the promotion that it failed; why not, or `""`."""
+        with self.transaction() as now:
+            found = self._store.deployment(model_id, deployment_id)
+            status = lifecycle.status_at(found.timeline, now)
+            if status not in {"DEPLOY_FAILED", "FAILED"}:
+                return f"Deployment {deployment_id} is {status}; only one that failed to deploy can be retried"
+            self._store.keep(lifecycle.retried(found, now, self._plans.statuses(found), self.timing))
+            promotions.retry_those_of(self._store, self._plans, found.id, now)
+            return ""
+
+    def scale(self, deployment: Deployment, settings: Settings) -> None:
+        """Let it run with these settings; what may be without replicas, and nothing serves, goes to sleep."""
+        with self.transaction() as now:
+            timeline = deployment.timeline
+            idle = settings.autoscaling.min_replica == 0 and deployment.environment is None
+            if idle and lifecycle.status_at(timeline, now) == "ACTIVE":
+                timeline = lifecycle.scaled_to_zero(timeline, now)
+            self._store.keep(replace(deployment, settings=settings, timeline=timeline))
 
     def wake(self, model_id: str, deployment_id: str) -> Deployment:
         """What a request does to a deployment that was scaled to zero; to any other it does nothing."""

@@ -11,7 +11,8 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from baseten_deploy.ci.event import Origin
-from baseten_deploy.deployment.payload import deployment_payload, merged, new_deploy_key, sent_config
+from baseten_deploy.deployment.payload import deployment_payload, new_deploy_key, sent_config
+from baseten_deploy.inputs.objects import merged
 from baseten_deploy.inputs.settings import read_settings, variable_of
 from baseten_deploy.truss.directory import Truss
 from baseten_deploy.truss.ignore_rules import DEFAULT_RULES

@@ -12,7 +12,7 @@ from transport import FakeClock, make_api, make_run
 from baseten_deploy.deployment import on_failure
 from baseten_deploy.deployment.log_stream import LogReader
 from baseten_deploy.deployment.wait import wait
-from baseten_deploy.environment.promotion import Ours
+from baseten_deploy.environment.ours import Ours
 from baseten_deploy.errors import AuthFailed, DeployFailed, DeployUnseen, PromotionUnseen
 from baseten_deploy.service.answers import Deployment, Model
 from baseten_deploy.service.http import HttpError

@@ -1,14 +1,16 @@
 """Promotions: what an environment's state means, following one to its end, and asking for it exactly once."""
 
+from dataclasses import replace
+
 import httpx
 import pytest
 from transport import AMBIGUOUS, BY_NAME, TRANSIENT, FakeClock, Service, make_api, refusal
 from transport import UNSEEN as UNSEEN_FAULTS
 
+from baseten_deploy.environment.ours import Ours
 from baseten_deploy.environment.promotion import (
     UNBEGUN_SECONDS,
     VANISHED_SECONDS,
-    Ours,
     Verdict,
     has_failed,
     judge,
@@ -136,9 +138,12 @@ class Looks:
         self.said = []
         self.warned = []
         self.times = []
+        self.labels = {}  # of the other deployment, when it is asked for itself
 
     def __call__(self, request):
         """The transport's handler."""
+        if request.url.path == "/v1/models/m1/deployments/d9":
+            return httpx.Response(200, json=row_of(OTHER) | {"labels": self.labels})
         assert "GET /v1/models/m1/environments/prod" == f"{request.method} {request.url.path}"
         self.times.append(self.clock.now() - 1000)
         entry = self.script.pop(0) if len(self.script) > 1 else self.script[0]
@@ -174,23 +179,24 @@ class Looks:
         return self.clock.now() - 1000
 
 
+def row_of(deployment):
+    """Make the JSON of a deployment."""
+    return deployment and {
+        "id": deployment.id,
+        "name": deployment.name,
+        "status": deployment.status,
+        "labels": deployment.labels or None,
+        "created_at": deployment.created_at,
+    }
+
+
 def wire(environment):
     """Make the JSON of an environment."""
-
-    def row(deployment):
-        return deployment and {
-            "id": deployment.id,
-            "name": deployment.name,
-            "status": deployment.status,
-            "labels": deployment.labels or None,
-            "created_at": deployment.created_at,
-        }
-
     promotion = environment.promotion
     return {
         "name": environment.name,
-        "current_deployment": row(environment.current),
-        "candidate_deployment": row(environment.candidate),
+        "current_deployment": row_of(environment.current),
+        "candidate_deployment": row_of(environment.candidate),
         "in_progress_promotion": promotion
         and {
             "status": promotion.status,
@@ -257,12 +263,22 @@ class TestFollow:
         assert looks.fail().endswith("(it serves nothing)")
 
     def test_another_jobs_promotion_takes_over(self):
-        """Ours was on its way, then theirs was, and theirs won."""
+        """Ours was on its way, then theirs, which is newer: nothing is waited for any more, and it is said whose."""
         looks = Looks(
             look(candidate=MINE, status="RAMPING_UP"),
             look(candidate=OTHER, status="RELEASING"),
             look(current=OTHER),
         )
+        looks.labels = {"github-pr": "7", "git-sha": "0123abc", "github-run": "https://ci/9"}
+        said = looks.fail()
+        assert "Overtaken: 'prod' is being given the newer deployment d9" in said
+        assert "(pull request #7, commit 0123abc, run https://ci/9) instead of d1" in said
+        assert 1 == looks.took
+
+    def test_an_older_one_takes_its_place(self):
+        """Somebody rolled back meanwhile: that overtakes nobody, and is judged after some looks."""
+        older = replace(OTHER, created_at="2025-01-01T00:00:00Z")
+        looks = Looks(look(candidate=MINE, status="RAMPING_UP"), look(current=older))
         assert "ended and it serves d9, not this run's deployment" in looks.fail()
         assert VANISHED == looks.took
 
@@ -282,8 +298,9 @@ class TestFollow:
         assert looks.follow(started=True)
 
     def test_a_promotion_that_never_shows(self):
-        """Something else is served, and nothing of ours is in sight."""
-        assert "not this run's deployment" in Looks(look(OTHER)).fail(started=True)
+        """What was served before still is, and nothing of ours is in sight."""
+        looks = Looks(look(OTHER))
+        assert "not this run's deployment" in looks.fail(ours=Ours(MINE, before=look(OTHER)), started=True)
 
     def test_a_push_that_has_not_begun_its_promotion(self):
         """It begins by itself, when the service thinks fit; until the time is up."""

@@ -4,7 +4,7 @@ import httpx
 import pytest
 from transport import AMBIGUOUS, BY_NAME, TRANSIENT, UNSEEN, FakeClock, Script, Service, make_api, make_run, refusal
 
-from baseten_deploy.environment.target import APPLY_SECONDS, Target, ensure_target, find_target, serving
+from baseten_deploy.environment.target import Target, ensure_target, find_target, serving
 from baseten_deploy.errors import AuthFailed, InvalidInput, Rejected
 
 WANTED = {"autoscaling_settings": {"min_replica": 1}, "promotion_settings": {"rolling_deploy": True}}
@@ -187,14 +187,14 @@ class TestCreate:
 
     @pytest.mark.parametrize("status", [400, 409])
     def test_another_job_made_it_meanwhile(self, running, status):
-        """Two jobs race: the loser takes the winner's, and brings it to its own settings."""
+        """Two jobs race: the loser takes the winner's; its own settings come with the push."""
         service = Service()
         run = running(service, create_environment="true", environment_settings=SETTINGS)
         target = find_target(run, "model1", "staging")
         service.add_environment("staging", autoscaling_settings={"min_replica": 0})
         service.fail(CREATE, refusal(status, "it exists"))
         ensure_target(run, "model1", target)
-        assert {"min_replica": 1} == service.environments["staging"]["autoscaling_settings"]
+        assert {"min_replica": 0} == service.environments["staging"]["autoscaling_settings"]
 
     def test_another_job_made_it_with_the_same_settings(self, running):
         """Nothing is left to do."""
@@ -205,93 +205,24 @@ class TestCreate:
         assert [] == service.calls("PATCH")
 
 
-class TestUpdate:
-    """An environment that is there."""
+class TestLeftAlone:
+    """An environment that is there: its settings come with the push or the promotion, and only when that succeeds."""
 
-    def test_is_left_alone_without_settings(self, running):
-        """Nothing was asked for."""
+    @pytest.mark.parametrize("inputs", [{}, {"environment_settings": SETTINGS}], ids=["nothing", "settings"])
+    def test_before_the_push(self, running, inputs):
+        """Nothing is changed, whatever is asked for."""
         service = Service()
         service.add_environment("staging", autoscaling_settings={"min_replica": 7})
-        make(running, service)
+        make(running, service, **inputs)
         assert [] == writes(service)
 
-    def test_is_left_alone_when_it_has_them(self, running):
-        """And others besides."""
-        service = Service()
-        actual = {"autoscaling_settings": {"min_replica": 1, "max_replica": 9}, "promotion_settings": WANTED}
-        service.add_environment("staging", **{**actual, "promotion_settings": {"rolling_deploy": True, "x": 1}})
-        make(running, service, environment_settings=SETTINGS)
-        assert [] == writes(service)
-
-    @pytest.mark.parametrize("settings", ["{}", '{"autoscaling_settings": null}'])
-    def test_nothing_is_asked_for(self, running, settings):
-        """Empty objects and nulls."""
-        service = Service()
-        service.add_environment("staging")
-        make(running, service, environment_settings=settings)
-        assert [] == writes(service)
-
-    def test_is_waited_for(self, running):
-        """The service applies a change later: one PATCH, then looks until it is there."""
-        service = Service()
-        service.add_environment("staging", autoscaling_settings={"min_replica": 0})
-        make(running, service, environment_settings=SETTINGS)
-        assert [WANTED] == service.bodies("PATCH")
-        assert 3 <= service.clock.now() - 1000 < 5
-        assert {"min_replica": 1} == service.environments["staging"]["autoscaling_settings"]
-
-    def test_production_of_a_new_model_is_updated(self, running):
+    def test_production_of_a_new_model(self, running):
         """It was not seen before, and it exists."""
         service = Service()
         service.add_environment("production")
         run = running(service, environment_settings=SETTINGS)
         ensure_target(run, "model1", Target("production", None))
-        assert [WANTED] == service.bodies("PATCH")
-
-    @pytest.mark.parametrize("fault", TRANSIENT, ids=str)
-    def test_under_every_failure(self, running, fault):
-        """Twice the same PATCH is harmless."""
-        service = Service()
-        service.add_environment("staging")
-        service.fail("PATCH", fault)
-        if not fault.acts and fault.name in {"wrong shape", "empty answer"}:
-            return  # an answer, for all that anybody can tell; it is found out below
-        make(running, service, environment_settings=SETTINGS)
-        assert {"min_replica": 1} == service.environments["staging"]["autoscaling_settings"]
-
-    def test_a_change_that_never_comes(self, running):
-        """Two minutes, then the run ends before anything was uploaded."""
-        service = Service()
-        row = service.add_environment("staging")
-        service.environments["staging"] = lambda: {**row}
-        run = running(service, environment_settings=SETTINGS)
-        service.fail("PATCH", BY_NAME["empty answer"])
-        with pytest.raises(Rejected, match="not applied within 120 s"):
-            ensure_target(run, "model1", find_target(run, "model1", "staging"))
-        assert APPLY_SECONDS <= service.clock.now() - 1000 <= APPLY_SECONDS + 2
-
-    @pytest.mark.parametrize("fault", [fault for fault in TRANSIENT if not fault.acts][:14], ids=str)
-    def test_looks_that_fail(self, running, fault):
-        """Are made again."""
-        if fault.name in {"wrong shape", "empty answer", "an array"}:
-            return
-        service = Service()
-        service.add_environment("staging")
-        run = running(service, environment_settings=SETTINGS)
-        target = find_target(run, "model1", "staging")
-        service.fail("GET .*/environments/staging", fault, times=4)
-        ensure_target(run, "model1", target)
-        assert {"min_replica": 1} == service.environments["staging"]["autoscaling_settings"]
-
-    @pytest.mark.parametrize(("status", "kind"), [(400, Rejected), (422, Rejected), (401, AuthFailed)])
-    def test_a_refusal(self, running, status, kind):
-        """Is final, with what the service said."""
-        service = Service()
-        service.add_environment("staging")
-        service.fail("PATCH", refusal(status, "too many replicas"), times=9)
-        with pytest.raises(kind, match="too many replicas"):
-            make(running, service, environment_settings=SETTINGS)
-        assert 1 == len(service.calls("PATCH"))
+        assert [] == writes(service)
 
 
 class TestServing:

@@ -26,6 +26,9 @@ REFUSED = [
     ),
     ({"rollback_on_failure": "true"}, ["rollback-on-failure"]),
     ({"rollback_on_failure": "true", "environment": "staging"}, ["rollback-on-failure"]),
+    ({"mode": "rollback", "model_id": "m", "environment": "e", "rollback_on_failure": "true"}, ["rollback-on-failure"]),
+    ({"promotion_settings": "{rolling_deploy: false}"}, ["promotion-settings"]),
+    ({"scale_down_previous": "false"}, ["scale-down-previous"]),
     ({"regional_environment": "true"}, ["regional-environment"]),
     ({"library_listing": "lab/id", "environment": "staging"}, ["library-listing", "environment"]),
     ({"library_listing": "lab/id", "model_id": "m"}, ["library-listing", "model-id"]),
@@ -33,6 +36,8 @@ REFUSED = [
     ({"model_id": "m", "team": "t"}, ["model-id", "team"]),
 ]
 PROMOTE = {"mode": "promote", "deployment_id": "d", "model_id": "m", "environment": "staging"}
+ROLLBACK = {"mode": "rollback", "model_id": "m", "environment": "staging"}
+ONE_PROMOTION = {"promotion_settings": "{rolling_deploy: false}", "scale_down_previous": "false"}
 CLEANUP = {"mode": "cleanup", "model_name": "m", "cleanup_labels": "{pr: '7'}"}
 
 ACCEPTED = [
@@ -53,6 +58,14 @@ ACCEPTED = [
     PROMOTE,
     PROMOTE | {"rollback_on_failure": "true", "regional_environment": "true"},
     {**PROMOTE, "model_id": "", "model_name": "m"},
+    {**PROMOTE, "deployment_id": "", "deployment_name": "v1"},
+    PROMOTE | ONE_PROMOTION,
+    ROLLBACK,
+    ROLLBACK | ONE_PROMOTION | {"deployment_id": "d", "predict_payload": "{}"},
+    {"promote_to": "staging"} | ONE_PROMOTION,
+    {"environment": "staging"} | ONE_PROMOTION,
+    {"scale_down_previous": "true"},
+    {"deploy_retries": "2"},
     CLEANUP,
     {**CLEANUP, "model_name": "", "model_id": "m"},
     {"mode": "plan"},
@@ -118,7 +131,9 @@ class TestMissing:
     @pytest.mark.parametrize(
         ("inputs", "missing", "names"),
         [
-            (PROMOTE, "deployment_id", ["deployment-id"]),
+            (PROMOTE, "deployment_id", ["deployment-id", "deployment-name"]),
+            (ROLLBACK, "model_id", ["model-id", "model-name"]),
+            (ROLLBACK, "environment", ["environment"]),
             (PROMOTE, "model_id", ["model-id", "model-name"]),
             (PROMOTE, "environment", ["environment"]),
             (CLEANUP, "model_name", ["model-id", "model-name"]),
@@ -281,6 +296,9 @@ IDLE = [
     ({"keep_latest": "3"}, "keep-latest"),
     ({"retire": "delete"}, "retire"),
     ({"deployment_id": "d"}, "deployment-id"),
+    (PROMOTE | {"deployment_name": "v1"}, "deployment-name"),
+    (ROLLBACK | {"deployment_name": "v1"}, "deployment-name"),
+    ({"wait": "false", "deploy_retries": "1"}, "deploy-retries"),
     ({"create_environment": "true"}, "create-environment"),
     ({"predict": "false", "predict_payload": "{}"}, "predict-payload"),
     ({"predict": "false", "predict_expect": "1"}, "predict-expect"),
@@ -302,8 +320,9 @@ IDLE = [
     *(
         (mode | {name: value}, name.replace("_", "-"))
         for mode, (name, value) in itertools.product(
-            [PROMOTE, CLEANUP],
+            [PROMOTE, ROLLBACK, CLEANUP],
             {
+                "deploy_retries": "1",
                 "config": "c.yaml",
                 "labels": "{a: b}",
                 "deployment_settings": "{a: b}",

@@ -12,7 +12,9 @@ from baseten_deploy.service.answers import (
     Environment,
     LogLine,
     Model,
+    Promoted,
     Promotion,
+    Retry,
     StoredConfig,
     Team,
     UploadTarget,
@@ -44,6 +46,17 @@ TARGET = {"creds": CREDENTIALS, "s3_bucket": "bucket", "s3_key": "key", "s3_regi
 DEPLOYED = Deployment("d1", "pr-7", "BUILDING", "", {"deploy-key": "k"}, created_at="2026-01-01T00:00:00Z")
 
 # Each call, what it sends, a good answer, and what it makes of it.
+SETTINGS = {
+    f"{name}_settings": {}
+    for name in ("autoscaling", "promotion", "request_backpressure", "autoscaling_schedule", "traffic_routing")
+}
+PROMOTED = {"event_type": "MODEL_DEPLOYMENT_PROMOTED", "deployment_id": "d1", "environment_name": "prod"}
+CANCELLED = {**PROMOTED, "event_type": "MODEL_PROMOTION_CONTROL_ACTION", "action": "FORCE_CANCEL"}
+PAUSED = {**CANCELLED, "action": "PAUSE"}
+AUDIT = {
+    "items": [{"event_data": event} for event in (PAUSED, CANCELLED, PROMOTED)],
+    "pagination": {"has_more": True, "cursor": "next"},
+}
 CALLS = [
     (
         lambda api: api.teams(),
@@ -111,7 +124,7 @@ CALLS = [
         lambda api: api.environments("m1"),
         "GET /v1/models/m1/environments",
         {"environments": [{"name": "production", "current_deployment": None}]},
-        [Environment("production", settings={"autoscaling_settings": {}, "promotion_settings": {}})],
+        [Environment("production", settings=SETTINGS)],
     ),
     (
         lambda api: api.environment("m1", "staging"),
@@ -122,7 +135,7 @@ CALLS = [
             DEPLOYED,
             Deployment("d2", "pr-7", "BUILDING", "", {"deploy-key": "k"}, created_at="2026-01-01T00:00:00Z"),
             Promotion("RAMPING_UP", 40),
-            {"autoscaling_settings": {"min_replica": 1}, "promotion_settings": {}},
+            {**SETTINGS, "autoscaling_settings": {"min_replica": 1}},
         ),
     ),
     (
@@ -149,6 +162,37 @@ CALLS = [
         {},
         None,
     ),
+    (
+        lambda api: api.cancel_promotion("m1", "a b"),
+        "POST /v1/models/m1/environments/a%20b/cancel_promotion",
+        {},
+        None,
+    ),
+    (
+        lambda api: api.promotions("m1", "prod"),
+        "GET /v1/models/m1/audit_logs?event_type_groups=PROMOTED&environment_names=prod&limit=100",
+        AUDIT,
+        ([Promoted("d1", "prod", cancelled=True), Promoted("d1", "prod")], "next"),
+    ),
+    (
+        lambda api: api.promotions("m1", "prod", "c1"),
+        "GET /v1/models/m1/audit_logs?event_type_groups=PROMOTED&environment_names=prod&limit=100&cursor=c1",
+        {"items": [], "pagination": {"has_more": False, "cursor": "c2"}},
+        ([], ""),
+    ),
+    (
+        lambda api: api.retry_deployment("m1", "d1"),
+        "POST /v1/models/m1/deployments/d1/retry",
+        {"retried": False, "reason": "no capacity", "deployment": DEPLOYMENT},
+        Retry(False, "no capacity", DEPLOYED),
+    ),
+    (lambda api: api.activate("m1", "d1"), "POST /v1/models/m1/deployments/d1/activate", {}, None),
+    (
+        lambda api: api.update_autoscaling("m1", "d1", {"min_replica": 0}),
+        "PATCH /v1/models/m1/deployments/d1/autoscaling_settings",
+        {},
+        None,
+    ),
     (lambda api: api.deactivate("m1", "d1"), "POST /v1/models/m1/deployments/d1/deactivate", {}, None),
     (lambda api: api.delete_deployment("m1", "d1"), "DELETE /v1/models/m1/deployments/d1", {}, None),
 ]
@@ -160,6 +204,9 @@ ONCE = {
     "POST /v1/models/m1/deployments",
     "POST /v1/models/m1/environments",
     "POST /v1/models/m1/environments/staging/promote",
+    "POST /v1/models/m1/environments/a%20b/cancel_promotion",
+    "POST /v1/models/m1/deployments/d1/retry",
+    "PATCH /v1/models/m1/environments/a%20b",
 }
 # Asked again by who asks for them, in time.
 POLLED = {"GET /v1/models/m1/deployments/d1/logs?start_epoch_millis=123&direction=asc&limit=1000"}
@@ -187,7 +234,7 @@ class TestCalls:
     @NAMED
     @pytest.mark.parametrize("fault", [fault for fault in TRANSIENT if not fault.acts], ids=str)
     def test_only_what_may_be_sent_twice_is(self, call, sent, answer, result, fault):
-        """After any transient failure, a GET, a prepare, a PATCH or a retirement is tried again, the rest is not."""
+        """After any transient failure, what is harmless twice is tried again, the rest is not."""
         readable = {"wrong shape", "empty answer"}
         if fault.name in readable:
             return  # a JSON object: whether it is the expected one is known when nothing more is sent

@@ -28,7 +28,7 @@ SECONDS = 30.0
 _HEADERS = {"Accept": "application/vnd.github+json", "X-GitHub-Api-Version": "2022-11-28"}
 
 
-def leave(run: Run, markdown: str, connect: Callable[[], httpx.Client] = make_client) -> None:
+def leave(run: Run, markdown: str, connect: Callable[[], httpx.Client] | None = None) -> None:
     """Write the comment of this run's model, when there are a token and a pull request. Raises nothing."""
     token, number = run.settings.github_token, run.origin.pull_request
     if not (token and number and run.origin.repository and run.runner.on_github):
@@ -40,7 +40,7 @@ def leave(run: Run, markdown: str, connect: Callable[[], httpx.Client] = make_cl
     redact = run.redactor.redact
     body = compose(redact(markdown), marker(redact(model)), footer(run.origin))
     try:
-        with connect() as client:
+        with connect() if connect else make_client(run.way) as client:
             http = connection(run.origin, token, client, run.clock, run.redactor)
             said = upsert(http, run.origin.repository, number, marker(redact(model)), body)
     except HttpError as error:
@@ -138,7 +138,7 @@ def _report(run: Run, error: HttpError) -> None:
             f"No pull-request comment: the token of a run from a fork or of Dependabot only reads ({error.message})"
         )
         return
-    remedy = ""
-    if error.status in (401, 403, 404):
+    remedy = error.remedy
+    if not remedy and error.status in (401, 403, 404):
         remedy = "Give the job `permissions: pull-requests: write`, and pass `github-token: ${{ github.token }}`."
     run.warn(Problem(f"The pull-request comment could not be written: {error.message}", remedy))

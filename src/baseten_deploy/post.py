@@ -16,6 +16,7 @@ from baseten_deploy.deployment.creation import find_committed
 from baseten_deploy.deployment.on_failure import Saved, clear_away
 from baseten_deploy.errors import Problem
 from baseten_deploy.inputs.settings import Aftermath, read_settings, secrets_of
+from baseten_deploy.network.way_out import WayOut
 from baseten_deploy.run import Run, make_api
 from baseten_deploy.service.answers import Model
 from baseten_deploy.service.destination import Destination
@@ -29,15 +30,25 @@ def main(environment: Mapping[str, str] | None = None) -> int:
     environment = os.environ if environment is None else environment
     redactor = Redactor()
     runner = Runner(environment, redactor)
-    for secret in secrets_of(environment):
+    way = WayOut(environment)
+    for secret in (*secrets_of(environment), *way.secrets):
         runner.mask(secret)
+    for value in way.unshown:
+        redactor.add(value)
     settings, problems = read_settings(environment)
     saved = Saved.read(environment)
     ended = environment.get("STATE_status", "cancelled") != "cancelled"
     if ended or problems or not saved or saved.cleared or settings.on_cancel is Aftermath.KEEP:
         return 0
+    for problem in (*way.proxy_problems, *way.certificate_problems):
+        runner.warning(problem)
+    if way.proxy_problems:
+        runner.warning(
+            Problem("What the cancelled run made was not cleared away", f"{settings.on_cancel} it yourself.")
+        )
+        return 0
     clock = Clock()
-    with make_client() as client:
+    with make_client(way) as client:
         run = Run(
             settings=settings,
             input_problems=problems,
@@ -50,6 +61,7 @@ def main(environment: Mapping[str, str] | None = None) -> int:
             api=make_api(settings, client, clock, redactor),
             origin=Origin(),
             started=clock.now(),
+            way=way,
         )
         run.api.http.deadline = clock.now() + SECONDS
         try:

@@ -131,7 +131,7 @@ def clear_away(run: Run, api: Api, model: Model, ids: Collection[str], how: Afte
 def _quickly(run: Run, work: Callable[[Api], T]) -> T:
     """Do something with connections of its own (a signal may have left the others in any state) in little time."""
     clock = run.clock
-    client = make_client()
+    client = make_client(run.way)
     api = make_api(run.settings, client, clock, run.redactor)
     api.http.deadline = clock.now() + CANCEL_SECONDS
     return in_background(lambda: work(api)).result(timeout=CANCEL_SECONDS)

@@ -104,6 +104,8 @@ def upload_archive(
         largest=largest_archive(truss),
         endpoint_url=run.settings.s3_endpoint_url,
         progress=progress,
+        way=run.way,
+        redact=run.redactor.redact_foreign,
         clock=run.clock,
     )
     run.outputs.set("archive-bytes", uploaded.size)

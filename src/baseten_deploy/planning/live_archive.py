@@ -22,6 +22,7 @@ import httpx
 from isal import igzip, isal_zlib
 
 from baseten_deploy.inputs.combinations import is_loopback
+from baseten_deploy.network.transport import NotReached
 from baseten_deploy.report import amounts
 
 from .diff import ArchivedFile
@@ -68,6 +69,8 @@ def read_archive(
             meter = _Meter(bounds, now)
             chunks = _joined_start(response.iter_raw(), len(_GZIP_MAGIC))
             return _read(io.BufferedReader(_Download(chunks, meter), _PIECE), meter)
+    except NotReached as error:
+        raise Unreadable(error.obstacle.message) from None
     except httpx.TimeoutException:
         raise Unreadable("its download did not go on in time") from None
     except (httpx.HTTPError, httpx.InvalidURL) as error:

@@ -25,6 +25,9 @@ def explain(
 
     `unanswered` takes the place of `what` where that calls it a refusal and the service only was in trouble.
     """
+    if error.remedy:  # something in between answered, not the service
+        unseen = unanswered or what if error.failure.transient else what
+        return kind(f"{unseen}: {error.message}", error.remedy)
     if error.status == 401:
         return AuthFailed(
             f"{what}: Baseten does not accept the API key ({error.message})",
@@ -43,7 +46,7 @@ def explain(
 
 
 def _transient_remedy(error: HttpError) -> str:
-    if error.failure.fault is Fault.NOT_SENT:
+    if error.failure.fault in (Fault.NOT_SENT, Fault.BARRED):
         return "Check `api-url`, and that this runner can reach it (DNS, proxy, firewall)."
     if error.status == 429:
         return "The key's rate limit is used up; run again later, or use a key of its own for CI."

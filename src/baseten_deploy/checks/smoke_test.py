@@ -218,9 +218,9 @@ def _refuse(response: httpx.Response, text: str, redactor: Redactor, now_epoch: 
         raise _NotReady(message, Failure(Fault.STATUS, status, hint))
     location = str(response.extensions.get(LOCATION, ""))
     instead = recognise(status, response.headers, text, str(response.request.url), location)
-    if instead is not None:  # something in between answered, not the model
+    if instead is not None and body is None:  # something in between answered, not the model
         said = cut(redactor.redact(instead.said), SHOWN_CHARACTERS)
-        raise PredictFailed(f"The smoke test was answered {status}: {said}", instead.remedy)
+        raise PredictFailed(f"The smoke test was answered {status}: {said}", f"Check `inference-url`. {instead.remedy}")
     if status in (401, 403):
         raise PredictFailed(message, "Give the API key permission to call models, or set `predict: false`.")
     if status in (400, 422):

@@ -49,9 +49,10 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
 
 def untrusted(error: ssl.SSLCertVerificationError, host: str, trusted: str, via: Proxy | None) -> Obstacle:
     """A server that cannot prove who it is, each reason with its own remedy."""
-    said = " ".join(str(error.verify_message or error.reason or "it was not verified").split())
+    said = " ".join(str(getattr(error, "verify_message", "") or error.strerror or "it was not verified").split())
+    said = said.removeprefix("[SSL: CERTIFICATE_VERIFY_FAILED] ")
     where = f"the certificate of {host}{through(via)}"
-    code = error.verify_code
+    code = getattr(error, "verify_code", 0)
     if code == _EXPIRED:
         return Obstacle(
             f"{where} is not valid: [SSL: CERTIFICATE_VERIFY_FAILED] {said}",
@@ -91,7 +92,7 @@ def proxy_unreached(proxy: Proxy, host: str, said: str) -> Obstacle:
             f"proxy listen there; or {_NO_PROXY}."
         )
     return Obstacle(
-        f"no connection to {host}: the proxy {proxy.shown} of `{proxy.variable}` does not answer: {said}", remedy
+        f"no connection to {host}{through(proxy)}, which does not answer (`{proxy.variable}`): {said}", remedy
     )
 
 
@@ -100,12 +101,13 @@ def proxy_refused(proxy: Proxy, host: str, status: int, said: str) -> Obstacle:
 
     Spec: RFC 9110, CONNECT; 407 in section 15.5.8.
     """
-    at = f"no connection to {host}: the proxy {proxy.shown} of `{proxy.variable}`"
+    at = f"no connection to {host}{through(proxy)}, which"
+    said = f"(`{proxy.variable}`): {said}"
     if status == 407:
         given = bool(proxy.user or proxy.password)
         what = "does not accept this user name and password" if given else "wants a user name and a password"
         return Obstacle(
-            f"{at} {what}: {said}",
+            f"{at} {what} {said}",
             f"Correct the user name and the password in `{proxy.variable}`, `http://user:password@host:port`, with "
             "special characters percent-encoded (`#` as `%23`); keep the value in a secret. A proxy that wants NTLM or "
             "Kerberos needs one in between that speaks it, such as cntlm or px.",
@@ -113,12 +115,12 @@ def proxy_refused(proxy: Proxy, host: str, status: int, said: str) -> Obstacle:
         )
     if 400 <= status < 500 and status not in _PASSING:
         return Obstacle(
-            f"{at} does not let it through: {said}",
+            f"{at} does not let it through {said}",
             f"Have the proxy allow CONNECT to {host} on port 443, or {_NO_PROXY}.",
             final=True,
         )
     return Obstacle(
-        f"{at} answered {said}",
+        f"{at} cannot go on {said}",
         f"The proxy cannot reach {host} itself, or has trouble: check it, or {_NO_PROXY}.",
     )
 

@@ -83,7 +83,7 @@ def recognise(
         return Interception(Kind.MAINTENANCE, f"a maintenance page answered{titled}", f"Run again when {host} is back.")
     if _BLOCKED.search(heading) or (status in (403, 406, 413, 451) and not _SIGN_IN.search(heading)):
         return Interception(Kind.BLOCKED, f"a firewall or proxy answered with a page of its own{titled}", let_through)
-    if _SIGN_IN.search(page) and status < 500:
+    if _SIGN_IN.search(page) and (status < 400 or status in (401, 403)):
         return Interception(Kind.SIGN_IN, f"a sign-in page answered{titled}", let_through)
     if status < 400 or status == 401:
         if _MAINTENANCE.search(heading):

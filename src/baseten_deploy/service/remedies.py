@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from baseten_deploy.errors import AuthFailed, DeployError
+from baseten_deploy.errors import AuthFailed, CommitFailed, DeployError
 
 from .http import HttpError
 from .retry import Fault
@@ -27,7 +27,10 @@ def explain(
     """
     if error.remedy:  # something in between answered, not the service
         unseen = unanswered or what if error.failure.transient else what
-        return kind(f"{unseen}: {error.message}", error.remedy)
+        look = (
+            remedy if kind is CommitFailed and error.failure.ambiguous else ""
+        )  # where to see whether something was made all the same
+        return kind(f"{unseen}: {error.message}", " ".join(filter(None, (error.remedy, look))))
     if error.status == 401:
         return AuthFailed(
             f"{what}: Baseten does not accept the API key ({error.message})",

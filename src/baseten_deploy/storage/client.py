@@ -339,5 +339,5 @@ def is_untrusted(error: Exception) -> bool:
 
 def tunnel_status(error: Exception) -> int:
     """What a proxy answered to CONNECT, 0 when it did not."""
-    found = _TUNNEL.search(str(error))
+    found = _TUNNEL.search(str(getattr(error, "kwargs", {}).get("error", "")))
     return int(found[1]) if found else 0

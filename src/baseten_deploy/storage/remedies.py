@@ -194,12 +194,12 @@ def _unreached(error: Exception, where: Circumstances) -> Problem:
     )
     if is_untrusted(error):
         refusal = certificate_error(error) or ssl.SSLCertVerificationError(1, text)
-        return _obstacle(untrusted(refusal, host, where.trusted, proxy), where)
+        return _obstacle(untrusted(refusal, host, where.trusted, proxy))
     if isinstance(error, ProxyConnectionError) and proxy:
         status = tunnel_status(error)
         text = text.rpartition("Tunnel connection failed: ")[2] if status else text
         refused = proxy_refused(proxy, host, status, text) if status else proxy_unreached(proxy, host, text)
-        return _obstacle(refused, where)
+        return _obstacle(refused)
     if isinstance(error, ConnectTimeoutError):
         return Problem(f"{host} did not take a connection{via} within {CONNECT_SECONDS:g} s", allow)
     if isinstance(error, ReadTimeoutError):
@@ -212,9 +212,8 @@ def _unreached(error: Exception, where: Circumstances) -> Problem:
     return Problem(f"The upload to {host}{via} failed: {type(error).__name__}: {text}", allow)
 
 
-def _obstacle(obstacle: Obstacle, where: Circumstances) -> Problem:
-    message = where.plain(obstacle.message)
-    return Problem(message[:1].upper() + message[1:], obstacle.remedy)
+def _obstacle(obstacle: Obstacle) -> Problem:
+    return Problem(obstacle.message[:1].upper() + obstacle.message[1:], obstacle.remedy)
 
 
 def _plain(text: str) -> str:

@@ -164,7 +164,7 @@ def test_which_proxy_leads_to_an_address(url, environ, proxy):
     assert proxy == (found.shown if found else "")
 
 
-PROXY = Proxy("http", "p", 1, "user", "password")
+PROXY = Proxy("http", "p", 1, "user", "hunter2")
 
 
 def answer(status: int, code: str = "", **headers: str) -> tuple[Any, dict[str, Any]]:
@@ -244,7 +244,7 @@ def test_when_to_upload_from_the_start(error, reason):
         (FAR, "did not take a connection through the proxy http://p:1 within 10 s"),
         (NOWHERE, "Unknown host b.s3.amazonaws.com through the proxy http://p:1: Failed to resolve 'b' ([Errno -2]"),
         (REFUSED, "No connection to b.s3.amazonaws.com through the proxy http://p:1: Failed to establish: [Errno 111]"),
-        (NO_PROXY_THERE, "the proxy http://p:1 of `HTTPS_PROXY` does not accept this user name and password: 407"),
+        (NO_PROXY_THERE, "through the proxy http://p:1, which does not accept this user name and password (`HTTPS_PROXY`): 407"),
         (ValueError("Invalid header value b'1token/+==' at ?X-Amz-Signature=abc"), "ValueError: Invalid header value"),
         (boto.HTTPClientError(error=f"cannot {URL}"), "HTTPClientError: cannot https://b.s3.amazonaws.com/k?..."),
     ],
@@ -256,7 +256,7 @@ def test_what_is_said_when_s3_was_not_reached(error, said):
     assert problem is not None
     assert said in problem.message
     assert problem.remedy
-    for secret in ("password", "Signature=", target().credentials.session_token):
+    for secret in ("hunter2", "Signature=", target().credentials.session_token):
         assert secret not in str(problem)
 
 

@@ -97,7 +97,9 @@ def recognise(
 def is_page(content_type: str, text: str) -> bool:
     """Whether an answer is HTML, by what it says or by how it begins."""
     start = text[:512].lstrip("\ufeff \t\r\n").lower()
-    if start.startswith(("{", "[", "<?xml")):
+    if start.startswith(("{", "[")):
+        return False
+    if start.startswith("<?xml"):
         return "<html" in start
     return start.startswith(("<!doctype html", "<html", "<head", "<body")) or (
         "html" in content_type.lower() and "<" in text[:4096]

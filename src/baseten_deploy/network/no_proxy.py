@@ -115,7 +115,7 @@ def _rule(part: str, port: int, scheme: str) -> Rule | None:
     with suppress(ValueError):
         found = as_address(address)
         if found is not None and found.version == 4 and ":" in address:  # written as IPv6
-            length = str(int(length) - 96) if slash else "32"
+            length = str(max(0, int(length) - 96)) if slash else "32"
         elif found is not None and not slash:
             length = str(found.max_prefixlen)
         return Rule(network=ip_network(f"{found or address}/{length}", strict=False), port=port, scheme=scheme)

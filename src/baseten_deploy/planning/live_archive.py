@@ -12,15 +12,14 @@ import io
 import posixpath
 import tarfile
 import time
-import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 
 import httpx
-from isal import igzip, isal_zlib
 
+from baseten_deploy.archive.deflate import DAMAGED, open_gzip
 from baseten_deploy.inputs.combinations import is_loopback
 from baseten_deploy.network.transport import NotReached
 from baseten_deploy.report import amounts
@@ -75,7 +74,7 @@ def read_archive(
         raise Unreadable("its download did not go on in time") from None
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         raise Unreadable(f"its download broke ({type(error).__name__})") from None
-    except (EOFError, OSError, zlib.error, isal_zlib.IsalError) as error:  # type: ignore[misc] # its stub
+    except DAMAGED as error:
         raise Unreadable(f"it is damaged ({type(error).__name__})") from None
     except (ValueError, OverflowError):  # of a URL or a header that a library stumbles over
         raise Unreadable("it is not what was expected") from None
@@ -160,7 +159,7 @@ class _Download(io.RawIOBase):
 
 def _read(archive: io.BufferedReader, meter: _Meter) -> dict[str, ArchivedFile]:
     zipped = archive.peek().startswith(_GZIP_MAGIC)
-    content: _Readable = igzip.open(archive, "rb") if zipped else archive  # type: ignore[no-untyped-call]
+    content: _Readable = open_gzip(archive) if zipped else archive
     return _Tar(content, meter).files()
 
 

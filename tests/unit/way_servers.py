@@ -169,9 +169,9 @@ def _head(connection: socket.socket) -> tuple[bytes, bytes]:
     data = b""
     while b"\r\n\r\n" not in data and len(data) < _HEAD_BYTES:
         piece = connection.recv(4096)
-        if not piece:
-            return b"", b""
         data += piece
+        if not piece or data[:1] == b"\x16":  # or a client that speaks TLS to a server that does not
+            return b"", b""
     head, _, rest = data.partition(b"\r\n\r\n")
     return head, rest
 

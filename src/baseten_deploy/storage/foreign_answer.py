@@ -12,7 +12,7 @@ from baseten_deploy.network.interception import Interception, Kind, is_page, rec
 _REGION = "x-amz-bucket-region"
 _TEXT_BYTES = 64 * 1024
 # These pass, whoever says so: a load balancer in front of S3 answers them without S3's words.
-_PASSING = frozenset({408, 429})
+PASSING = frozenset({408, 429})
 
 
 class ForeignAnswerError(Exception):
@@ -27,7 +27,7 @@ class ForeignAnswerError(Exception):
     @property
     def passing(self) -> bool:
         """Whether a later try may find S3 behind it."""
-        return self.status in _PASSING or (self.status >= 500 and self.status != 501)
+        return self.status in PASSING or (self.status >= 500 and self.status != 501)
 
 
 def recognise_foreign(
@@ -44,11 +44,11 @@ def recognise_foreign(
     if 300 <= status < 400:
         return None if _REGION in lower else recognise(status, lower, text, url)
     if status < 300 and not page:
-        return None
-    if page:
-        found = recognise(status, lower, text, url)
-        if found is not None or status >= 500:
-            return found
-    if status in _PASSING or (status >= 500 and status != 501) or method == "HEAD":
-        return None
+        if not text.strip() or text.lstrip("\ufeff \r\n\t").startswith("<"):
+            return None
+        return Interception(Kind.PAGE, "it is not XML", "")
+    passing = status in PASSING or (status >= 500 and status != 501)
+    found = recognise(status, lower, text, url) if page else None
+    if found is not None or passing or method == "HEAD":
+        return found
     return Interception(Kind.PAGE, "it has none of the words that S3 gives a refusal", "")

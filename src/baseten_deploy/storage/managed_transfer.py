@@ -84,6 +84,9 @@ def transfer(
         manager.shutdown()
         if source.error is not None:
             raise source.error  # noqa: TRY301 - it ends like any other interruption
+    except ThreadsError as error:  # before anything was begun
+        client.stop(seconds=_CLEANUP_SECONDS, patience=_CLEANUP_PATIENCE)
+        return error
     except BaseException:
         source.stopped.set()
         client.stop(seconds=_CANCEL_SECONDS, patience=_CANCEL_PATIENCE)

@@ -21,7 +21,7 @@ from upload_driver import outcome, start
 from urllib3.connection import HTTPSConnection
 from urllib3.exceptions import NameResolutionError, NewConnectionError
 
-from baseten_deploy.errors import InvalidInput, UploadFailed
+from baseten_deploy.errors import UploadFailed
 from baseten_deploy.network.proxies import Proxy
 from baseten_deploy.network.way_out import WayOut
 from baseten_deploy.service.retry import Failure, Fault
@@ -244,7 +244,10 @@ def test_when_to_upload_from_the_start(error, reason):
         (FAR, "did not take a connection through the proxy http://p:1 within 10 s"),
         (NOWHERE, "Unknown host b.s3.amazonaws.com through the proxy http://p:1: Failed to resolve 'b' ([Errno -2]"),
         (REFUSED, "No connection to b.s3.amazonaws.com through the proxy http://p:1: Failed to establish: [Errno 111]"),
-        (NO_PROXY_THERE, "through the proxy http://p:1, which does not accept this user name and password (`HTTPS_PROXY`): 407"),
+        (
+            NO_PROXY_THERE,
+            "through the proxy http://p:1, which does not accept this user name and password (`HTTPS_PROXY`): 407",
+        ),
         (ValueError("Invalid header value b'1token/+==' at ?X-Amz-Signature=abc"), "ValueError: Invalid header value"),
         (boto.HTTPClientError(error=f"cannot {URL}"), "HTTPClientError: cannot https://b.s3.amazonaws.com/k?..."),
     ],

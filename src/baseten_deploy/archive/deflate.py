@@ -23,7 +23,7 @@ except ImportError:  # musl, processors without a wheel
 # What reading a damaged archive raises.
 DAMAGED: tuple[type[Exception], ...] = (EOFError, OSError, zlib.error)
 if isal_zlib is not None:
-    DAMAGED = (*DAMAGED, isal_zlib.IsalError)
+    DAMAGED = (*DAMAGED, isal_zlib.IsalError)  # type: ignore[arg-type] # its stub takes the class for an instance
 
 
 def missing() -> Problem | None:

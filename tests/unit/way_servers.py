@@ -9,8 +9,8 @@ import datetime as dt
 import socket
 import ssl
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager, suppress
+from collections.abc import Mapping
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
@@ -65,12 +65,12 @@ class Seen:
 
 
 class Proxy(Listener):
-    """An HTTP proxy. `to` is the port that every host leads to; with `user` it wants that and `password`.
+    """An HTTP proxy. `to` is the port that every host leads to, or that of each; with `user` it wants `password` too.
 
     `refusal` answers every request instead: a whole HTTP answer, into which `{authorization}` is filled in.
     """
 
-    def __init__(self, to: int, user: str = "", password: str = "", refusal: str = "") -> None:
+    def __init__(self, to: int | Mapping[str, int], user: str = "", password: str = "", refusal: str = "") -> None:
         super().__init__()
         self._to = to
         self._wanted = "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode() if user else ""
@@ -96,7 +96,8 @@ class Proxy(Listener):
         if self._wanted and authorization != self._wanted:
             connection.sendall(answer("407 Proxy Authentication Required", Proxy_Authenticate="Basic realm=x"))
             return
-        with socket.create_connection(("127.0.0.1", self._to), timeout=30) as server:
+        port = self._to if isinstance(self._to, int) else self._to[target.rpartition(":")[0]]
+        with socket.create_connection(("127.0.0.1", port), timeout=30) as server:
             if method == "CONNECT":
                 connection.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
                 server.sendall(rest)
@@ -215,12 +216,3 @@ def make_authority(directory: Path) -> Authority:
     file = directory / "ca.pem"
     issuer.cert_pem.write_to_path(file)
     return Authority(issuer, file)
-
-
-@contextmanager
-def proxied_tls(
-    authority: Authority, respond: bytes, *names: str, wrap: Callable[[int], Proxy] = Proxy, expired: bool = False
-) -> Iterator[tuple[Proxy, TlsFront]]:
-    """A proxy that leads every host to a TLS server with a certificate for `names`."""
-    with TlsFront(authority.certificate(*names, expired=expired), answer=respond) as server, wrap(server.port) as proxy:
-        yield proxy, server

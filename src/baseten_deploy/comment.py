@@ -25,6 +25,7 @@ PAGE = 100
 PAGES = 30
 SECONDS = 30.0
 
+_SUMMARY = "The summary of the run says the same. Run again to have the comment, too."
 _HEADERS = {"Accept": "application/vnd.github+json", "X-GitHub-Api-Version": "2022-11-28"}
 
 
@@ -46,7 +47,8 @@ def leave(run: Run, markdown: str, connect: Callable[[], httpx.Client] | None = 
     except HttpError as error:
         _report(run, error)
     except Exception as error:  # noqa: BLE001 - whatever it is, the run itself has ended well or badly without it
-        run.warn_text(f"The pull-request comment could not be written: {type(error).__name__}")
+        message = f"The pull-request comment could not be written: {type(error).__name__}"
+        run.warn(Problem(message, "The summary of the run says the same; please report this."))
     else:
         run.say(f"Pull-request comment {said}")
 
@@ -141,4 +143,4 @@ def _report(run: Run, error: HttpError) -> None:
     remedy = error.remedy
     if not remedy and error.status in (401, 403, 404):
         remedy = "Give the job `permissions: pull-requests: write`, and pass `github-token: ${{ github.token }}`."
-    run.warn(Problem(f"The pull-request comment could not be written: {error.message}", remedy))
+    run.warn(Problem(f"The pull-request comment could not be written: {error.message}", remedy or _SUMMARY))

@@ -67,7 +67,10 @@ def main(environment: Mapping[str, str] | None = None) -> int:
         try:
             model, ids = _find(run, saved)
         except HttpError as error:
-            run.warn(Problem(f"What the cancelled run made could not be looked up: {error.message}"))
+            remedy = (
+                error.remedy or f"Look for it on the workspace's models page, and {settings.on_cancel} it yourself."
+            )
+            run.warn(Problem(f"What the cancelled run made could not be looked up: {error.message}", remedy))
         else:
             clear_away(run, run.api, model, ids, settings.on_cancel)
     return 0

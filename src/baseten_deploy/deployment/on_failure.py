@@ -116,7 +116,12 @@ def clear_away(run: Run, api: Api, model: Model, ids: Collection[str], how: Afte
     for deployment_id in sorted(ids) if how is not Aftermath.KEEP else ():
         try:
             if reason := reason_to_stay(run, api, model, deployment_id):
-                run.warn(Problem(f"The deployment {deployment_id} stays: {reason}"))
+                run.warn(
+                    Problem(
+                        f"The deployment {deployment_id} stays: {reason}",
+                        f"When nothing needs it any more, {how} it yourself.",
+                    )
+                )
             else:
                 became = retire(api, model, deployment_id, how)
                 run.say(f"The deployment {deployment_id}: {became}")

@@ -16,6 +16,7 @@ from baseten_deploy.ci.redaction import Redactor
 from baseten_deploy.clock import Clock
 from baseten_deploy.errors import PredictFailed
 from baseten_deploy.inputs.expectation import Expectation
+from baseten_deploy.network.deadline import bounded
 from baseten_deploy.network.interception import recognise
 from baseten_deploy.network.transport import LOCATION, NotReached
 from baseten_deploy.run import Run
@@ -150,7 +151,7 @@ def _call(
 ) -> Prediction:
     start = clock.now()
     patience = max(clock.real(seconds), 0.1)
-    timeout = httpx.Timeout(patience, connect=min(patience, clock.real(CONNECT_SECONDS)))
+    timeout = bounded(patience, connect=clock.real(CONNECT_SECONDS))
     headers = {"Authorization": f"Api-Key {api_key}", "Content-Type": "application/json"}
     body = json.dumps(payload).encode()  # ASCII: any text can be sent
     try:

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
+from .deadline import Backend
 from .failures import Obstacle, certificate_error, proxy_refused, proxy_unreached, untrusted
 from .proxies import Proxy
 from .way_out import WayOut
@@ -72,7 +73,10 @@ class Transport(httpx.BaseTransport):
                 through = (
                     httpx.Proxy(proxy.url, ssl_context=trust if proxy.scheme == "https" else None) if proxy else None
                 )
-                self._transports[proxy] = httpx.HTTPTransport(verify=trust, trust_env=False, proxy=through)
+                made = httpx.HTTPTransport(verify=trust, trust_env=False, proxy=through)
+                # httpx has no argument for it; its pool asks it for each connection.
+                made._pool._network_backend = Backend()  # noqa: SLF001
+                self._transports[proxy] = made
             return self._transports[proxy]
 
     def _obstacle(self, error: httpx.TransportError, host: str, proxy: Proxy | None) -> Obstacle:

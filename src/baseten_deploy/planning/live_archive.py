@@ -21,6 +21,7 @@ import httpx
 
 from baseten_deploy.archive.deflate import DAMAGED, open_gzip
 from baseten_deploy.inputs.combinations import is_loopback
+from baseten_deploy.network.deadline import bounded
 from baseten_deploy.network.transport import NotReached
 from baseten_deploy.report import amounts
 
@@ -56,7 +57,7 @@ def read_archive(
     bounds = bounds or Bounds()
     _check(url)
     try:
-        timeout = httpx.Timeout(min(_CHUNK_SECONDS, bounds.seconds))
+        timeout = bounded(bounds.seconds, step=_CHUNK_SECONDS)
         with client.stream("GET", url, timeout=timeout, auth=None, follow_redirects=False) as response:
             if not response.is_success:
                 raise Unreadable(f"its download was answered with {response.status_code}")

@@ -14,6 +14,7 @@ import httpx
 from baseten_deploy import __version__
 from baseten_deploy.clock import Clock
 from baseten_deploy.errors import InvalidInput
+from baseten_deploy.network.deadline import bounded
 from baseten_deploy.network.interception import Kind, recognise
 from baseten_deploy.network.transport import LOCATION, NotReached, Transport
 from baseten_deploy.network.way_out import WayOut
@@ -146,7 +147,7 @@ class Http:
     ) -> T:
         call = f"{method} {path}"
         real = self._clock.real
-        timeout = httpx.Timeout(real(seconds), connect=real(min(seconds, CONNECT_SECONDS)))
+        timeout = bounded(real(seconds), connect=real(min(seconds, CONNECT_SECONDS)))
         content = None if body is None else json.dumps(body, allow_nan=False).encode()  # ASCII: any text can be sent
         headers = self._headers if content is None else {**self._headers, "Content-Type": "application/json"}
         try:

@@ -8,7 +8,8 @@ import ssl
 import struct
 import threading
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from typing import Any
 from weakref import WeakSet
 
@@ -25,11 +26,13 @@ from botocore.exceptions import ConnectionClosedError
 from botocore.httpsession import ProxyConfiguration, URLLib3Session
 from urllib3.exceptions import HTTPError
 
+from baseten_deploy.background import start
 from baseten_deploy.network.way_out import WayOut
 
 CONNECT_SECONDS = 10.0
 READ_SECONDS = 60.0  # without a byte, in either direction
 ANSWER_BYTES = 1024 * 1024
+_WATCH_SECONDS = 0.25
 
 
 class _Proxies:
@@ -59,23 +62,38 @@ class Connections(URLLib3Session):
         self._read_seconds = read
         self._lock = threading.Lock()
         self._cut = False
+        self._ends: dict[Any, float] = {}  # of what a connection is doing, by `time.monotonic()`
+        self._watching = False
         self._open: WeakSet[socket.socket] = WeakSet()
-        opened = self._opened
+        sessions = self
 
-        class Plain(AWSHTTPConnection):
+        class Watched:
+            """What the two kinds of connections have in common. Overrides what urllib3 and botocore call."""
+
+            sock: Any
+
             def connect(self) -> None:
-                super().connect()
-                opened(self.sock)
+                with sessions._watched(self):
+                    super().connect()  # type: ignore[misc] # of the class that it is mixed into, as below
+                sessions._opened(self.sock)
 
-        class Tls(AWSHTTPSConnection):
-            def connect(self) -> None:
-                super().connect()
-                opened(self.sock)
+            def getresponse(self, *arguments: Any, **named: Any) -> Any:
+                with sessions._watched(self):
+                    return super().getresponse(*arguments, **named)  # type: ignore[misc]
 
+            def _handle_expect_response(self, message_body: Any) -> None:
+                with sessions._watched(self):
+                    super()._handle_expect_response(message_body)  # type: ignore[misc]
+
+            def _send_message_body(self, message_body: Any) -> None:
+                sessions._unwatch(self)  # it may take as long as the uplink needs
+                super()._send_message_body(message_body)  # type: ignore[misc]
+
+        plain, tls = type("Plain", (Watched, AWSHTTPConnection), {}), type("Tls", (Watched, AWSHTTPSConnection), {})
         # urllib3 makes connections of these classes. The pool managers share this very mapping.
         self._pool_classes_by_scheme.update(  # type: ignore[attr-defined]
-            http=type("PlainPool", (AWSHTTPConnectionPool,), {"ConnectionCls": Plain}),
-            https=type("TlsPool", (AWSHTTPSConnectionPool,), {"ConnectionCls": Tls}),
+            http=type("PlainPool", (AWSHTTPConnectionPool,), {"ConnectionCls": plain}),
+            https=type("TlsPool", (AWSHTTPSConnectionPool,), {"ConnectionCls": tls}),
         )
 
     def send(self, request: AWSRequest | AWSPreparedRequest) -> AWSResponse:
@@ -104,6 +122,39 @@ class Connections(URLLib3Session):
     def _setup_proxy_ssl_context(self, proxy_url: str) -> ssl.SSLContext | None:
         """The same for a proxy that is spoken to over TLS."""
         return self._way.trust if proxy_url.startswith("https:") else None
+
+    @contextmanager
+    def _watched(self, connection: Any) -> Iterator[None]:
+        """End what a connection does in the body, connecting or reading the head of an answer, after its time.
+
+        A timeout of a socket is for each read, and a server that drips a byte a second resets it with every one. The
+        body of a request may take as long as the uplink needs; that of an answer has its end in `send`.
+        """
+        with self._lock:
+            self._ends[connection] = time.monotonic() + self._read_seconds
+            if not self._watching:
+                self._watching = start(self._watch, "s3-watch") is not None
+        try:
+            yield
+        finally:
+            self._unwatch(connection)
+
+    def _unwatch(self, connection: Any) -> None:
+        with self._lock:
+            self._ends.pop(connection, None)
+
+    def _watch(self) -> None:
+        """Cut what takes too long, as long as there is anything to watch."""
+        while True:
+            time.sleep(_WATCH_SECONDS)
+            with self._lock:
+                late = [each for each, end in self._ends.items() if end < time.monotonic()]
+                for connection in late:
+                    if (sock := connection.sock) is not None:
+                        _shut(getattr(sock, "socket", sock))
+                if not self._ends:
+                    self._watching = False
+                    return
 
     def _opened(self, connected: Any) -> None:
         sock: socket.socket = getattr(connected, "socket", connected)  # TLS in TLS, to an https proxy, wraps one

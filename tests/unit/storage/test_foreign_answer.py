@@ -1,16 +1,19 @@
 """What answers instead of S3: few requests, `upload_failed`, what it is, where a redirect leads, and no traceback."""
 
+import socket
 import subprocess
 import sys
 import textwrap
+import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from s3_faults import BUCKET, Archive, FaultyS3, Immediately, error, page, swallow, target
-from way_servers import Answering, Proxy, TlsFront, answer, make_authority
+from way_servers import Answering, Listener, Proxy, TlsFront, answer, make_authority
 
 from baseten_deploy.errors import UploadFailed
 from baseten_deploy.network.way_out import WayOut
@@ -230,6 +233,52 @@ class TestWay:
         assert f"through the proxy http://127.0.0.1:{port}, which does not answer (`ALL_PROXY`)" in told
         assert "whose loopback is not the host's" in told
         assert "Winter" not in told
+
+
+class Hasty(Immediately):
+    """A clock whose minute is three tenths of a second at the socket."""
+
+    def real(self, seconds: float) -> float:
+        """Less."""
+        return seconds / 200
+
+
+class Drip(Listener):
+    """Sends a piece of an answer again and again, until the client is gone."""
+
+    def __init__(self, piece: bytes, *, at_once: bool) -> None:
+        super().__init__()
+        self._piece, self._at_once = piece, at_once
+        self.connections = 0
+
+    def handle(self, connection: socket.socket) -> None:
+        """Drip, before or after the head of the request has come."""
+        self.connections += 1
+        if not self._at_once:
+            connection.recv(65536)
+        with suppress(OSError):
+            while True:
+                connection.sendall(self._piece)
+                time.sleep(0.05)
+
+
+@pytest.mark.parametrize("piece", [b"H", b"HTTP/1.1 103 Early Hints\r\n\r\n", b"HTTP/1.1 100 Continue\r\n\r\n"])
+@pytest.mark.parametrize(
+    ("scheme", "at_once", "size"), [("http", True, SMALL), ("http", False, SMALL), ("https", True, SMALL)]
+)
+def test_an_answer_without_end_is_none(scheme, at_once, piece, size):
+    """Though each read of it gets something in time: a try of a request has an end."""
+    with Drip(piece, at_once=at_once) as server, pytest.raises(UploadFailed) as failed:
+        upload(
+            lambda: Archive(size),
+            target(),
+            renew=target,
+            largest=size,
+            endpoint_url=f"{scheme}://127.0.0.1:{server.port}",
+            clock=Hasty(),
+        )
+    assert failed.value.problems[0].remedy
+    assert 1 <= server.connections <= 15
 
 
 LIMITED = """

@@ -4,11 +4,13 @@ import json
 import os
 import threading
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import httpx
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 from transport import BY_NAME, HTML, KEY, TRANSIENT, Dripping, FakeClock, Script, make_http
 
 from baseten_deploy.ci.redaction import Redactor
@@ -411,3 +413,48 @@ class TestClient:
 def test_every_fault_of_the_matrix_has_a_name_of_its_own():
     """The tables of the other tests name their faults."""
     assert len(TRANSIENT) == len(BY_NAME)
+
+
+_TOKEN = st.sampled_from(
+    ["Content-Type", "Content-Encoding", "Location", "Retry-After", "Set-Cookie", "Content-Length"]
+)
+_BODY = st.one_of(
+    st.binary(max_size=100),
+    st.text(max_size=100).map(str.encode),
+    st.recursive(
+        st.none() | st.booleans() | st.floats() | st.text(max_size=9),
+        lambda inner: (
+            st.lists(inner, max_size=3)
+            | st.dictionaries(
+                st.sampled_from(["error", "message", "detail", "errors", "loc", "msg", "retry_after"]), inner
+            )
+        ),
+        max_leaves=9,
+    ).map(lambda value: json.dumps(value).encode()),
+    st.integers(900, 3000).map(lambda depth: b'{"error": ' + b"[" * depth + b"]" * depth + b"}"),
+    st.integers(900, 3000).map(
+        lambda depth: b'{"detail": [{"msg": "x", "loc": ' + b"[" * depth + b"]" * depth + b"}]}"
+    ),
+)
+
+
+@given(
+    status=st.integers(100, 999),
+    headers=st.dictionaries(
+        _TOKEN, st.text(st.characters(max_codepoint=255, exclude_characters="\r\n\0"), max_size=40)
+    ),
+    body=_BODY,
+    method=st.sampled_from(["GET", "LIST"]),
+)
+@example(status=302, headers={"Location": "http://xn--"}, body=b"", method="GET")
+@example(status=302, headers={"Location": "http://[::1"}, body=b"", method="GET")
+@example(status=200, headers={"Content-Encoding": "gzip, gzip"}, body=b"\x1f\x8b", method="GET")
+@example(status=503, headers={"Retry-After": "9" * 40}, body=b"", method="GET")
+def test_any_answer_is_a_value_or_the_calls_own_error(status, headers, body, method):
+    """Whatever it holds; no exception of a library gets past."""
+    stream = Dripping([body], FakeClock())
+    raw = [(name.encode(), value.encode("latin-1")) for name, value in headers.items()]
+    http = make_http(lambda _: httpx.Response(status, headers=raw, stream=stream))
+    with suppress(HttpError):
+        value = http.get_list("/v1/x") if method == "LIST" else http.request("GET", "/v1/x", retry=False)
+        assert isinstance(value, list if method == "LIST" else dict)

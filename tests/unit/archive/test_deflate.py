@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from trees import write_tree
 
@@ -46,6 +46,7 @@ print(json.dumps({"sha256": archive.sha256, "digest": content_digest(packing.fil
 """
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=300), st.binary(max_size=300))
 @example(b"", b"")
 @example(b"a", b"")
@@ -55,6 +56,7 @@ def test_checksums_are_combined(first, second):
     assert zlib.crc32(first + second) == deflate.combine(zlib.crc32(first), zlib.crc32(second), len(second))
 
 
+@settings(deadline=None)
 @given(st.integers(0, 2**32 - 1), st.integers(0, 2**32 - 1), st.integers(0, 2**42))
 def test_checksums_are_combined_as_isal_does(first, second, size):
     """Of any length, also one that no test could make."""

@@ -3,7 +3,7 @@
 import time
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from baseten_deploy.network.interception import Kind, recognise, where
@@ -110,6 +110,7 @@ def test_redirects(status, location, said, remedy):
     assert found == recognise(status, {}, "", ASKED, location)
 
 
+@settings(deadline=None)
 @given(st.integers(100, 599), st.text(max_size=200), st.text(max_size=40), st.text(max_size=40))
 def test_any_answer_is_taken(status, text, content_type, location):
     """Something or nothing, and no exception."""

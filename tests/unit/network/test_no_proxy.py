@@ -3,7 +3,7 @@
 from urllib.request import proxy_bypass_environment  # type: ignore[attr-defined]
 
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from baseten_deploy.network.no_proxy import NoProxy, is_loopback
@@ -125,6 +125,7 @@ _PART = st.one_of(
 )
 
 
+@settings(deadline=None)
 @given(host=_NAME, parts=st.lists(_PART, max_size=4), port=st.sampled_from([443, 8443]))
 @example(host="a.b", parts=["b"], port=443)
 @example(host="a.b", parts=[".b:8443"], port=8443)
@@ -135,12 +136,14 @@ def test_names_are_taken_as_pythons_own_reading_takes_them(host, parts, port):
     assert theirs == NoProxy(text).covers("https", host, port)
 
 
+@settings(deadline=None)
 @given(st.text(max_size=60), st.text("abc.:[]/*1", max_size=20))
 def test_any_text_is_taken(text, host):
     """Whatever it holds: an answer, and no exception."""
     assert NoProxy(text).covers("https", host, 443) in (True, False)
 
 
+@settings(deadline=None)
 @given(st.ip_addresses(), st.integers(0, 32))
 def test_an_address_is_in_its_own_networks(address, length):
     """However it is written."""

@@ -3,7 +3,7 @@
 from contextlib import suppress
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from baseten_deploy.network.proxies import Proxy, Unusable, read_proxy
@@ -85,6 +85,7 @@ def test_what_is_refused(value, remedy):
     assert [] == [part for part in shown if part in value]
 
 
+@settings(deadline=None)
 @given(user=st.text(max_size=12), password=st.text(max_size=12))
 def test_user_and_password_come_back(user, password):
     """Whatever they are made of: written percent-encoded, read as they are."""
@@ -95,6 +96,7 @@ def test_user_and_password_come_back(user, password):
     assert password not in proxy.shown or password in "http://proxy.test:3128"
 
 
+@settings(deadline=None)
 @given(st.text(max_size=40))
 def test_any_text_is_a_proxy_or_unusable(value):
     """Nothing else."""

@@ -9,7 +9,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import httpx
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from transport import BY_NAME, HTML, KEY, TRANSIENT, Dripping, FakeClock, Script, make_http
 
@@ -438,6 +438,7 @@ _BODY = st.one_of(
 )
 
 
+@settings(deadline=None)
 @given(
     status=st.integers(100, 999),
     headers=st.dictionaries(

@@ -10,7 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from s3_faults import BUCKET, Archive, FaultyS3, Immediately, error, page, swallow, target
 from way_servers import Answering, Listener, Proxy, TlsFront, answer, make_authority
@@ -138,6 +138,7 @@ def test_secrets_are_taken_out_before_anything_is_cut(s3):
         assert secret[:6] not in told
 
 
+@settings(deadline=None)
 @given(
     st.integers(100, 599),
     st.dictionaries(st.sampled_from(["Location", "Content-Type", "x-amz-bucket-region"]), st.text(max_size=30)),

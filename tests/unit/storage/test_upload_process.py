@@ -228,7 +228,8 @@ def run_python(code: str) -> str:
 
 def test_importing_the_module_does_not_import_botocore():
     """Half a second that a run hides behind the network is not paid before it starts."""
-    code = "import sys, baseten_deploy.storage.upload; print([m for m in sys.modules if m in ('boto3', 'botocore', 'urllib3')])"
+    heavy = "('boto3', 'botocore', 'urllib3')"
+    code = f"import sys, baseten_deploy.storage.upload; print([m for m in sys.modules if m in {heavy}])"
     assert "[]" == run_python(code)
 
 

@@ -80,6 +80,8 @@ def again(error: Exception) -> Again | None:
         if code in _OVER or code == _DENIED:
             return Again.NEW_CREDENTIALS
         return Again.LOST if code == "NoSuchUpload" else None
+    if isinstance(error, ForeignAnswerError):  # a success of something else may be S3's the next time
+        return Again.LOST if error.status < 300 else None
     return Again.LOST if isinstance(error, NotS3Error | ResponseParserError) else None
 
 

@@ -104,21 +104,28 @@ def run(
         end.runner.mask(secret)
 
     from baseten_deploy.background import in_background
-    from baseten_deploy.service.http import load_trust, make_client
+    from baseten_deploy.network.way_out import WayOut
 
-    trust = in_background(load_trust)
+    way = WayOut(environment)
+    for secret in way.secrets:
+        end.runner.mask(secret)
+    for value in way.unshown:
+        redactor.add(value)
+    certificate_problems = in_background(lambda: way.certificate_problems)  # which loads them
 
     from baseten_deploy.ci.event import read_origin
     from baseten_deploy.ci.workspace import find_workspace
     from baseten_deploy.clock import Clock
     from baseten_deploy.pipeline import go
     from baseten_deploy.run import Run, make_api
+    from baseten_deploy.service.http import make_client
 
     settings, problems = read_settings(environment)
     workspace = find_workspace(environment, settings.truss_directory)
     origin = read_origin(environment, workspace, settings.truss_directory)
     clock = clock or Clock()
-    with make_client(trust.result()) as client:
+    problems += [*way.proxy_problems, *certificate_problems.result()]
+    with make_client(way) as client:
         end.run = Run(
             settings=settings,
             input_problems=[*problems, *check(settings, secretless=origin.secretless)],
@@ -131,6 +138,7 @@ def run(
             api=make_api(settings, client, clock, redactor),
             origin=origin,
             started=clock.now(),
+            way=way,
         )
         for stray in stray_inputs(environment):
             end.run.warn(stray)

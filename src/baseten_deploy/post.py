@@ -18,6 +18,7 @@ from baseten_deploy.deployment.creation import find_committed
 from baseten_deploy.deployment.on_failure import Saved, clear_away_cancelled
 from baseten_deploy.errors import Cancelled, Problem
 from baseten_deploy.inputs.settings import Aftermath, read_settings, secrets_of
+from baseten_deploy.network.way_out import WayOut
 from baseten_deploy.run import Run, make_api
 from baseten_deploy.service.answers import Model
 from baseten_deploy.service.destination import Destination
@@ -47,15 +48,25 @@ def main(environment: Mapping[str, str] | None = None) -> int:
 
 def clear(environment: Mapping[str, str], runner: Runner, redactor: Redactor) -> None:
     """Clear away what the saved state names, if anything is left of it."""
-    for secret in secrets_of(environment):
+    way = WayOut(environment)
+    for secret in (*secrets_of(environment), *way.secrets):
         runner.mask(secret)
+    for value in way.unshown:
+        redactor.add(value)
     settings, problems = read_settings(environment)
     saved = Saved.read(environment)
     ended = environment.get("STATE_status", "cancelled") != "cancelled"
     if ended or problems or not saved or saved.cleared or settings.on_cancel is Aftermath.KEEP:
         return
+    for problem in (*way.proxy_problems, *way.certificate_problems):
+        runner.warning(problem)
+    if way.proxy_problems:
+        runner.warning(
+            Problem("What the cancelled run made was not cleared away", f"{settings.on_cancel} it yourself.")
+        )
+        return
     clock = Clock()
-    with make_client() as client:
+    with make_client(way) as client:
         run = Run(
             settings=settings,
             input_problems=problems,
@@ -68,12 +79,16 @@ def clear(environment: Mapping[str, str], runner: Runner, redactor: Redactor) ->
             api=make_api(settings, client, clock, redactor),
             origin=Origin(),
             started=clock.now(),
+            way=way,
         )
         run.api.http.deadline = clock.now() + SECONDS
         try:
             model, ids = _find(run, saved)
         except HttpError as error:
-            run.warn(Problem(f"What the cancelled run made could not be looked up: {error.message}", _REMEDY))
+            remedy = (
+                error.remedy or f"Look for it on the workspace's models page, and {settings.on_cancel} it yourself."
+            )
+            run.warn(Problem(f"What the cancelled run made could not be looked up: {error.message}", remedy))
         else:
             found = replace(saved, model_id=model.id, model_name=model.name, deployment_ids=ids)
             clear_away_cancelled(run, run.api, found)

@@ -17,6 +17,7 @@ from baseten_deploy.ci.runner import Runner
 from baseten_deploy.clock import Clock
 from baseten_deploy.errors import Problem
 from baseten_deploy.inputs.settings import Settings
+from baseten_deploy.network.way_out import WayOut
 from baseten_deploy.report.timeline import Phase
 from baseten_deploy.service.api import Api
 from baseten_deploy.service.destination import Destination
@@ -51,6 +52,7 @@ class Run:
     api: Api
     origin: Origin
     started: float
+    way: WayOut = field(default_factory=WayOut)  # without proxies and with the public CAs, until `main` says otherwise
     warnings: list[Problem] = field(default_factory=list)
     phases: list[Phase] = field(default_factory=list)
     log: Log | None = None

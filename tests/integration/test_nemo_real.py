@@ -25,6 +25,7 @@ from baseten_deploy.errors import RegistrationFailed
 from baseten_deploy.inputs.nemo_fields import ENTITY, PROVIDER, Field, Kind
 from baseten_deploy.nemo.entity import DeployedModel, Registration
 from baseten_deploy.nemo.upsert import Registered, plan_registration, register_model
+from baseten_deploy.network.way_out import WayOut
 from baseten_deploy.service.http import make_client
 from baseten_sandbox import Sandbox
 
@@ -71,7 +72,7 @@ def guarded_url(script, tmp_path_factory) -> Iterator[str]:
 @pytest.fixture
 def real(open_url) -> Iterator[Platform]:
     """Make a workspace of the real platform."""
-    with make_client() as client:
+    with make_client(WayOut()) as client:
         yield Platform(client, open_url)
 
 
@@ -89,7 +90,7 @@ def nemo(request) -> Iterator[Platform]:
 def guarded(request) -> Iterator[Callable[[str], Platform]]:
     """Make `default` of a platform with authentication, for a run of an editor, a viewer, a stranger or nobody."""
     if request.param == "real":
-        url, client = request.getfixturevalue("guarded_url"), make_client()
+        url, client = request.getfixturevalue("guarded_url"), make_client(WayOut())
     else:
         tokens = {unsigned_token("editor"): "Editor", unsigned_token("viewer"): "Viewer"}
         url, client = "http://nemo", httpx.Client(transport=FakeNemo(tokens).transport())

@@ -12,6 +12,7 @@ import pytest
 from ceph import Ceph, running
 
 from baseten_deploy.errors import Cancelled, UploadFailed
+from baseten_deploy.network.way_out import WayOut
 from baseten_deploy.service.answers import UploadTarget
 from baseten_deploy.storage.upload import PART_BYTES, Uploaded, upload
 
@@ -87,7 +88,7 @@ def send(
         renew=lambda: next(targets),
         largest=stream._size,
         endpoint_url=ceph.tls_url if https else ceph.url,
-        environ=environ or {},
+        way=WayOut(environ),
     )
 
 

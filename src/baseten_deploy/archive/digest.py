@@ -17,7 +17,10 @@ def content_digest(files: Sequence[PackedFile]) -> str:
     pool = ThreadPoolExecutor(threads(), thread_name_prefix="digest")
     try:
         ordered = sorted(files, key=lambda file: file.name)
-        digests = pool.map(lambda batch: _digests(batch, stopped), _batches(ordered))
+        try:
+            digests = pool.map(lambda batch: _digests(batch, stopped), _batches(ordered))
+        except RuntimeError:  # the host allows no more threads
+            digests = (_digests(batch, stopped) for batch in _batches(ordered))
         whole = hashlib.sha256()
         for file, digest in zip(ordered, chain.from_iterable(digests), strict=True):
             whole.update(f"{file.name}\0{file.mode:o}\0{file.size}\0{digest}\n".encode())

@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
+from baseten_deploy.background import start
+
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
@@ -48,11 +50,13 @@ class Ahead(Generic[Item, Result]):
         self._no_more = False
         self._closed = False
         self._changed = threading.Condition()
-        for _ in range(threads):
-            threading.Thread(target=self._run, name="pack", daemon=True).start()
+        started = [start(self._run, "pack") for _ in range(threads)]
+        self._ahead = any(started)  # where the host allows no thread at all, each result is made when it is taken
 
     def take(self) -> Result | None:
         """The next result, `None` after the last. Raises what making it raised, and `ValueError` once it is closed."""
+        if not self._ahead and (begun := self._begin()) is not None:
+            self._make(*begun)
         with self._changed:
             self._changed.wait_for(lambda: self._closed or (self._slots[0].done if self._slots else self._no_more))
             if self._closed:
@@ -76,15 +80,17 @@ class Ahead(Generic[Item, Result]):
 
     def _run(self) -> None:
         while (begun := self._begin()) is not None:
-            slot, item = begun
-            try:
-                slot.result = self._work(item)
-            except BaseException as error:  # noqa: BLE001 - raised where the result is taken
-                slot.error = error
-            with self._changed:
-                slot.done = True
-                self._bytes -= self._most - (self._size(slot.result) if slot.result is not None else 0)
-                self._changed.notify_all()
+            self._make(*begun)
+
+    def _make(self, slot: _Slot[Result], item: Item) -> None:
+        try:
+            slot.result = self._work(item)
+        except BaseException as error:  # noqa: BLE001 - raised where the result is taken
+            slot.error = error
+        with self._changed:
+            slot.done = True
+            self._bytes -= self._most - (self._size(slot.result) if slot.result is not None else 0)
+            self._changed.notify_all()
 
     def _begin(self) -> tuple[_Slot[Result], Item] | None:
         """The next item and where its result goes, when there is room; `None` when there is nothing more to do."""

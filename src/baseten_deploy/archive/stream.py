@@ -12,17 +12,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 
-from isal import isal_zlib
-
 from baseten_deploy.truss.packing_list import PackedFile
 
 from . import reading
+from .deflate import crc32, crc32_combine, deflate, end
 from .read_ahead import Ahead
 from .reading import BLOCK_BYTES  # what a block costs (a future) and lacks (the text before it) does not show
 
-# ISA-L's fastest that is worth it: on weights a quarter faster than its default (2), on code as fast for 1 % more.
-_LEVEL = 1
-_RAW_DEFLATE = -15
 # Weights lose a sixth or nothing: they are sent as fast as they are compressed, and compressing takes the processor.
 _WORTH_IT = 0.8
 _SAMPLES, _SAMPLE_BYTES = 4, 8 * 1024
@@ -97,9 +93,9 @@ class ArchiveStream:
         if packed is None:
             self._ended = True
             trailer = struct.pack("<LL", self._crc32, self._tar_bytes & 0xFFFFFFFF)
-            self._ready = memoryview(isal_zlib.compress(b"", _LEVEL, _RAW_DEFLATE) + trailer)
+            self._ready = memoryview(end() + trailer)
             return True
-        self._crc32 = isal_zlib.crc32_combine(self._crc32, packed.crc32, packed.tar_bytes)
+        self._crc32 = crc32_combine(self._crc32, packed.crc32, packed.tar_bytes)
         self._tar_bytes += packed.tar_bytes
         self.source_bytes += packed.source_bytes
         self._ready = memoryview(packed.deflated)
@@ -232,8 +228,8 @@ def _pack(block: _Block) -> _Packed:
         else:
             source_bytes += len(part)
             reading.fill(target, part.file, part.offset)
-    deflated = _deflate(tar) if _is_compressible(tar) else _store(tar)
-    return _Packed(deflated, isal_zlib.crc32(tar), block.size, source_bytes)
+    deflated = deflate(tar) if _is_compressible(tar) else _store(tar)
+    return _Packed(deflated, crc32(tar), block.size, source_bytes)
 
 
 def _is_compressible(tar: memoryview) -> bool:
@@ -242,13 +238,7 @@ def _is_compressible(tar: memoryview) -> bool:
         return True
     step = len(tar) // _SAMPLES
     sample = b"".join(tar[start : start + _SAMPLE_BYTES] for start in range(0, len(tar), step))
-    return len(_deflate(sample)) < _WORTH_IT * len(sample)
-
-
-def _deflate(tar: memoryview | bytes) -> bytes:
-    compressor = isal_zlib.compressobj(_LEVEL, isal_zlib.DEFLATED, _RAW_DEFLATE)
-    # The flush ends the block on a byte without ending the stream, so that blocks can be joined.
-    return bytes(compressor.compress(tar) + compressor.flush(isal_zlib.Z_SYNC_FLUSH))
+    return len(deflate(sample)) < _WORTH_IT * len(sample)
 
 
 def _store(tar: memoryview) -> bytes:

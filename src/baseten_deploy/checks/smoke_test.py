@@ -17,9 +17,12 @@ from baseten_deploy.ci.redaction import Redactor
 from baseten_deploy.clock import Clock
 from baseten_deploy.errors import PredictFailed
 from baseten_deploy.inputs.expectation import Expectation
+from baseten_deploy.network.deadline import bounded
+from baseten_deploy.network.interception import recognise
+from baseten_deploy.network.transport import LOCATION, NotReached
 from baseten_deploy.run import Run
 from baseten_deploy.service.error_answer import error_text
-from baseten_deploy.service.http import CONNECT_SECONDS, ERROR_BYTES
+from baseten_deploy.service.http import CONNECT_SECONDS, ERROR_BYTES, Encoded, plain_chunks
 from baseten_deploy.service.retry import ATTEMPTS, Failure, Fault, Tries, parse_hint
 
 from .content import read_content
@@ -51,10 +54,11 @@ class Prediction:
 class _NotReady(Exception):
     """Ask again; `broke` says that a connection was there."""
 
-    def __init__(self, message: str, failure: Failure, *, broke: bool = False) -> None:
+    def __init__(self, message: str, failure: Failure, *, broke: bool = False, remedy: str = "") -> None:
         self.message = message
         self.failure = failure
         self.broke = broke
+        self.remedy = remedy
         super().__init__(message)
 
 
@@ -145,7 +149,8 @@ def smoke_test(
             if not tries.again(error.failure):
                 raise PredictFailed(
                     f"The smoke test got no answer within {seconds:g} s: {error.message}",
-                    "The deployment is live, but its endpoint does not answer. Raise `predict-timeout` if the model "
+                    error.remedy
+                    or "The deployment is live, but its endpoint does not answer. Raise `predict-timeout` if the model "
                     "scales up from zero, or check `inference-url`.",
                 ) from error
     answered(prediction)
@@ -181,12 +186,14 @@ def _call(
     """One call; the prediction, and whether it is all of the answer."""
     start = clock.now()
     patience = max(clock.real(seconds), 0.1)
-    timeout = httpx.Timeout(patience, connect=min(patience, clock.real(CONNECT_SECONDS)))
+    timeout = bounded(patience, connect=clock.real(CONNECT_SECONDS))
     headers = {"Authorization": f"Api-Key {api_key}", "Content-Type": "application/json"}
     body = json.dumps(payload).encode()  # ASCII: any text can be sent
     try:
         with client.stream("POST", url, content=body, headers=headers, timeout=timeout) as response:
             data, complete = _read(response, start + seconds, clock)
+    except NotReached as error:
+        raise _unreached(error, redactor) from error
     except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError) as error:
         raise _NotReady(f"no connection ({redactor.redact(str(error))})", Failure(Fault.NOT_SENT)) from error
     except httpx.TimeoutException as error:
@@ -213,10 +220,21 @@ def _call(
     return Prediction(answer.text, clock.now() - start, answer.events, answer.shown), complete
 
 
+def _unreached(error: NotReached, redactor: Redactor) -> Exception:
+    message, remedy = redactor.redact(error.obstacle.message), error.obstacle.remedy
+    if error.obstacle.final:  # another try changes nothing
+        return PredictFailed(f"The smoke test got no answer: {message}", remedy)
+    return _NotReady(message, Failure(Fault.NOT_SENT), remedy=remedy)
+
+
 def _read(response: httpx.Response, deadline: float, clock: Clock) -> tuple[bytes, bool]:
     limit = ANSWER_BYTES if response.is_success else ERROR_BYTES
     data = bytearray()
-    for chunk in response.iter_bytes():
+    try:
+        chunks = plain_chunks(response)
+    except Encoded as error:
+        raise PredictFailed(f"The smoke test: {error}", "Have the model send its answer as it is.") from error
+    for chunk in chunks:
         data += chunk
         if len(data) > limit:
             return bytes(data[:limit]), False
@@ -236,6 +254,11 @@ def _refuse(response: httpx.Response, text: str, redactor: Redactor, now_epoch: 
     if status in NOT_READY:
         hint = parse_hint(response.headers.get("Retry-After"), body, now_epoch)
         raise _NotReady(message, Failure(Fault.STATUS, status, hint))
+    location = str(response.extensions.get(LOCATION, ""))
+    instead = recognise(status, response.headers, text, str(response.request.url), location)
+    if instead is not None and body is None:  # something in between answered, not the model
+        said = cut(redactor.redact(instead.said), SHOWN_CHARACTERS)
+        raise PredictFailed(f"The smoke test was answered {status}: {said}", f"Check `inference-url`. {instead.remedy}")
     if status in (401, 403):
         raise PredictFailed(message, "Give the API key permission to call models, or set `predict: false`.")
     if status in (400, 422):

@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from baseten_deploy.background import start
 from baseten_deploy.report.amounts import duration
 
 SILENCE_SECONDS = 30.0
@@ -27,7 +28,7 @@ def heartbeat(
             if silence() >= every and not ended.is_set():
                 say(f"{title}: still going after {duration(time.monotonic() - started)}")
 
-    threading.Thread(target=beat, name="heartbeat", daemon=True).start()
+    start(beat, "heartbeat")  # without a thread for it there is none: it is a comfort
     try:
         yield
     finally:

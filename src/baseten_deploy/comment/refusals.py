@@ -95,6 +95,8 @@ def broken(error: Exception) -> Problem:
 
 
 def _remedy(error: HttpError) -> str:
+    if error.remedy:  # of a proxy, a certificate, or what stands in between
+        return error.remedy
     if is_throttled(error):
         return "GitHub limits how often this token may call: run fewer jobs at once. The next run writes the comment."
     if error.status == 401:

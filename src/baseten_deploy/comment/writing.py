@@ -40,7 +40,7 @@ def leave(run: Run, markdown: str, connect: Callable[[], httpx.Client] | None = 
         run.say("No pull-request comment: the run ended before the name of the model was known")
         return
     # In a thread: whatever the other side does, this one is left behind after its time, or with a signal.
-    done = in_background(lambda: _write(run, ours, markdown, connect or make_client))
+    done = in_background(lambda: _write(run, ours, markdown, connect or (lambda: make_client(run.way))))
     try:
         said = done.result(timeout=SECONDS)
     except TimeoutError:

@@ -6,6 +6,7 @@ from collections import Counter, deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from baseten_deploy.background import start
 from baseten_deploy.ci.foreign_text import last_states, without_escapes
 from baseten_deploy.errors import Cancelled
 from baseten_deploy.service.answers import LogLine
@@ -130,8 +131,7 @@ class LogStream:
     @contextmanager
     def following(self) -> Iterator[None]:
         """Follow while the body runs; then, unless the run was cancelled, read once more what came since."""
-        thread = threading.Thread(target=self._follow, name="log-stream", daemon=True)
-        thread.start()
+        thread = start(self._follow, "log-stream")  # without one the log is read once, at the end
         try:
             yield
         except Cancelled:
@@ -142,9 +142,10 @@ class LogStream:
             raise
         self._finish(thread)
 
-    def _finish(self, thread: threading.Thread) -> None:
+    def _finish(self, thread: threading.Thread | None) -> None:
         self._stop.set()
-        thread.join(timeout=LOCK_SECONDS)
+        if thread:
+            thread.join(timeout=LOCK_SECONDS)
         for _ in range(LAST_POLLS):
             if not self.poll():
                 break

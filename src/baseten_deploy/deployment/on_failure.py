@@ -181,7 +181,12 @@ def clear_away(run: Run, api: Api, model: Model, ids: Collection[str], how: Afte
     for deployment_id in sorted(ids) if how is not Aftermath.KEEP else ():
         try:
             if reason := reason_to_stay(run, api, model, deployment_id):
-                run.warn(Problem(f"The deployment {deployment_id} stays: {reason}"))
+                run.warn(
+                    Problem(
+                        f"The deployment {deployment_id} stays: {reason}",
+                        f"When nothing needs it any more, {how} it yourself.",
+                    )
+                )
             else:
                 became = retire(api, model, deployment_id, how)
                 run.say(f"The deployment {deployment_id}: {became}")
@@ -196,7 +201,7 @@ def clear_away(run: Run, api: Api, model: Model, ids: Collection[str], how: Afte
 def _quickly(run: Run, work: Callable[[Api], T]) -> T:
     """Do something with connections of its own (a signal may have left the others in any state) in little time."""
     clock = run.clock
-    client = make_client()
+    client = make_client(run.way)
     api = make_api(run.settings, client, clock, run.redactor)
     api.http.deadline = clock.now() + CANCEL_SECONDS
     return in_background(lambda: work(api)).result(timeout=CANCEL_SECONDS)

@@ -3,6 +3,7 @@
 from contextlib import closing
 from typing import Any
 
+from baseten_deploy.archive import deflate
 from baseten_deploy.archive.stream import Archives
 from baseten_deploy.environment.target import ensure_target
 from baseten_deploy.errors import CommitFailed, Rejected
@@ -96,6 +97,8 @@ def upload_archive(
             raise Rejected("Preparing the upload again: the service issued no credentials", "Run again.")
         return renewed
 
+    if (slow := deflate.missing()) is not None:
+        run.warn(slow)
     progress = UploadProgress(run.say, run.clock)
     uploaded = upload(
         lambda: progress.of(archives.open()),
@@ -104,6 +107,8 @@ def upload_archive(
         largest=largest_archive(truss),
         endpoint_url=run.settings.s3_endpoint_url,
         progress=progress,
+        way=run.way,
+        redact=run.redactor.redact_foreign,
         clock=run.clock,
     )
     run.outputs.set("archive-bytes", uploaded.size)

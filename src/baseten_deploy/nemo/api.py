@@ -5,6 +5,7 @@ Spec: the service's `/openapi.json` (nemo-platform 0.3.0). What is sent is `enti
 
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 from urllib.parse import quote
 
@@ -72,7 +73,8 @@ class Registry:
         detail = error.body.get("detail") if isinstance(error.body, Mapping) else None
         said = ""
         if isinstance(detail, list):
-            said = "; ".join(_located(item) for item in detail)
+            with suppress(RecursionError):  # nested deeper than it can be written
+                said = "; ".join(_located(item) for item in detail)
         elif isinstance(detail, str) and detail.startswith("[{"):
             found = _PRINTED.findall(detail)
             said = "; ".join(_at(re.findall(r"[\w.-]+", place), double or single) for place, double, single in found)

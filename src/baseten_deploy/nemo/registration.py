@@ -1,5 +1,6 @@
 """Tells the NeMo Platform about the model that is live: the run's facts, as `upsert` wants them."""
 
+from baseten_deploy.errors import Problem
 from baseten_deploy.run import Run
 from baseten_deploy.service.answers import Deployment, Model
 from baseten_deploy.service.endpoints import openai_url
@@ -29,7 +30,8 @@ def register(run: Run, model: Model, deployment: Deployment) -> None:
     """
     settings = run.settings
     if not settings.wait:
-        run.warn_text("The model is not registered: with `wait: false` this run does not know whether it is live")
+        message = "The model is not registered: with `wait: false` this run does not know whether it is live"
+        run.warn(Problem(message, "Remove `wait: false`, or register it with `mode: promote` in a later job."))
         return
     environment = settings.promote_to or settings.environment
     url = openai_url(

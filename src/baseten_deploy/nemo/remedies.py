@@ -26,7 +26,9 @@ def explain(registry: Registry, error: HttpError, doing: str, of: str = "nemo-en
 
 def _remedy(registry: Registry, error: HttpError, said: str, of: str) -> str:
     fault, status = error.failure.fault, error.status
-    if fault is Fault.NOT_SENT:
+    if error.remedy and fault is not Fault.BAD_ANSWER and not 300 <= status < 400:  # something stands in between
+        return f"{error.remedy} {_AGAIN}"
+    if fault in (Fault.NOT_SENT, Fault.BARRED):
         return f"Check `nemo-url`, and that this runner can reach it (DNS, proxy, firewall, certificate). {_AGAIN}"
     if fault is Fault.NO_ANSWER:
         return f"The platform is slow or restarts. {_AGAIN}"
@@ -34,7 +36,7 @@ def _remedy(registry: Registry, error: HttpError, said: str, of: str) -> str:
         return (
             "Check that `nemo-url` is the base URL of the platform's API as the runner reaches it: without `/apis`, "
             "and neither its web pages, nor a login page, nor an address that redirects."
-        )
+        ) + (f" {error.remedy}" if error.remedy else "")
     if status == 401:
         return _unauthorized(registry)
     if status == 403:

@@ -12,16 +12,17 @@ import io
 import posixpath
 import tarfile
 import time
-import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 
 import httpx
-from isal import igzip, isal_zlib
 
+from baseten_deploy.archive.deflate import DAMAGED, open_gzip
 from baseten_deploy.inputs.combinations import is_loopback
+from baseten_deploy.network.deadline import bounded
+from baseten_deploy.network.transport import NotReached
 from baseten_deploy.report import amounts
 
 from .diff import ArchivedFile
@@ -56,7 +57,7 @@ def read_archive(
     bounds = bounds or Bounds()
     _check(url)
     try:
-        timeout = httpx.Timeout(min(_CHUNK_SECONDS, bounds.seconds))
+        timeout = bounded(bounds.seconds, step=_CHUNK_SECONDS)
         with client.stream("GET", url, timeout=timeout, auth=None, follow_redirects=False) as response:
             if not response.is_success:
                 raise Unreadable(f"its download was answered with {response.status_code}")
@@ -68,11 +69,13 @@ def read_archive(
             meter = _Meter(bounds, now)
             chunks = _joined_start(response.iter_raw(), len(_GZIP_MAGIC))
             return _read(io.BufferedReader(_Download(chunks, meter), _PIECE), meter)
+    except NotReached as error:
+        raise Unreadable(error.obstacle.message) from None
     except httpx.TimeoutException:
         raise Unreadable("its download did not go on in time") from None
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         raise Unreadable(f"its download broke ({type(error).__name__})") from None
-    except (EOFError, OSError, zlib.error, isal_zlib.IsalError) as error:  # type: ignore[misc] # its stub
+    except DAMAGED as error:
         raise Unreadable(f"it is damaged ({type(error).__name__})") from None
     except (ValueError, OverflowError):  # of a URL or a header that a library stumbles over
         raise Unreadable("it is not what was expected") from None
@@ -157,7 +160,7 @@ class _Download(io.RawIOBase):
 
 def _read(archive: io.BufferedReader, meter: _Meter) -> dict[str, ArchivedFile]:
     zipped = archive.peek().startswith(_GZIP_MAGIC)
-    content: _Readable = igzip.open(archive, "rb") if zipped else archive  # type: ignore[no-untyped-call]
+    content: _Readable = open_gzip(archive) if zipped else archive
     return _Tar(content, meter).files()
 
 

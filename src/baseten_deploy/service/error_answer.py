@@ -43,8 +43,14 @@ def _piece(value: Any) -> str:
         place = next((each for key in _PLACES if (each := value.get(key))), "")
         if words:
             return f"{_dotted(place)}: {words}" if place else words
-    return json.dumps(value, ensure_ascii=False)
+    try:
+        return json.dumps(value, ensure_ascii=False)
+    except (RecursionError, ValueError):  # nested as deep as a text can be read, which is deeper than it can be written
+        return "..."
 
 
 def _dotted(place: Any) -> str:
-    return ".".join(map(str, place)) if isinstance(place, list) else str(place)
+    try:
+        return ".".join(map(str, place)) if isinstance(place, list) else str(place)
+    except RecursionError:
+        return "..."

@@ -1,11 +1,12 @@
 """JSON over HTTP with timeouts, bounded reads and retries.
 
-Knows nothing about the calls: what a path means is `api`, whether to try again is `retry`.
+Knows nothing about the calls: what a path means is `api`, whether to try again is `retry`. How a host is reached is
+`network`. Whatever an answer holds, a call ends in a value or in an `HttpError`.
 """
 
 import json
 from collections.abc import Callable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 import httpx
@@ -13,12 +14,13 @@ import httpx
 from baseten_deploy import __version__
 from baseten_deploy.clock import Clock
 from baseten_deploy.errors import InvalidInput
+from baseten_deploy.network.deadline import bounded
+from baseten_deploy.network.interception import Kind, recognise
+from baseten_deploy.network.transport import LOCATION, NotReached, Transport
+from baseten_deploy.network.way_out import WayOut
 
 from .error_answer import error_text
 from .retry import Failure, Fault, Tries, parse_hint
-
-if TYPE_CHECKING:
-    import ssl
 
 T = TypeVar("T", dict[str, Any], list[Any])
 
@@ -33,13 +35,17 @@ USER_AGENT = f"baseten-deploy/{__version__}"
 
 
 class HttpError(Exception):
-    """A call that failed for good. `message` is what the server said, redacted and cut; `body` its JSON, if any."""
+    """A call that failed for good. `message` is what the server said, redacted and cut; `body` its JSON, if any.
 
-    def __init__(self, failure: Failure, message: str, call: str, body: Any = None) -> None:
+    `remedy` is given where something stands between this machine and the service: then it is not the call's.
+    """
+
+    def __init__(self, failure: Failure, message: str, call: str, body: Any = None, remedy: str = "") -> None:
         self.failure = failure
         self.message = message
         self.call = call
         self.body = body
+        self.remedy = remedy
         super().__init__(f"{call}: {message}")
 
     @property
@@ -48,35 +54,30 @@ class HttpError(Exception):
         return self.failure.status
 
 
-def load_trust() -> "ssl.SSLContext":
-    """The certificates to trust, for `make_client`. OpenSSL reads them without the GIL, so a thread may do it.
+def make_client(way: WayOut) -> httpx.Client:
+    """A client for one run that takes the way out: proxies and certificates are its own, redirects are not followed.
 
-    Raises `InvalidInput` when those that the environment names cannot be read.
+    A redirect would carry the key to wherever it points, and the API has none.
     """
-    try:
-        return httpx.create_ssl_context()
-    except OSError as error:  # an `ssl.SSLError` is one
-        raise InvalidInput(
-            f"`SSL_CERT_FILE` or `SSL_CERT_DIR`: the certificates cannot be read: {error.strerror}",
-            "Name a file that this step sees, for example one in the workspace, or unset the variable.",
-        ) from None
-
-
-def make_client(trust: "ssl.SSLContext | None" = None) -> httpx.Client:
-    """A client for one run: proxies of the environment are used, except for loopback; redirects are not followed.
-
-    A redirect would carry the key to wherever it points, and the API has none. Without `trust`, it is loaded now.
-    """
-    loopback: dict[str, httpx.BaseTransport | None] = {
-        f"all://{host}": None for host in ("127.0.0.1", "localhost", "[::1]")
-    }
     return httpx.Client(
-        verify=trust or load_trust(),
+        transport=Transport(way),
+        trust_env=False,
         follow_redirects=False,
         timeout=httpx.Timeout(READ_SECONDS, connect=CONNECT_SECONDS),
-        mounts=loopback,
         headers={"User-Agent": USER_AGENT, "Accept-Encoding": "identity"},  # identity: a bound on bytes bounds memory
     )
+
+
+class Encoded(httpx.DecodingError):
+    """An answer in an encoding that was not asked for: it may inflate without end, so it is not decoded."""
+
+
+def plain_chunks(response: httpx.Response) -> Iterator[bytes]:
+    """The body as it comes. Raises `Encoded` before the first byte when that is not the text itself."""
+    encoding = response.headers.get("Content-Encoding", "").strip().lower()
+    if encoding not in ("", "identity"):
+        raise Encoded("the answer is compressed, which was not asked for")
+    return response.iter_bytes()
 
 
 class Http:
@@ -146,7 +147,7 @@ class Http:
     ) -> T:
         call = f"{method} {path}"
         real = self._clock.real
-        timeout = httpx.Timeout(real(seconds), connect=real(min(seconds, CONNECT_SECONDS)))
+        timeout = bounded(real(seconds), connect=real(min(seconds, CONNECT_SECONDS)))
         content = None if body is None else json.dumps(body, allow_nan=False).encode()  # ASCII: any text can be sent
         headers = self._headers if content is None else {**self._headers, "Content-Type": "application/json"}
         try:
@@ -154,33 +155,61 @@ class Http:
                 method, self.base_url + path, content=content, params=params, headers=headers, timeout=timeout
             ) as response:
                 limit = ERROR_BYTES if response.is_error else ANSWER_BYTES
-                data, whole = read_bounded(response.iter_bytes(), limit, seconds, self._clock)
-        except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError) as error:
-            raise HttpError(Failure(Fault.NOT_SENT), self._no_connection(error), call) from None
-        except httpx.TimeoutException:
-            raise HttpError(Failure(Fault.NO_ANSWER), f"no answer within {seconds:g} s", call) from None
-        except (httpx.HTTPError, httpx.InvalidURL) as error:
-            message = f"the connection broke: {self._cut(str(error) or type(error).__name__)}"
-            raise HttpError(Failure(Fault.NO_ANSWER), message, call) from None
-        if not response.is_success:
-            raise self._refusal(response, data, call)
-        return self._decode(kind, data, whole, call)
+                data, whole = self._body(response, limit, seconds)
+            if response.is_success:
+                return self._decode(kind, response, data, whole, call)
+            refusal = self._refusal(response, data, call)
+        except (HttpError, InvalidInput):
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever an answer made a library raise, it is this call's failure
+            raise self._unanswered(error, call, seconds) from None
+        raise refusal
 
-    def _decode(self, kind: type[T], data: bytes, whole: bool, call: str) -> T:
+    def _body(self, response: httpx.Response, limit: int, seconds: float) -> tuple[bytes, bool]:
+        try:
+            return read_bounded(plain_chunks(response), limit, seconds, self._clock)
+        except Encoded:
+            if response.is_success:
+                raise
+            return b"", True  # the status says it, too
+
+    def _unanswered(self, error: Exception, call: str, seconds: float) -> HttpError:
+        """The failure of a call that no answer came to, or none that can be read."""
+        if isinstance(error, NotReached):
+            obstacle = error.obstacle
+            fault = Fault.BARRED if obstacle.final else Fault.NOT_SENT
+            return HttpError(Failure(fault), self._cut(obstacle.message), call, remedy=obstacle.remedy)
+        if isinstance(error, httpx.ConnectError | httpx.ConnectTimeout | httpx.PoolTimeout | httpx.ProxyError):
+            return HttpError(Failure(Fault.NOT_SENT), self._no_connection(error), call)
+        if isinstance(error, httpx.TimeoutException):
+            return HttpError(Failure(Fault.NO_ANSWER), f"no answer within {seconds:g} s", call)
+        if isinstance(error, Encoded):
+            return HttpError(Failure(Fault.BAD_ANSWER), str(error), call)
+        if isinstance(error, httpx.HTTPError | httpx.InvalidURL):
+            message = f"the connection broke: {self._cut(str(error) or type(error).__name__)}"
+            return HttpError(Failure(Fault.NO_ANSWER), message, call)
+        return HttpError(Failure(Fault.BAD_ANSWER), f"the answer cannot be read ({type(error).__name__})", call)
+
+    def _decode(self, kind: type[T], response: httpx.Response, data: bytes, whole: bool, call: str) -> T:
         if not data.strip():
             return kind()
         try:
             value = json.loads(data) if whole else None
         except (ValueError, RecursionError):
             value = None
-        if not isinstance(value, kind):
-            expected = "object" if kind is dict else "array"
-            if value is None:
-                found = self._cut(data[:ERROR_BYTES].decode("utf-8", "replace"))[:STRAY_CHARACTERS]
-            else:  # which may hold anything, credentials for one
-                found = f"a JSON {_JSON_KINDS.get(type(value), 'value')}"
-            raise HttpError(Failure(Fault.BAD_ANSWER), f"the answer is not the expected JSON {expected}: {found}", call)
-        return value
+        if isinstance(value, kind):
+            return value
+        expected = "object" if kind is dict else "array"
+        remedy = ""
+        if value is None:
+            text = data[:ERROR_BYTES].decode("utf-8", "replace")
+            found = self._cut(text)[:STRAY_CHARACTERS]
+            if (instead := recognise(response.status_code, response.headers, text, self.base_url)) is not None:
+                found, remedy = self._cut(instead.said), instead.remedy
+        else:  # which may hold anything, credentials for one
+            found = f"a JSON {_JSON_KINDS.get(type(value), 'value')}"
+        message = f"the answer is not the expected JSON {expected}: {found}"
+        raise HttpError(Failure(Fault.BAD_ANSWER), message, call, remedy=remedy)
 
     def _refusal(self, response: httpx.Response, data: bytes, call: str) -> HttpError:
         text = data.decode("utf-8", "replace")
@@ -188,14 +217,17 @@ class Http:
             body = json.loads(text)
         except (ValueError, RecursionError):
             body = None
+        status = response.status_code
+        location = str(response.extensions.get(LOCATION, ""))
+        instead = recognise(status, response.headers, text, self.base_url, location)
+        if instead is not None:
+            fault = Fault.BARRED if instead.kind is Kind.PROXY_CREDENTIALS else Fault.STATUS
+            hint = parse_hint(response.headers.get("Retry-After"), None, self._clock.epoch_millis() / 1000)
+            message = f"{status}: {self._cut(instead.said)}"
+            return HttpError(Failure(fault, status, hint), message, call, body, instead.remedy)
         hint = parse_hint(response.headers.get("Retry-After"), body, self._clock.epoch_millis() / 1000)
-        failure = Failure(Fault.STATUS, response.status_code, hint)
-        if response.is_redirect:
-            target = response.headers.get("Location", "")
-            message = f"{response.status_code}: redirected to {self._cut(target)}; redirects are not followed"
-        else:
-            message = f"{response.status_code}: {self._cut(error_text(body, text) or response.reason_phrase)}"
-        return HttpError(failure, message, call, body)
+        message = f"{status}: {self._cut(error_text(body, text) or response.reason_phrase)}"
+        return HttpError(Failure(Fault.STATUS, status, hint), message, call, body)
 
     def _no_connection(self, error: Exception) -> str:
         host = urlsplit(self.base_url).netloc

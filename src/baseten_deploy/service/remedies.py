@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from baseten_deploy.errors import AuthFailed, DeployError
+from baseten_deploy.errors import AuthFailed, CommitFailed, DeployError
 
 from .http import HttpError
 from .retry import Fault
@@ -25,6 +25,12 @@ def explain(
 
     `unanswered` takes the place of `what` where that calls it a refusal and the service only was in trouble.
     """
+    if error.remedy:  # something in between answered, not the service
+        unseen = unanswered or what if error.failure.transient else what
+        look = (
+            remedy if kind is CommitFailed and error.failure.ambiguous else ""
+        )  # where to see whether something was made all the same
+        return kind(f"{unseen}: {error.message}", " ".join(filter(None, (error.remedy, look))))
     if error.status == 401:
         return AuthFailed(
             f"{what}: Baseten does not accept the API key ({error.message})",
@@ -43,7 +49,7 @@ def explain(
 
 
 def _transient_remedy(error: HttpError) -> str:
-    if error.failure.fault is Fault.NOT_SENT:
+    if error.failure.fault in (Fault.NOT_SENT, Fault.BARRED):
         return "Check `api-url`, and that this runner can reach it (DNS, proxy, firewall)."
     if error.status == 429:
         return "The key's rate limit is used up; run again later, or use a key of its own for CI."

@@ -22,6 +22,7 @@ class Fault(Enum):
     """How a call failed, by what that says about the server's state."""
 
     NOT_SENT = auto()  # no connection: the server saw nothing
+    BARRED = auto()  # the same, and another try changes nothing: an untrusted certificate, a proxy that refuses
     NO_ANSWER = auto()  # sent, and the answer did not come, or not whole: the server may have acted
     BAD_ANSWER = auto()  # a success whose body is not what the call answers: the server may have acted
     STATUS = auto()  # an HTTP error
@@ -38,12 +39,14 @@ class Failure:
     @property
     def transient(self) -> bool:
         """A later try may succeed."""
+        if self.fault is Fault.BARRED:
+            return False
         return self.fault is not Fault.STATUS or self.status in _TRANSIENT_STATUSES or self.status >= 500
 
     @property
     def refused_unseen(self) -> bool:
         """The server certainly did nothing: it was not reached, or refused the request for its rate."""
-        return self.fault is Fault.NOT_SENT or (self.fault is Fault.STATUS and self.status == 429)
+        return self.fault in (Fault.NOT_SENT, Fault.BARRED) or (self.fault is Fault.STATUS and self.status == 429)
 
     @property
     def ambiguous(self) -> bool:

@@ -17,7 +17,6 @@ import threading
 from collections.abc import Mapping
 from concurrent.futures import CancelledError
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -44,10 +43,13 @@ from botocore.session import Session
 
 from baseten_deploy import __version__
 from baseten_deploy.clock import Clock
+from baseten_deploy.network.failures import certificate_error
+from baseten_deploy.network.way_out import WayOut
 from baseten_deploy.service.answers import UploadTarget
 from baseten_deploy.service.retry import Failure, Fault, Tries, parse_hint
 
-from .connections import CONNECT_SECONDS, READ_SECONDS, Connections, Network
+from .connections import CONNECT_SECONDS, READ_SECONDS, Connections
+from .foreign_answer import ForeignAnswerError, recognise_foreign
 
 LONGEST_PAUSE_SECONDS = 60.0  # a server that asks for more is down for this run
 _BODIES = frozenset({"PutObject", "UploadPart"})
@@ -58,7 +60,9 @@ _PROOF = {  # what a success carries when it is S3's, and not a captive portal's
     "CreateMultipartUpload": "UploadId",
     "CompleteMultipartUpload": "ETag",
 }
-_NO_ANSWER = (BotoCoreError, ResponseParserError)  # or none that can be read
+_NO_ANSWER = (BotoCoreError, ResponseParserError, ForeignAnswerError)  # or none that can be read
+# As http.client words a proxy's answer to CONNECT.
+_TUNNEL = re.compile(r"Tunnel connection failed: (\d{3})\b")
 
 
 class ConfigurationError(Exception):
@@ -149,10 +153,11 @@ class Client:
     sends it to AWS's own host there, or to the endpoint that was given.
 
     `api` raises `ClientError` for an answer of S3 that is an error, `BotoCoreError` when there was no answer,
-    `NotS3Error` for an answer that is not S3's, and `CancelledError` after `stop`. Any thread may call any method.
+    `NotS3Error` and `ForeignAnswerError` for one that is not S3's, and `CancelledError` after `stop`. Any thread may
+    call any method.
     """
 
-    def __init__(self, target: UploadTarget, *, endpoint_url: str, environ: Mapping[str, str], clock: Clock) -> None:
+    def __init__(self, target: UploadTarget, *, endpoint_url: str, way: WayOut, clock: Clock) -> None:
         self._target = target
         self._clock = clock
         keys = target.credentials
@@ -167,16 +172,15 @@ class Client:
         )
         endpoint = urlsplit(self.api.meta.endpoint_url)
         self.host = endpoint.netloc if endpoint_url else f"{target.bucket}.{endpoint.netloc}"
-        self.network = Network.read(environ, f"{endpoint.scheme}://{self.host}")
-        if endpoint.scheme == "https" and self.network.ca_bundle and not Path(self.network.ca_bundle).is_file():
-            raise ConfigurationError(f"SSL_CERT_FILE or REQUESTS_CA_BUNDLE is no file: {self.network.ca_bundle}")
+        self.proxy = way.proxy_for(f"{endpoint.scheme}://{self.host}")
+        self._way = way
         self._begun: set[Multipart] = set()
         self._begun_unseen = False  # S3 may have begun one whose answer was lost
         self._stopped = threading.Event()
         self._deadline = float("inf")
         patience = {"connect": clock.real(CONNECT_SECONDS), "read": clock.real(READ_SECONDS)}
-        self._bodies = Connections(self.network, **patience)
-        self._control = Connections(self.network, **patience)
+        self._bodies = Connections(way, **patience)
+        self._control = Connections(way, **patience)
         self._cleanup = self._control
         events = self.api.meta.events
         events.register("before-send.s3", self._send)
@@ -193,7 +197,7 @@ class Client:
         deadline = self._clock.now() + seconds
         if deadline < self._deadline:
             self._deadline = deadline
-            self._cleanup = Connections(self.network, connect=patience, read=patience)
+            self._cleanup = Connections(self._way, connect=patience, read=patience)
         self._stopped.set()
         self._bodies.cut()
 
@@ -245,10 +249,17 @@ class Client:
     def _send(self, request: AWSPreparedRequest, event_name: str, **_: Any) -> AWSResponse:
         operation = event_name.rpartition(".")[2]
         if operation in _CLEANUP:
-            return self._cleanup.send(request)
-        if self._stopped.is_set():
+            connections = self._cleanup
+        elif self._stopped.is_set():
             raise CancelledError
-        return (self._bodies if operation in _BODIES else self._control).send(request)
+        else:
+            connections = self._bodies if operation in _BODIES else self._control
+        response = connections.send(request)
+        status, method, url = response.status_code, str(request.method), str(request.url)
+        foreign = recognise_foreign(status, response.headers, response.content, url, method)
+        if foreign is not None:
+            raise ForeignAnswerError(operation, status, foreign)
+        return response
 
     def _retry(
         self,
@@ -299,9 +310,17 @@ def failure_of(
         http, parsed = response
         if http.status_code < 300:
             return None
+        if http.status_code == 501:  # what is not there is not there a second later
+            return None
         if parsed.get("Error", {}).get("Code") == "RequestTimeout":  # a 400: S3 waited for the body
             return Failure(Fault.NO_ANSWER)
         return Failure(Fault.STATUS, http.status_code, parse_hint(http.headers.get("Retry-After"), None, now_epoch))
+    if isinstance(exception, ForeignAnswerError):
+        return Failure(Fault.STATUS, exception.status) if exception.passing else None
+    if isinstance(exception, ProxyConnectionError) and (
+        is_untrusted(exception) or 400 <= tunnel_status(exception) < 500
+    ):
+        return None
     if isinstance(exception, EndpointConnectionError | ConnectTimeoutError | ProxyConnectionError):
         return Failure(Fault.NOT_SENT)
     if isinstance(exception, ConnectionClosedError | ReadTimeoutError):
@@ -313,4 +332,12 @@ def failure_of(
 
 def is_untrusted(error: Exception) -> bool:
     """Tell a server that cannot prove who it is from a TLS connection that broke."""
+    if certificate_error(error) is not None:
+        return True
     return bool(re.search("certificate.verify.failed|doesn't match", str(error), re.IGNORECASE))
+
+
+def tunnel_status(error: Exception) -> int:
+    """What a proxy answered to CONNECT, 0 when it did not."""
+    found = _TUNNEL.search(str(getattr(error, "kwargs", {}).get("error", "")))
+    return int(found[1]) if found else 0

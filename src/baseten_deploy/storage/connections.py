@@ -1,20 +1,16 @@
-"""The way to S3 and the connections on it, which can be cut from another thread at any moment.
+"""botocore's connections by the run's own way out (`network`), which can be cut from another thread at any moment.
 
-Only what a corporate runner needs to reach S3 at all is read, from the mapping that is passed in: the proxy variables
-and `SSL_CERT_FILE` / `REQUESTS_CA_BUNDLE`. What is sent is `client`.
+What is sent is `client`.
 """
 
 import socket
+import ssl
 import struct
 import threading
 import time
-from collections.abc import Mapping
-from contextlib import suppress
-from dataclasses import dataclass
-from ipaddress import ip_address
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from typing import Any
-from urllib.parse import urlsplit
-from urllib.request import proxy_bypass_environment  # type: ignore[attr-defined] # typeshed has it for macOS only
 from weakref import WeakSet
 
 from botocore.awsrequest import (
@@ -27,71 +23,77 @@ from botocore.awsrequest import (
     AWSResponse,
 )
 from botocore.exceptions import ConnectionClosedError
-from botocore.httpsession import URLLib3Session
+from botocore.httpsession import ProxyConfiguration, URLLib3Session
 from urllib3.exceptions import HTTPError
+
+from baseten_deploy.background import start
+from baseten_deploy.network.way_out import WayOut
 
 CONNECT_SECONDS = 10.0
 READ_SECONDS = 60.0  # without a byte, in either direction
 ANSWER_BYTES = 1024 * 1024
+_WATCH_SECONDS = 0.25
 
 
-@dataclass(frozen=True)
-class Network:
-    """What the way to S3 takes from the environment: the URL of a proxy and a CA file, both may be empty."""
+class _Proxies:
+    """What botocore's session asks about proxies."""
 
-    proxy: str
-    ca_bundle: str
+    def __init__(self, way: WayOut) -> None:
+        self._way = way
+        self.settings: dict[str, Any] = {}
 
-    @classmethod
-    def read(cls, environ: Mapping[str, str], url: str) -> "Network":
-        """Find the way to `url`. A loopback host is never reached through a proxy."""
+    def proxy_url_for(self, url: str) -> str | None:
+        """The proxy that leads to a URL."""
+        proxy = self._way.proxy_for(url)
+        return proxy.url if proxy else None
 
-        def variable(name: str) -> str:
-            return environ.get(name) or environ.get(name.upper()) or ""
-
-        parts = urlsplit(url)
-        direct = _is_loopback(parts.hostname or "") or proxy_bypass_environment(
-            parts.netloc, {"no": variable("no_proxy")}
-        )
-        proxy = "" if direct else variable(f"{parts.scheme}_proxy") or variable("all_proxy")
-        return cls(proxy, environ.get("SSL_CERT_FILE") or environ.get("REQUESTS_CA_BUNDLE") or "")
-
-
-def _is_loopback(host: str) -> bool:
-    with suppress(ValueError):
-        return ip_address(host).is_loopback
-    return host == "localhost" or host.endswith(".localhost")
+    def proxy_headers_for(self, proxy_url: str) -> dict[str, str]:
+        """What a request to the proxy itself carries."""
+        return ProxyConfiguration(proxies={}).proxy_headers_for(proxy_url)
 
 
 class Connections(URLLib3Session):
     """botocore's HTTP session, whose connections can be cut from another thread."""
 
-    def __init__(self, network: Network, *, connect: float, read: float) -> None:
-        super().__init__(
-            verify=network.ca_bundle or True,  # type: ignore[arg-type] # a path, as the client's own `verify`
-            proxies={"http": network.proxy, "https": network.proxy} if network.proxy else {},
-            timeout=(connect, read),  # type: ignore[arg-type] # as botocore's own endpoint does
-        )
+    def __init__(self, way: WayOut, *, connect: float, read: float) -> None:
+        self._way = way  # of which the base class asks for the certificates
+        super().__init__(timeout=(connect, read))  # type: ignore[arg-type] # as botocore's own endpoint does
+        self._proxy_config = _Proxies(way)  # it asks it no more than that
         self._read_seconds = read
         self._lock = threading.Lock()
         self._cut = False
+        self._ends: dict[Any, float] = {}  # of what a connection is doing, by `time.monotonic()`
+        self._watching = False
         self._open: WeakSet[socket.socket] = WeakSet()
-        opened = self._opened
+        sessions = self
 
-        class Plain(AWSHTTPConnection):
+        class Watched:
+            """What the two kinds of connections have in common. Overrides what urllib3 and botocore call."""
+
+            sock: Any
+
             def connect(self) -> None:
-                super().connect()
-                opened(self.sock)
+                with sessions._watched(self):
+                    super().connect()  # type: ignore[misc] # of the class that it is mixed into, as below
+                sessions._opened(self.sock)
 
-        class Tls(AWSHTTPSConnection):
-            def connect(self) -> None:
-                super().connect()
-                opened(self.sock)
+            def getresponse(self, *arguments: Any, **named: Any) -> Any:
+                with sessions._watched(self):
+                    return super().getresponse(*arguments, **named)  # type: ignore[misc]
 
+            def _handle_expect_response(self, message_body: Any) -> None:
+                with sessions._watched(self):
+                    super()._handle_expect_response(message_body)  # type: ignore[misc]
+
+            def _send_message_body(self, message_body: Any) -> None:
+                sessions._unwatch(self)  # it may take as long as the uplink needs
+                super()._send_message_body(message_body)  # type: ignore[misc]
+
+        plain, tls = type("Plain", (Watched, AWSHTTPConnection), {}), type("Tls", (Watched, AWSHTTPSConnection), {})
         # urllib3 makes connections of these classes. The pool managers share this very mapping.
         self._pool_classes_by_scheme.update(  # type: ignore[attr-defined]
-            http=type("PlainPool", (AWSHTTPConnectionPool,), {"ConnectionCls": Plain}),
-            https=type("TlsPool", (AWSHTTPSConnectionPool,), {"ConnectionCls": Tls}),
+            http=type("PlainPool", (AWSHTTPConnectionPool,), {"ConnectionCls": plain}),
+            https=type("TlsPool", (AWSHTTPSConnectionPool,), {"ConnectionCls": tls}),
         )
 
     def send(self, request: AWSRequest | AWSPreparedRequest) -> AWSResponse:
@@ -109,6 +111,50 @@ class Connections(URLLib3Session):
             raise ConnectionClosedError(endpoint_url=url, error=error) from None
         response._content = bytes(data)  # type: ignore[attr-defined] # noqa: SLF001 - what its `content` would read
         return response
+
+    def _get_ssl_context(self) -> ssl.SSLContext:
+        """The certificates of the way out. Overrides botocore's, which knows none."""
+        return self._way.trust
+
+    def _setup_ssl_cert(self, conn: Any, url: str, verify: Any) -> None:
+        """Add none to them. Overrides botocore's, which loads a file for each connection."""
+
+    def _setup_proxy_ssl_context(self, proxy_url: str) -> ssl.SSLContext | None:
+        """The same for a proxy that is spoken to over TLS."""
+        return self._way.trust if proxy_url.startswith("https:") else None
+
+    @contextmanager
+    def _watched(self, connection: Any) -> Iterator[None]:
+        """End what a connection does in the body, connecting or reading the head of an answer, after its time.
+
+        A timeout of a socket is for each read, and a server that drips a byte a second resets it with every one. The
+        body of a request may take as long as the uplink needs; that of an answer has its end in `send`.
+        """
+        with self._lock:
+            self._ends[connection] = time.monotonic() + self._read_seconds
+            if not self._watching:
+                self._watching = start(self._watch, "s3-watch") is not None
+        try:
+            yield
+        finally:
+            self._unwatch(connection)
+
+    def _unwatch(self, connection: Any) -> None:
+        with self._lock:
+            self._ends.pop(connection, None)
+
+    def _watch(self) -> None:
+        """Cut what takes too long, as long as there is anything to watch."""
+        while True:
+            time.sleep(_WATCH_SECONDS)
+            with self._lock:
+                late = [each for each, end in self._ends.items() if end < time.monotonic()]
+                for connection in late:
+                    if (sock := connection.sock) is not None:
+                        _shut(getattr(sock, "socket", sock))
+                if not self._ends:
+                    self._watching = False
+                    return
 
     def _opened(self, connected: Any) -> None:
         sock: socket.socket = getattr(connected, "socket", connected)  # TLS in TLS, to an https proxy, wraps one

@@ -31,6 +31,10 @@ _CANCEL_GRACE = 1.0
 _CANCEL_SECONDS, _CANCEL_PATIENCE = 2.5, 1.5
 
 
+class ThreadsError(Exception):
+    """Not a single thread can be started: a limit of the container or of the user."""
+
+
 class Stream(Protocol):
     """The archive while it is packed. `sha256` (hex) and `bytes_read` are valid once `read` has returned `b""`."""
 
@@ -80,6 +84,9 @@ def transfer(
         manager.shutdown()
         if source.error is not None:
             raise source.error  # noqa: TRY301 - it ends like any other interruption
+    except ThreadsError as error:  # before anything was begun
+        client.stop(seconds=_CLEANUP_SECONDS, patience=_CLEANUP_PATIENCE)
+        return error
     except BaseException:
         source.stopped.set()
         client.stop(seconds=_CANCEL_SECONDS, patience=_CANCEL_PATIENCE)
@@ -161,13 +168,23 @@ class _DaemonThreads(BaseExecutor):
     def submit(self, fn: Callable[..., Any], *args: Any, **kwargs: Any) -> Future[Any]:
         """Run `fn` in a thread, when one is free."""
         future: Future[Any] = Future()
-        self._tasks.put((future, partial(fn, *args, **kwargs)))
         if self._free:
-            self._free -= 1
-            thread = threading.Thread(target=self._work, name="upload", daemon=True)
-            self._threads.append(thread)
-            thread.start()
+            self._start()
+        self._tasks.put((future, partial(fn, *args, **kwargs)))
         return future
+
+    def _start(self) -> None:
+        """Start one more thread. Those that are there do all the work when the host allows no more."""
+        thread = threading.Thread(target=self._work, name="upload", daemon=True)
+        try:
+            thread.start()
+        except (RuntimeError, MemoryError) as error:  # as `threading` says that the host refuses
+            if not self._threads:
+                raise ThreadsError(str(error) or type(error).__name__) from None
+            self._free = 0
+        else:
+            self._free -= 1
+            self._threads.append(thread)
 
     def shutdown(self, wait: bool = True) -> None:
         """End the threads after what is submitted."""

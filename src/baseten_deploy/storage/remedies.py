@@ -4,11 +4,13 @@ Exceptions of botocore, urllib3 and http.client quote URLs with signatures and, 
 are never passed on as they are.
 """
 
+import errno
 import re
 import socket
+import ssl
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum, auto
-from urllib.parse import unquote, urlsplit
 
 from botocore.exceptions import (
     BotoCoreError,
@@ -24,10 +26,21 @@ from botocore.parsers import ResponseParserError
 
 from baseten_deploy.ci.redaction import Redactor
 from baseten_deploy.errors import Problem
+from baseten_deploy.network.failures import (
+    Obstacle,
+    certificate_error,
+    proxy_refused,
+    proxy_unreached,
+    through,
+    untrusted,
+)
+from baseten_deploy.network.proxies import Proxy
 from baseten_deploy.service.answers import UploadTarget
 
-from .client import NotS3Error, is_untrusted
-from .connections import CONNECT_SECONDS, READ_SECONDS, Network
+from .client import NotS3Error, is_untrusted, tunnel_status
+from .connections import CONNECT_SECONDS, READ_SECONDS
+from .foreign_answer import ForeignAnswerError
+from .managed_transfer import ThreadsError
 
 _TEXT_CHARACTERS = 300
 _OVER = frozenset(
@@ -35,14 +48,20 @@ _OVER = frozenset(
 )
 _DENIED = "AccessDenied"  # how a revoked session is told, and at some servers an expired one
 _STATUS_PAGE = "See https://health.aws.amazon.com and run the job again."
-_ENDPOINT = "Check `s3-endpoint-url` and the runner's proxy variables (HTTPS_PROXY, NO_PROXY)."
+ENDPOINT = "Check `s3-endpoint-url` and the runner's proxy variables (HTTPS_PROXY, NO_PROXY)."
+_LIMITS = (
+    "Give the container more of it (docker run: `--pids-limit`, `--ulimit nofile=...`, `--memory`), or run less beside "
+    "this step."
+)
+_HOST_LIMITS = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EAGAIN})
+_LIBRARIES = frozenset({"botocore", "boto3", "s3transfer", "urllib3", "http", "xml", "email", "jmespath"})
 _REMEDIES = {
     _DENIED: "The credentials that Baseten issued do not allow this, and new ones do not either. If the runner reaches "
     "S3 through a VPC endpoint or a proxy, its policy must allow PutObject to this bucket; else run the job again and, "
     "if it stays, give the request id to Baseten's support.",
     "RequestTimeTooSkewed": "The runner's clock is wrong: synchronize it (NTP) and run the job again.",
-    "SignatureDoesNotMatch": "Something changes requests on their way, or the runner's clock is wrong. " + _ENDPOINT,
-    "NoSuchBucket": "The bucket is not at this endpoint. " + _ENDPOINT,
+    "SignatureDoesNotMatch": "Something changes requests on their way, or the runner's clock is wrong. " + ENDPOINT,
+    "NoSuchBucket": "The bucket is not at this endpoint. " + ENDPOINT,
     "EntityTooLarge": "Keep large files out of the Truss with `.truss_ignore`, or load weights at start-up.",
 }
 
@@ -61,40 +80,80 @@ def again(error: Exception) -> Again | None:
         if code in _OVER or code == _DENIED:
             return Again.NEW_CREDENTIALS
         return Again.LOST if code == "NoSuchUpload" else None
+    if isinstance(error, ForeignAnswerError):  # a success of something else may be S3's the next time
+        return Again.LOST if error.status < 300 else None
     return Again.LOST if isinstance(error, NotS3Error | ResponseParserError) else None
 
 
 @dataclass(frozen=True)
 class Circumstances:
-    """Where the upload went, and how: for the message."""
+    """Where the upload went, and how: for the message. `redact` knows the run's secrets."""
 
     target: UploadTarget
     host: str
-    network: Network
+    proxy: Proxy | None = None
+    trusted: str = "the public CAs"
+    redact: Callable[[str], str] = str
+
+    def plain(self, text: str) -> str:
+        """Foreign text for a message: without secrets, then in one line and cut."""
+        redactor = Redactor()
+        keys = self.target.credentials
+        for secret in (keys.secret_access_key, keys.session_token, keys.access_key_id):
+            redactor.add(secret)
+        for secret in self.proxy.secrets if self.proxy else ():
+            redactor.add(secret)
+        return _plain(self.redact(redactor.redact(text)))
 
 
 def explain(error: Exception, where: Circumstances) -> Problem | None:
     """Say what happened and what to do; None for an error that is not S3's or the network's, but a bug."""
     if isinstance(error, ClientError):
-        problem = _refused(error, where)
-    elif isinstance(error, NotS3Error | ResponseParserError):
+        return _refused(error, where)
+    if isinstance(error, ForeignAnswerError):
+        return _foreign(error, where)
+    if isinstance(error, NotS3Error | ResponseParserError):
         text = str(error) if isinstance(error, NotS3Error) else "the answer is not XML"
-        problem = Problem(f"{where.host} does not answer like S3: {text}", _ENDPOINT)
-    elif isinstance(error, BotoCoreError | OSError | ValueError):
-        problem = _unreached(error, where)
-    else:
-        return None
-    redactor = _redactor(where)
-    return Problem(redactor.redact(problem.message), problem.remedy)
+        return Problem(f"{where.host} does not answer like S3: {where.plain(text)}", ENDPOINT)
+    if isinstance(error, MemoryError) or (isinstance(error, OSError) and error.errno in _HOST_LIMITS):
+        return _host_limit(error)
+    if isinstance(error, ThreadsError):
+        return Problem(f"The upload cannot start a thread: {error}", _LIMITS)
+    if isinstance(error, BotoCoreError | OSError | ValueError):
+        return _unreached(error, where)
+    if _is_of_library(error):
+        return Problem(
+            f"{where.host} answered something that the S3 client cannot read ({type(error).__name__})", ENDPOINT
+        )
+    return None
 
 
-def _redactor(where: Circumstances) -> Redactor:
-    redactor = Redactor()
-    keys = where.target.credentials
-    for secret in (keys.secret_access_key, keys.session_token, keys.access_key_id):
-        redactor.add(secret)
-    redactor.add(unquote(urlsplit(where.network.proxy).password or ""))
-    return redactor
+def _is_of_library(error: Exception) -> bool:
+    """Whether it was raised within the S3 client or what that calls, not by this action's own code."""
+    own = type(error).__module__.partition(".")[0]
+    if own in _LIBRARIES:
+        return True
+    raised = ""
+    trace = error.__traceback__
+    while trace is not None:
+        name = str(trace.tb_frame.f_globals.get("__name__", "")).partition(".")[0]
+        raised = name if name in _LIBRARIES or name == "baseten_deploy" else raised
+        trace = trace.tb_next
+    return raised in _LIBRARIES
+
+
+def _host_limit(error: Exception) -> Problem:
+    what = "is out of memory" if isinstance(error, MemoryError) else f"has no more of something: {_plain(str(error))}"
+    return Problem(f"The upload failed because this machine {what}", _LIMITS)
+
+
+def _foreign(error: ForeignAnswerError, where: Circumstances) -> Problem:
+    said = where.plain(error.interception.said)
+    return Problem(
+        f"{where.host}{through(where.proxy)} does not answer like S3: the answer {error.status} to {error.operation} "
+        f"of s3://{where.target.bucket}/{where.target.key} is not S3's: {said}",
+        " ".join(filter(None, (error.interception.remedy, ENDPOINT))),
+    )
 
 
 def _code(error: ClientError) -> str:
@@ -107,10 +166,11 @@ def _refused(error: ClientError, where: Circumstances) -> Problem:
     request_id = answer.get("RequestId") or answer.get("HTTPHeaders", {}).get("x-amz-request-id") or "unknown"
     code = _code(error)
     text = str(error.response.get("Error", {}).get("Message") or "no message")
+    plain = where.plain
     message = (
-        f"S3 answered {status} {_plain(code)} to {error.operation_name} of "
-        f"s3://{where.target.bucket}/{where.target.key} at {where.host} (request id {_plain(str(request_id))}): "
-        f"{_plain(text)}"
+        f"S3 answered {status} {plain(code)} to {error.operation_name} of "
+        f"s3://{where.target.bucket}/{where.target.key} at {where.host} (request id {plain(str(request_id))}): "
+        f"{plain(text)}"
     )
     if code in _OVER:
         remedy = (
@@ -118,7 +178,7 @@ def _refused(error: ClientError, where: Circumstances) -> Problem:
             "Truss with `.truss_ignore`, or use a runner with a faster uplink."
         )
     elif 300 <= status < 400:
-        remedy = f"The bucket is not in the region that the API says, {where.target.region}. {_ENDPOINT}"
+        remedy = f"The bucket is not in the region that the API says, {where.target.region}. {ENDPOINT}"
     elif status >= 500 or status == 429:
         remedy = f"S3 did not recover in several tries. {_STATUS_PAGE}"
     else:
@@ -127,21 +187,21 @@ def _refused(error: ClientError, where: Circumstances) -> Problem:
 
 
 def _unreached(error: Exception, where: Circumstances) -> Problem:
-    host, network = where.host, where.network
+    host, proxy = where.host, where.proxy
     inner = error.kwargs.get("error", "") if isinstance(error, BotoCoreError) else error
-    text = _plain(str(inner))
-    via = f" through the proxy {_without_user(network.proxy)}" if network.proxy else ""
+    text = where.plain(str(inner))
+    via = through(proxy)
     allow = (
         f"The runner must be able to reach {host}: check DNS, firewall, `s3-endpoint-url`, HTTPS_PROXY and NO_PROXY."
     )
-    if isinstance(error, SSLError) and is_untrusted(error):
-        used = f"the CA bundle {network.ca_bundle}" if network.ca_bundle else "the public CAs"
-        return Problem(
-            f"The certificate of {host}{via} is not trusted by {used}: {text}",
-            "If a private CA signed it, set SSL_CERT_FILE to a file with its certificate, inside of the workspace.",
-        )
-    if isinstance(error, ProxyConnectionError):
-        return Problem(f"No connection to {host}{via}: {text}", "Check HTTPS_PROXY, and NO_PROXY if it is not needed.")
+    if is_untrusted(error):
+        refusal = certificate_error(error) or ssl.SSLCertVerificationError(1, text)
+        return _obstacle(untrusted(refusal, host, where.trusted, proxy))
+    if isinstance(error, ProxyConnectionError) and proxy:
+        status = tunnel_status(error)
+        text = text.rpartition("Tunnel connection failed: ")[2] if status else text
+        refused = proxy_refused(proxy, host, status, text) if status else proxy_unreached(proxy, host, text)
+        return _obstacle(refused)
     if isinstance(error, ConnectTimeoutError):
         return Problem(f"{host} did not take a connection{via} within {CONNECT_SECONDS:g} s", allow)
     if isinstance(error, ReadTimeoutError):
@@ -154,8 +214,8 @@ def _unreached(error: Exception, where: Circumstances) -> Problem:
     return Problem(f"The upload to {host}{via} failed: {type(error).__name__}: {text}", allow)
 
 
-def _without_user(proxy: str) -> str:
-    return re.sub(r"//[^/@]*@", "//", proxy)
+def _obstacle(obstacle: Obstacle) -> Problem:
+    return Problem(obstacle.message[:1].upper() + obstacle.message[1:], obstacle.remedy)
 
 
 def _plain(text: str) -> str:

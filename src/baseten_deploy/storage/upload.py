@@ -5,14 +5,14 @@ an error means is `remedies`. Those cost half a second to import, so that happen
 in `preload`.
 """
 
-import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from baseten_deploy.clock import Clock
 from baseten_deploy.errors import InvalidInput, UploadFailed
+from baseten_deploy.network.way_out import WayOut
 from baseten_deploy.service.answers import UploadTarget
 
 if TYPE_CHECKING:
@@ -73,15 +73,16 @@ def upload(
     largest: int,
     endpoint_url: str = "",
     progress: Callable[[int], None] = lambda _: None,
-    environ: Mapping[str, str] | None = None,
+    way: WayOut | None = None,
+    redact: Callable[[str], str] = str,
     clock: Clock | None = None,
 ) -> Uploaded:
     """Upload what `open_stream` gives, and return once S3 has it.
 
     `largest` bounds the size of the archive in bytes. When the credentials expire or are revoked meanwhile, `renew`
     issues others, and everything is sent again, at most twice; likewise when S3 loses the upload. `progress` hears
-    about ten times a second, in the caller's thread, how many bytes the present try has sent. Of `environ` (this
-    process's, if None) only proxies and CA files are read, see `connections`.
+    about ten times a second, in the caller's thread, how many bytes the present try has sent. `way` is the way out, no
+    proxies if None; `redact` takes the run's secrets out of what S3 says, before it is cut.
 
     Raises `UploadFailed`, `InvalidInput` when `largest` is beyond S3's limit, and what the stream, `renew` or
     `progress` raise, as it is. Then, and when a signal handler raises in the caller's thread, the multipart upload is
@@ -93,15 +94,15 @@ def upload(
     from .managed_transfer import transfer  # noqa: PLC0415
 
     clock = clock or Clock()
-    environ = os.environ if environ is None else environ
+    way = way or WayOut()
     started = clock.now()
     dangling: frozenset[Multipart] = frozenset()
     restarts = 0
     while True:
         try:
-            client = Client(target, endpoint_url=endpoint_url, environ=environ, clock=clock)
+            client = Client(target, endpoint_url=endpoint_url, way=way, clock=clock)
         except ConfigurationError as wrong:
-            raise UploadFailed(str(wrong)) from None
+            raise UploadFailed(str(wrong), remedies.ENDPOINT) from None
         try:
             with closing(open_stream()) as stream:
                 error = transfer(
@@ -120,7 +121,8 @@ def upload(
             client.close()
         reason = remedies.again(error) if restarts < RESTARTS else None
         if reason is None:
-            problem = remedies.explain(error, remedies.Circumstances(target, client.host, client.network))
+            where = remedies.Circumstances(target, client.host, client.proxy, way.trusted, redact)
+            problem = remedies.explain(error, where)
             raise UploadFailed(problem) if problem else error
         del error  # its traceback holds parts of the archive
         restarts += 1

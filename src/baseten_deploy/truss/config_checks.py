@@ -232,7 +232,11 @@ def _unknown_keys(config: ConfigFile) -> list[Problem]:
         message = f"`{key}` is no key of a Truss config"
         problems.append(config.problem(message, f"{remedy} `truss push` refuses it.", key))
     if more := unknown[UNKNOWN_KEYS:]:
-        problems.append(config.problem(f"{count(len(more), 'more key')} that no Truss config has", "", more[0]))
+        problems.append(
+            config.problem(
+                f"{count(len(more), 'more key')} that no Truss config has", "Correct or remove them.", more[0]
+            )
+        )
     return problems
 
 

@@ -78,7 +78,9 @@ def read_config(path: Path, roots: Sequence[Path], workspace: Path) -> ConfigFil
     except Refused as refused:
         raise InvalidInput(Problem(refused.message, refused.remedy, name)) from None
     except OSError as error:
-        raise InvalidInput(Problem(f"Cannot be read: {error.strerror}", "", name)) from None
+        raise InvalidInput(
+            Problem(f"Cannot be read: {error.strerror}", "Make it readable for this step (`chmod a+r`).", name)
+        ) from None
     try:
         text, broken = content.decode(), None
     except UnicodeDecodeError as error:
@@ -104,4 +106,6 @@ def _not_utf8(name: str, content: bytes, error: UnicodeDecodeError) -> Problem:
 
 
 def _remedy(error: YamlError) -> str:
-    return "Indent with spaces." if "tab character" in error.message else ""
+    if "tab character" in error.message:
+        return "Indent with spaces."
+    return "Check the indentation, colons and quotes of this line and of the one before it."

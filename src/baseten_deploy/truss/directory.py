@@ -175,7 +175,7 @@ def _find_other_config(directory: Path, workspace: Path, config: str) -> Path:
             f"`config`: `{config}` is outside of the Truss", "Name another config file in the Truss directory."
         )
     others = sorted({path.name for path in directory.iterdir() if path.suffix in {".yaml", ".yml"}})
-    remedy = f"There are {listed(others)}." if others else ""
+    remedy = f"There are {listed(others)}." if others else "Add it to the Truss, or correct `config`."
     raise InvalidInput(f"`config`: there is no `{config}` in `{relative_name(directory, workspace)}`", remedy)
 
 

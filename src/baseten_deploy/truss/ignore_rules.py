@@ -212,7 +212,9 @@ def read_rules(directory: Path) -> IgnoreRules:
     except UnicodeDecodeError:
         raise InvalidInput(Problem("Not UTF-8", "Save it as UTF-8.", IGNORE_FILE)) from None
     except OSError as error:
-        raise InvalidInput(Problem(f"Cannot be read: {error.strerror}", file=IGNORE_FILE)) from None
+        raise InvalidInput(
+            Problem(f"Cannot be read: {error.strerror}", "Make it readable for this step (`chmod a+r`).", IGNORE_FILE)
+        ) from None
     problems = [problem for number, line in enumerate(lines, 1) if (problem := _check(line, number))]
     if problems:
         raise InvalidInput(problems)

@@ -209,7 +209,7 @@ class PackingList:
                     found.add(parent)
                     self._clash(parent, path, self._origins[parent])
 
-    def problem(self, path: Path, message: str, remedy: str = "") -> None:
+    def problem(self, path: Path, message: str, remedy: str) -> None:
         """Note what is wrong with a file."""
         self.problems.append(Problem(message, remedy, relative_name(path, self._workspace)))
 

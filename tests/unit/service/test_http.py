@@ -1,20 +1,23 @@
 """Sending: what is tried again, how much is read, what an error says, and where a request never goes."""
 
 import json
+import os
 import threading
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import httpx
 import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
 from transport import BY_NAME, HTML, KEY, TRANSIENT, Dripping, FakeClock, Script, make_http
 
 from baseten_deploy.ci.redaction import Redactor
-from baseten_deploy.errors import InvalidInput
+from baseten_deploy.network.way_out import WayOut
 from baseten_deploy.service import http as module
 from baseten_deploy.service.error_answer import error_text
-from baseten_deploy.service.http import Http, HttpError, load_trust, make_client, read_bounded
+from baseten_deploy.service.http import Http, HttpError, make_client, read_bounded
 from baseten_deploy.service.retry import Fault
 
 # Those that this module can tell from an answer.
@@ -73,7 +76,7 @@ class TestRequest:
         script = Script(OK)
         make_http(script).request("GET", "/v1/x", retry=False, seconds=7)
         assert {"connect": 7, "read": 7, "write": 7, "pool": 7} == script.requests[0].extensions["timeout"]
-        with make_client() as client:
+        with make_client(WayOut(os.environ)) as client:
             assert None not in client.timeout.as_dict().values()
 
     @pytest.mark.parametrize("content", [None, "no certificate"])
@@ -83,8 +86,8 @@ class TestRequest:
         if content:
             file.write_text(content)
         monkeypatch.setenv("SSL_CERT_FILE", str(file))
-        with pytest.raises(InvalidInput, match="`SSL_CERT_FILE` or `SSL_CERT_DIR`: the certificates cannot be read"):
-            load_trust()
+        (problem,) = WayOut(os.environ).certificate_problems
+        assert problem.message.startswith("`SSL_CERT_FILE`: the certificates cannot be read")
 
     @pytest.mark.parametrize("text", ["", " ", "\n"])
     def test_an_empty_answer_is_an_empty_object(self, text):
@@ -359,7 +362,7 @@ class TestClient:
                 handler.end_headers()
 
             with listening(redirect) as (port, _), pytest.raises(HttpError) as caught:
-                through(make_client(), f"http://127.0.0.1:{port}")
+                through(make_client(WayOut(os.environ)), f"http://127.0.0.1:{port}")
         assert [] == trapped
         assert f"{status}: redirected to http://127.0.0.1:{trap}/steal; redirects are not followed" == (
             caught.value.message
@@ -373,7 +376,7 @@ class TestClient:
             if variable != "http_proxy":
                 no_proxy.setenv(variable, f"http://127.0.0.1:{proxy}")
             no_proxy.setenv("http_proxy", f"http://127.0.0.1:{proxy}")
-            through(make_client(), f"http://{host}:{port}")
+            through(make_client(WayOut(os.environ)), f"http://{host}:{port}")
         assert ([], 1) == (proxied, len(seen))
 
     @pytest.mark.parametrize("variable", ["http_proxy", "ALL_PROXY"])
@@ -381,13 +384,13 @@ class TestClient:
         """A company's runner has no other way out."""
         with listening(say_ok) as (proxy, proxied):
             no_proxy.setenv(variable, f"http://127.0.0.1:{proxy}")
-            through(make_client(), "http://api.test")
+            through(make_client(WayOut(os.environ)), "http://api.test")
         assert ["http://api.test/v1/x"] == [path for path, _ in proxied]
 
     def test_says_who_it_is_and_takes_no_compression(self):
         """A bound on bytes would bound nothing if they could be inflated."""
         with listening(say_ok) as (port, seen):
-            through(make_client(), f"http://127.0.0.1:{port}")
+            through(make_client(WayOut(os.environ)), f"http://127.0.0.1:{port}")
         headers = seen[0][1]
         assert "identity" == headers["Accept-Encoding"]
         assert headers["User-Agent"].startswith("baseten-deploy/")
@@ -395,14 +398,14 @@ class TestClient:
     def test_a_closed_port_was_not_reached(self):
         """So sending again is safe."""
         with pytest.raises(HttpError) as caught:
-            through(make_client(), "http://127.0.0.1:1")
+            through(make_client(WayOut(os.environ)), "http://127.0.0.1:1")
         assert Fault.NOT_SENT is caught.value.failure.fault
 
     def test_a_connection_that_closes_without_an_answer_is_ambiguous(self):
         """The server read the request before it went away."""
         with listening(lambda handler: handler.connection.shutdown(2)) as (port, seen):
             with pytest.raises(HttpError) as caught:
-                through(make_client(), f"http://127.0.0.1:{port}")
+                through(make_client(WayOut(os.environ)), f"http://127.0.0.1:{port}")
             assert 1 == len(seen)
         assert caught.value.failure.ambiguous
 
@@ -410,3 +413,49 @@ class TestClient:
 def test_every_fault_of_the_matrix_has_a_name_of_its_own():
     """The tables of the other tests name their faults."""
     assert len(TRANSIENT) == len(BY_NAME)
+
+
+_TOKEN = st.sampled_from(
+    ["Content-Type", "Content-Encoding", "Location", "Retry-After", "Set-Cookie", "Content-Length"]
+)
+_BODY = st.one_of(
+    st.binary(max_size=100),
+    st.text(max_size=100).map(str.encode),
+    st.recursive(
+        st.none() | st.booleans() | st.floats() | st.text(max_size=9),
+        lambda inner: (
+            st.lists(inner, max_size=3)
+            | st.dictionaries(
+                st.sampled_from(["error", "message", "detail", "errors", "loc", "msg", "retry_after"]), inner
+            )
+        ),
+        max_leaves=9,
+    ).map(lambda value: json.dumps(value).encode()),
+    st.integers(900, 3000).map(lambda depth: b'{"error": ' + b"[" * depth + b"]" * depth + b"}"),
+    st.integers(900, 3000).map(
+        lambda depth: b'{"detail": [{"msg": "x", "loc": ' + b"[" * depth + b"]" * depth + b"}]}"
+    ),
+)
+
+
+@settings(deadline=None)
+@given(
+    status=st.integers(100, 999),
+    headers=st.dictionaries(
+        _TOKEN, st.text(st.characters(max_codepoint=255, exclude_characters="\r\n\0"), max_size=40)
+    ),
+    body=_BODY,
+    method=st.sampled_from(["GET", "LIST"]),
+)
+@example(status=302, headers={"Location": "http://xn--"}, body=b"", method="GET")
+@example(status=302, headers={"Location": "http://[::1"}, body=b"", method="GET")
+@example(status=200, headers={"Content-Encoding": "gzip, gzip"}, body=b"\x1f\x8b", method="GET")
+@example(status=503, headers={"Retry-After": "9" * 40}, body=b"", method="GET")
+def test_any_answer_is_a_value_or_the_calls_own_error(status, headers, body, method):
+    """Whatever it holds; no exception of a library gets past."""
+    stream = Dripping([body], FakeClock())
+    raw = [(name.encode(), value.encode("latin-1")) for name, value in headers.items()]
+    http = make_http(lambda _: httpx.Response(status, headers=raw, stream=stream))
+    with suppress(HttpError):
+        value = http.get_list("/v1/x") if method == "LIST" else http.request("GET", "/v1/x", retry=False)
+        assert isinstance(value, list if method == "LIST" else dict)

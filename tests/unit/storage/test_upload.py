@@ -49,7 +49,6 @@ class Uploads:
             "renew": self.renew,
             "largest": size,
             "endpoint_url": self.s3.url,
-            "environ": {},
             "clock": Immediately(),
             "target": target(),
             "open_stream": lambda: self.open(Archive(size)),
@@ -395,7 +394,6 @@ def test_a_place_that_is_not_there_is_named(endpoint, region, said):
             renew=lambda: place,
             largest=SMALL,
             endpoint_url=endpoint,
-            environ={},
             clock=Immediately(),
         )
     assert said in str(failed.value)

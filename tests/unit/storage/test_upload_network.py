@@ -22,9 +22,10 @@ from urllib3.connection import HTTPSConnection
 from urllib3.exceptions import NameResolutionError, NewConnectionError
 
 from baseten_deploy.errors import UploadFailed
+from baseten_deploy.network.proxies import Proxy
+from baseten_deploy.network.way_out import WayOut
 from baseten_deploy.service.retry import Failure, Fault
 from baseten_deploy.storage.client import NotS3Error, failure_of
-from baseten_deploy.storage.connections import Network
 from baseten_deploy.storage.remedies import Again, Circumstances, again, explain
 from baseten_deploy.storage.upload import PART_BYTES, Uploaded, upload
 
@@ -83,7 +84,7 @@ def put(endpoint: str, environ: dict[str, str], size: int = SMALL) -> Uploaded:
         renew=target,
         largest=size,
         endpoint_url=endpoint,
-        environ=environ,
+        way=WayOut(environ),
         clock=Immediately(),
     )
 
@@ -111,8 +112,8 @@ def test_an_unknown_ca_is_not_trusted(tls, certificate, environ):
 
 def test_a_ca_file_that_is_not_there_is_named():
     """Before anything is sent."""
-    with pytest.raises(UploadFailed, match="SSL_CERT_FILE or REQUESTS_CA_BUNDLE is no file: /nowhere"):
-        put("https://localhost:1", {"SSL_CERT_FILE": "/nowhere"})
+    (problem,) = WayOut({"SSL_CERT_FILE": "/nowhere"}).certificate_problems
+    assert "`SSL_CERT_FILE`: the certificates cannot be read: there is no such file" == problem.message
 
 
 def test_a_signal_ends_an_upload_over_tls(tls, certificate):
@@ -159,7 +160,11 @@ def test_a_loopback_endpoint_is_never_proxied(plain):
 )
 def test_which_proxy_leads_to_an_address(url, environ, proxy):
     """The variables mean what they mean elsewhere, lower case first; loopback is direct."""
-    assert proxy == Network.read(environ, url).proxy
+    found = WayOut(environ).proxy_for(url)
+    assert proxy == (found.shown if found else "")
+
+
+PROXY = Proxy("http", "p", 1, "user", "hunter2")
 
 
 def answer(status: int, code: str = "", **headers: str) -> tuple[Any, dict[str, Any]]:
@@ -180,6 +185,7 @@ NOWHERE = boto.EndpointConnectionError(
 REFUSED = boto.EndpointConnectionError(
     endpoint_url=URL, error=NewConnectionError(HTTPSConnection("b"), "Failed to establish: [Errno 111] refused")
 )
+PROXY_IN_TROUBLE = boto.ProxyConnectionError(proxy_url="http://***:***@p:1", error="Tunnel connection failed: 502")
 NO_PROXY_THERE = boto.ProxyConnectionError(proxy_url="http://***:***@p:1", error="Tunnel connection failed: 407")
 
 
@@ -197,7 +203,8 @@ NO_PROXY_THERE = boto.ProxyConnectionError(proxy_url="http://***:***@p:1", error
         (None, FAR, Failure(Fault.NOT_SENT)),
         (None, NOWHERE, Failure(Fault.NOT_SENT)),
         (None, REFUSED, Failure(Fault.NOT_SENT)),
-        (None, NO_PROXY_THERE, Failure(Fault.NOT_SENT)),
+        (None, NO_PROXY_THERE, None),
+        (None, PROXY_IN_TROUBLE, Failure(Fault.NOT_SENT)),
         (None, UNTRUSTED, None),
         (None, ValueError("a bug"), None),
     ],
@@ -230,30 +237,33 @@ def test_when_to_upload_from_the_start(error, reason):
 @pytest.mark.parametrize(
     ("error", "said"),
     [
-        (UNTRUSTED, "not trusted by the CA bundle /ca.pem"),
+        (UNTRUSTED, "not trusted by the public CAs and SSL_CERT_FILE: [SSL: CERTIFICATE_VERIFY_FAILED]"),
         (BROKEN_TLS, "broke again and again: EOF occurred"),
         (CLOSED, "broke again and again: ('Connection aborted.', RemoteDisconnected())"),
         (SLOW, "did not answer through the proxy http://p:1 within 60 s"),
         (FAR, "did not take a connection through the proxy http://p:1 within 10 s"),
         (NOWHERE, "Unknown host b.s3.amazonaws.com through the proxy http://p:1: Failed to resolve 'b' ([Errno -2]"),
         (REFUSED, "No connection to b.s3.amazonaws.com through the proxy http://p:1: Failed to establish: [Errno 111]"),
-        (NO_PROXY_THERE, "through the proxy http://p:1: Tunnel connection failed: 407"),
+        (
+            NO_PROXY_THERE,
+            "through the proxy http://p:1, which does not accept this user name and password (`HTTPS_PROXY`): 407",
+        ),
         (ValueError("Invalid header value b'1token/+==' at ?X-Amz-Signature=abc"), "ValueError: Invalid header value"),
         (boto.HTTPClientError(error=f"cannot {URL}"), "HTTPClientError: cannot https://b.s3.amazonaws.com/k?..."),
     ],
 )
 def test_what_is_said_when_s3_was_not_reached(error, said):
     """The host, the way there and what happened; no signature, and no password of the proxy."""
-    where = Circumstances(target(), "b.s3.amazonaws.com", Network("http://user:password@p:1", "/ca.pem"))
+    where = Circumstances(target(), "b.s3.amazonaws.com", PROXY, "the public CAs and SSL_CERT_FILE")
     problem = explain(error, where)
     assert problem is not None
     assert said in problem.message
     assert problem.remedy
-    for secret in ("password", "Signature=", target().credentials.session_token):
+    for secret in ("hunter2", "Signature=", target().credentials.session_token):
         assert secret not in str(problem)
 
 
 def test_a_bug_is_not_explained_away():
     """It is an internal error, with its traceback."""
-    where = Circumstances(target(), "b.s3.amazonaws.com", Network("", ""))
+    where = Circumstances(target(), "b.s3.amazonaws.com")
     assert explain(KeyError("x"), where) is None

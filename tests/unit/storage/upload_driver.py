@@ -17,6 +17,7 @@ from typing import Any
 
 from baseten_deploy.clock import Clock
 from baseten_deploy.errors import Cancelled, UploadFailed
+from baseten_deploy.network.way_out import WayOut
 from baseten_deploy.service.answers import Credentials, UploadTarget
 from baseten_deploy.storage.upload import preload, upload
 
@@ -109,6 +110,7 @@ def main() -> int:
             renew=lambda: target,
             largest=asked["size"],
             endpoint_url=asked["url"],
+            way=WayOut(os.environ),
             clock=Chance(asked.get("chance", 0.0)),
         )
         outcome = f"uploaded {done.size}"

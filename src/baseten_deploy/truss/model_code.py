@@ -71,7 +71,11 @@ def check(config: ConfigFile, files: Iterable[PackedFile], workspace: Path) -> t
     if more := unreadable[_SHOWN:]:
         names = listed(dict.fromkeys(problem.file for problem in more))
         unreadable[_SHOWN:] = [
-            Problem(f"{count(len(more), 'more file')} that cannot be parsed: {names}", "", more[0].file)
+            Problem(
+                f"{count(len(more), 'more file')} that cannot be parsed: {names}",
+                "Parse all of them: `python -m compileall -q .` in the Truss.",
+                more[0].file,
+            )
         ]
     return errors, [*unreadable, *doubtful]
 

@@ -9,6 +9,8 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
+from baseten_deploy.strict_yaml import refuse_duplicates
+
 
 @dataclass(frozen=True)
 class Expectation:
@@ -37,7 +39,9 @@ def parse_expectation(text: str) -> Expectation:
         except (re.error, OverflowError, RecursionError) as error:
             raise ValueError(f"is not a regular expression: {error}") from None
     try:
-        return Expectation(text, value=json.loads(text, parse_constant=_refuse_constant))
+        return Expectation(
+            text, value=json.loads(text, parse_constant=_refuse_constant, object_pairs_hook=refuse_duplicates)
+        )
     except (ValueError, RecursionError) as error:
         raise ValueError(f"is neither JSON nor a /regex/: {error}") from None
 

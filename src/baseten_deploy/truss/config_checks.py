@@ -172,7 +172,7 @@ def _model_class(config: ConfigFile, contents: Contents) -> tuple[list[Problem],
     value = config.value
     build = value.get("build")
     server = build.get("model_server") if isinstance(build, dict) else None
-    if any(value.get(key) for key in ("docker_server", "trt_llm", "bis_llm")) or server not in {None, "TrussServer"}:
+    if any(value.get(key) for key in ("docker_server", "trt_llm", "bis_llm")) or server not in (None, "TrussServer"):
         return [], []
     folder, file = value.get("model_module_dir", "model"), value.get("model_class_filename", "model.py")
     if not isinstance(folder, str) or not isinstance(file, str):

@@ -88,8 +88,9 @@ def read_config(path: Path, roots: Sequence[Path], workspace: Path) -> ConfigFil
     try:
         document = strict_yaml.load_config(text)
     except YamlError as error:
-        problem = broken or Problem(error.message, _remedy(error), name, error.line, error.column)
-        raise InvalidInput(problem) from None
+        from .yaml_error import problem_of  # seldom needed
+
+        raise InvalidInput(broken or problem_of(error, text, name)) from None
     value = {} if document.value is None else document.value
     if not isinstance(value, dict):
         raise InvalidInput(Problem("Not a mapping of keys to values", "Write `model_name: my-model`.", name, 1, 1))
@@ -104,7 +105,3 @@ def _not_utf8(name: str, content: bytes, error: UnicodeDecodeError) -> Problem:
     before = content[: error.start]
     line, column = before.count(b"\n") + 1, error.start - before.rfind(b"\n")
     return Problem("Not UTF-8, so the service may not be able to read it", "Save it as UTF-8.", name, line, column)
-
-
-def _remedy(error: YamlError) -> str:
-    return "Indent with spaces." if "tab character" in error.message else ""

@@ -16,7 +16,9 @@ from baseten_deploy.ci.redaction import Redactor
 from baseten_deploy.clock import Clock
 from baseten_deploy.errors import PredictFailed
 from baseten_deploy.inputs.expectation import Expectation
+from baseten_deploy.report.markdown import texts
 from baseten_deploy.run import Run
+from baseten_deploy.service.endpoints import own_route
 from baseten_deploy.service.error_answer import error_text
 from baseten_deploy.service.http import CONNECT_SECONDS, ERROR_BYTES
 from baseten_deploy.service.retry import ATTEMPTS, Failure, Fault, Tries, parse_hint
@@ -62,6 +64,12 @@ def ask(run: Run, url: str, payload: Any) -> None:
             "No smoke test: set `predict-payload`, or `model_metadata.example_model_input` in `config.yaml`."
         )
         return
+    if run.transport.unaskable:
+        run.say(f"No smoke test: {run.transport.unaskable}")
+        run.notes.append(f"No smoke test: {texts(run.transport.unaskable)}.")
+        return
+    if run.transport.path:
+        url = own_route(url, run.transport.path)
 
     def answered(prediction: Prediction) -> None:
         text = run.redactor.redact(prediction.text)[:RESPONSE_CHARACTERS]

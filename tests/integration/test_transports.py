@@ -43,7 +43,7 @@ def test_an_own_server_is_asked_at_its_route(job):
     assert "success" == result.outputs["status"], result.log
     deployment = result.outputs["deployment-id"]
     routes = [f"/deployment/{deployment}/sync/v1/generate", "/environments/production/sync/v1/generate"]
-    assert routes == [path.removeprefix(f"/model-{result.outputs['model-id']}") for path in asked(job)]
+    assert routes == [path.removeprefix(f"/inference/model-{result.outputs['model-id']}") for path in asked(job)]
 
 
 def test_its_failure_is_one(job):

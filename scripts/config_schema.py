@@ -1,7 +1,7 @@
-"""Writes `truss/config_schema.json` of the package: what of `truss`'s own JSON Schema the checks of a config need.
+"""Writes `truss/config_schema.json` of the package: what the checks of a config need of the JSON Schema of `truss`.
 
-`make config-schema` runs it with the `truss` of requirements-truss.txt; a test compares the file with that package. What
-the schema does not tell is added here, each with its reason.
+`make config-schema` runs it with the `truss` of requirements-truss.txt; a test compares the file with that package.
+What the schema does not tell is added here, each with its reason.
 """
 
 import json
@@ -59,6 +59,7 @@ def _node(node: Mapping[str, Any], defs: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _shape(node: Mapping[str, Any], defs: Mapping[str, Any]) -> dict[str, Any]:
+    """What holds for a value: a reference, one of several shapes, or what its own keywords say."""
     if "$ref" in node:
         return {"ref": node["$ref"].rpartition("/")[2]}
     if "oneOf" in node:
@@ -70,20 +71,21 @@ def _shape(node: Mapping[str, Any], defs: Mapping[str, Any]) -> dict[str, Any]:
         if len(rich) > 1 or {"string", "object"} <= {*types}:
             return {}  # anything of many kinds: nothing is said about it
         return {**(rich[0] if rich else {}), "types": list(dict.fromkeys(types))}
-    result: dict[str, Any] = {}
     if "const" in node:
         return {"types": ["string"], "enum": [node["const"]]}
-    if "type" in node:
-        result["types"] = [node["type"]]
-    if "enum" in node:
-        result["enum"] = node["enum"]
+    result: dict[str, Any] = {"types": [node["type"]]} if "type" in node else {}
+    result |= {name: node[name] for name in ("enum", "required") if node.get(name)}
     result |= {short: node[name] for name, short in _LIMITS.items() if name in node}
-    if "items" in node and node["items"]:
+    return result | _inner(node, defs)
+
+
+def _inner(node: Mapping[str, Any], defs: Mapping[str, Any]) -> dict[str, Any]:
+    """What holds for the items of a list, and for the values of a mapping."""
+    result: dict[str, Any] = {}
+    if node.get("items"):
         result["items"] = _node(node["items"], defs)
     if "properties" in node:
         result["keys"] = {name: _node(each, defs) for name, each in node["properties"].items()}
-    if node.get("required"):
-        result["required"] = node["required"]
     if "patternProperties" in node:
         (result["rest"],) = (_node(each, defs) for each in node["patternProperties"].values())
     rest = node.get("additionalProperties")

@@ -4,9 +4,9 @@ Values are what PyYAML's safe loader (and so `truss push`) makes of them, minus 
 JSON: duplicate keys, keys that are not text, dates, tags, NaN. A text that is JSON is read as JSON, because YAML 1.1
 reads `1e-5` as text and cannot read `"\ud83d\ude00"`. What a value means is for the caller.
 
-`load` takes what is only ours to read. `load_config` also refuses what PyYAML's pure loader refuses, because `truss` and
-the image builder use that one: libyaml takes tabs between tokens, for example. `load_texts` takes every scalar as the
-text that was written, for labels.
+`load` takes what is only ours to read. `load_config` also refuses what PyYAML's pure loader refuses, because `truss`
+and the image builder use that one: libyaml takes tabs between tokens, for example. `load_texts` takes every scalar as
+the text that was written, for labels.
 """
 
 import json
@@ -45,7 +45,7 @@ class _PureLoader(yaml.SafeLoader):
 
     def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
         if self.depth > MAX_DEPTH:
-            raise YamlError(f"nested more than {MAX_DEPTH} levels deep", *_position(self.peek_event()))
+            raise YamlError(f"nested more than {MAX_DEPTH} levels deep", *_position(parent))
         self.depth += 1
         node: yaml.Node | None = super().compose_node(parent, index)
         self.depth -= 1
@@ -135,7 +135,7 @@ def _refuse_unprintable(text: str) -> None:
 
 def _read_json(text: str, number: Callable[[str], Any] | None = None) -> Any:
     """Value of a JSON text, or `_NOT_JSON`, also for one with duplicate keys: the YAML reader says where they are."""
-    readers = {"parse_int": number, "parse_float": number, "parse_constant": number} if number else {}
+    readers: dict[str, Any] = {"parse_int": number, "parse_float": number, "parse_constant": number} if number else {}
     try:
         return json.loads(text, object_pairs_hook=refuse_duplicates, **readers)
     except (ValueError, RecursionError):

@@ -1,4 +1,4 @@
-"""What is said about a config against the real truss package: its schema, its validator, its loader, its own Trusses."""
+"""What is said about a config against the real truss package: its schema, its validator, its own Trusses."""
 
 import json
 from pathlib import Path
@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 import yaml
-from config_schema import TARGET, changes, compact, official
 from hypothesis import example, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
@@ -15,6 +14,7 @@ from baseten_deploy.errors import InvalidInput, Problem
 from baseten_deploy.truss.config_checks import Contents, check
 from baseten_deploy.truss.config_file import read_config
 from baseten_deploy.truss.ignore_rules import DEFAULT_RULES
+from config_schema import TARGET, changes, compact, official
 
 truss = pytest.importorskip("truss", reason="compares with the real truss package, which is not installed")
 
@@ -96,7 +96,7 @@ model_cache: [{repo_id: a/b, use_volume: false}]
 model_cache: [{repo_id: a/b, revision: main, use_volume: true, volume_folder: v, kind: s3}]
 external_data: [{url: "https://x", local_data_path: y}]
 trt_llm: {build: {base_model: decoder, checkpoint_repository: {source: HF, repo: a/b}}}
-trt_llm: {inference_stack: v2, runtime: {patch_kwargs: {a: true}}, build: {checkpoint_repository: {source: HF, repo: a}}}
+trt_llm: {inference_stack: v2, runtime: {}, build: {checkpoint_repository: {source: HF, repo: a}}}
 """.strip().splitlines()
 REFUSED = """
 modle_name: x

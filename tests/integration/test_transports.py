@@ -32,8 +32,8 @@ def test_what_cannot_be_asked_is_left_out(job, text, over):
     result = job.run(promote_to="production", rollback_on_failure="true", predict_payload=payload)
     assert "success" == result.outputs["status"], result.log
     assert [] == asked(job)
-    for text in (str(result.log), result.summary):
-        assert f"No smoke test: the model is spoken to over {over} and has no predict route" in text
+    for page in (str(result.log), result.summary):
+        assert f"No smoke test: the model is spoken to over {over} and has no predict route" in page
 
 
 def test_an_own_server_is_asked_at_its_route(job):

@@ -25,9 +25,10 @@ def environment_url(inference_url: str, model_id: str, environment: str, *, regi
 
 
 def own_route(predict: str, path: str) -> str:
-    """The address of a route of the model's own server, beside the predict endpoint `predict` of any of the kinds above.
+    """The address of a route of the model's own server, beside any of the predict endpoints above.
 
-    `path` begins with a slash, and a query in it stays: `.../deployment/{id}/sync/generate`.
+    `predict` is that endpoint; `path` begins with a slash, and a query in it stays:
+    `.../deployment/{id}/sync/generate`.
     """
     return f"{predict.removesuffix('/predict')}/sync{path}"
 

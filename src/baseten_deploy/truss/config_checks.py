@@ -1,7 +1,7 @@
 """Mistakes in a config that the service finds late or never: names, accelerators, files that are not there.
 
-Pure apart from asking whether a file exists. Keys and types at every depth are `shape`; the dry run has the last word about everything else, and about what is
-newer than these lists.
+Pure apart from asking whether a file exists. Keys and types at every depth are `shape`; the dry run has the last word
+about everything else, and about what is newer than these lists.
 """
 
 import os

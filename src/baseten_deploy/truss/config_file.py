@@ -88,7 +88,7 @@ def read_config(path: Path, roots: Sequence[Path], workspace: Path) -> ConfigFil
     try:
         document = strict_yaml.load_config(text)
     except YamlError as error:
-        from .yaml_error import problem_of  # seldom needed
+        from .yaml_error import problem_of  # noqa: PLC0415  # seldom needed
 
         raise InvalidInput(broken or problem_of(error, text, name)) from None
     value = {} if document.value is None else document.value

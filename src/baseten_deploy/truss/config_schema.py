@@ -1,9 +1,9 @@
 """What a config may have at every depth, as `truss` itself describes it: `config_schema.json`, read when it is needed.
 
 The file is made by `scripts/config_schema.py` from the JSON Schema of the `truss` package. A node of it has `types`
-(names of JSON Schema), `keys` and `required` of a mapping, `rest` for the values of its other keys (`free`: any), `items`
-of a list, `enum` (`fold`: in any case), `min`, `max`, `above` and `long` as bounds, an `example`; or `ref`, the name of a
-definition; or `tag`, the key whose value chooses one `of` several. What a config lacks of it is `shape`.
+(names of JSON Schema), `keys` and `required` of a mapping, `rest` for the values of its other keys (`free`: any),
+`items` of a list, `enum` (`fold`: in any case), `min`, `max`, `above` and `long` as bounds, an `example`; or `ref`, the
+name of a definition; or `tag`, the key whose value chooses one `of` several. What a config lacks of it is `shape`.
 """
 
 import json

@@ -1,4 +1,4 @@
-"""Placeholders in a config that nothing fills in: `${X}`, `{{ x }}`, `<x>`, `%X%`, `TODO`, in names, secrets and images.
+"""Placeholders that nothing fills in, in names, secrets and images: `${X}`, `{{ x }}`, `<x>`, `%X%`, `TODO`.
 
 Neither this action nor the service replaces anything in a config: a model gets the very name `${MODEL_NAME}`. Pure, and
 every finding is a warning. Elsewhere such text may be meant: an example input is a template often enough.
@@ -78,7 +78,7 @@ def _problem(config: ConfigFile, path: Path, found: str) -> Problem:
         remedy = f"{WHAT_TO_DO}; a name can come from the input `model-name`."
     elif path[0] == "secrets":
         remedy = (
-            f"Write the secret's name with `null`, for example `{'hf_access_token'}: null`: the value is kept in the "
+            "Write the secret's name with `null`, for example `hf_access_token: null`: the value is kept in the "
             "workspace's secrets and is not filled in from here."
         )
     else:

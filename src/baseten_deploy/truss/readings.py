@@ -35,7 +35,8 @@ def _variables(config: ConfigFile) -> Iterator[Problem]:
             continue
         sent = str(value).lower() if isinstance(value, bool) else str(value)
         if sent != written and not (isinstance(value, bool) and written.lower() == sent):
-            message = f"`environment_variables`: YAML reads `{written}` of `{name}` as {spoken(value)}: the model gets `{sent}`"
+            reading = f"YAML reads `{written}` of `{name}` as {spoken(value)}"
+            message = f"`environment_variables`: {reading}: the model gets `{sent}`"
             yield config.problem(message, f'Write it in quotes: `{name}: "{written}"`.', "environment_variables", name)
 
 
@@ -60,6 +61,7 @@ def _is_lost(path: Path, written: str, value: Any) -> bool:
 
 
 def _at(value: Any, path: Path) -> Any:
+    """What stands at a path that is in the config."""
     for part in path:
-        value = value[part] if isinstance(value, (dict, list)) else None
+        value = value[part]
     return value

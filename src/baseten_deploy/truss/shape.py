@@ -261,7 +261,7 @@ def _quantities(config: ConfigFile) -> Iterator[Problem]:
     if match and not match[3] and float(match[1] + (match[2] or "")) >= 2**20:
         return  # bytes
     number = re.match(r"[0-9]+", memory)
-    example = f"{number[0] if number else '16'}{'Mi' if re.search('m', memory, re.I) else 'Gi'}"
+    example = f"{number[0] if number else '16'}{'Mi' if re.search('m', memory, re.IGNORECASE) else 'Gi'}"
     wrong = "is so many bytes" if match and not match[3] else "is no amount of memory"
     remedy = f"Write a number with a unit, one of `Ki`, `Mi`, `Gi`, `Ti`, `k`, `M`, `G`, `T`: `memory: {example}`."
     yield config.problem(f"`resources.memory`: `{_cut(memory)}` {wrong}", remedy, "resources", "memory")

@@ -14,6 +14,7 @@ _WIDTH = 100
 # Long runs of letters and digits may be somebody's key, and the line is shown to everybody.
 _KEYLIKE = re.compile(r"(?=[\w+/=-]*[0-9])(?=[\w+/=-]*[A-Za-z])[\w+/=-]{20,}")
 _TEMPLATE = "the input `model-name` gives the name of a model"
+_KEY_REMEDY = "Check this line and the one above: a key needs a colon and a space after it, and a list item a `- `."
 
 
 def problem_of(error: YamlError, text: str, file: str) -> Problem:
@@ -24,6 +25,22 @@ def problem_of(error: YamlError, text: str, file: str) -> Problem:
     return Problem(
         error.message, _remedy(error, line, before), file, error.line, error.column, _excerpt(line, error.column)
     )
+
+
+# Words of the loader, and what usually is the cause, in this order.
+_CAUSES = (
+    ("could not find expected ':'", _KEY_REMEDY),
+    ("a simple key", _KEY_REMEDY),
+    ("quoted scalar", "A quote that was opened above is not closed: look for the one that is missing."),
+    ("flow", "A `[` or `{` that was opened here or above is not closed, or there is a comma missing."),
+    ("cannot start any token", "Write the value in quotes: no value begins with this character."),
+    ("undefined alias", "A `*` at the start of a value means another part of the file: write the value in quotes."),
+    (
+        "expected <block end>",
+        "Check the indentation of this line, and that a text with quotes in it is quoted as a whole.",
+    ),
+    ("block scalar", "Write the value in quotes: `>` and `|` begin a text of several lines."),
+)
 
 
 def _remedy(error: YamlError, line: str, before: str) -> str:
@@ -38,21 +55,7 @@ def _remedy(error: YamlError, line: str, before: str) -> str:
         if re.fullmatch(r"\s*[\w-]+:\S.*", before):
             return "Check the line above: there must be a space after its colon. Else check the indentation."
         return "Check the indentation of this line and of the one above: keys of one mapping begin in one column."
-    if "could not find expected ':'" in message or "a simple key" in message:
-        return "Check this line and the one above: a key needs a colon and a space after it, and a list item a `- `."
-    if "quoted scalar" in message:
-        return "A quote that was opened above is not closed: look for the one that is missing."
-    if "flow" in message:
-        return "A `[` or `{` that was opened here or above is not closed, or there is a comma missing."
-    if "cannot start any token" in message:
-        return "Write the value in quotes: no value begins with this character."
-    if "undefined alias" in message:
-        return "A `*` at the start of a value means another part of the file: write the value in quotes."
-    if "expected <block end>" in message:
-        return "Check the indentation of this line, and that a text with quotes in it is in quotes as a whole."
-    if "block scalar" in message:
-        return "Write the value in quotes: `>` and `|` begin a text of several lines."
-    return ""
+    return next((remedy for words, remedy in _CAUSES if words in message), "")
 
 
 def _excerpt(line: str, column: int) -> str:

@@ -215,8 +215,32 @@ class TestLabels:
 
     @pytest.mark.parametrize(
         "value",
-        ["0123457", "1.10", "20261128_1", "12:30:45", "yes", "No", "on", "TRUE", "2026-11-28", "2026-11-28T12:30:45Z"]
-        + ["0x1F", "0b11", "0o17", "1e5", "1_000", ".5", ".inf", "-.NaN", "+1", "1.", "=", "<<", "190:20:30", "é"],
+        [
+            "0123457",
+            "1.10",
+            "20261128_1",
+            "12:30:45",
+            "yes",
+            "No",
+            "on",
+            "TRUE",
+            "2026-11-28",
+            "2026-11-28T12:30:45Z",
+            "0x1F",
+            "0b11",
+            "0o17",
+            "1e5",
+            "1_000",
+            ".5",
+            ".inf",
+            "-.NaN",
+            "+1",
+            "1.",
+            "=",
+            "<<",
+            "190:20:30",
+            "é",
+        ],
     )
     def test_yaml_scalars(self, name, value):
         """Whatever YAML 1.1 makes of them elsewhere; with and without quotes, in block and flow style."""

@@ -55,7 +55,7 @@ def test_how_the_rest_is_filled_in(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        "model_name: Todo list", "model_name: a<b", "model_name: 100% mine 50%", "model_name: costs $5", "model_name: x {a}",
+        "model_name: Todo list", "model_name: a<b", "model_name: 100% mine 50%", "model_name: costs $5",
         "model_metadata: {image: '<x>', example_model_input: {model_name: '{{ x }}', prompt: '<|im_start|> ${X}'}}",
         "environment_variables: {model_name: '${HOME}/x', PATH: $PATH}", "build_commands: ['echo ${HOME} <x> %x%']",
         "docker_server: {start_command: 'serve --port ${PORT} $X <a>'}", "description: 'TODO: <write>'",

@@ -36,7 +36,7 @@ def said(directory: Path, text: str) -> tuple[int, str, str]:
          "revision"),
         ("trt_llm:\n  build:\n    plugin_configuration:\n      paged_kv_cach: true\n", 4, "paged_kv_cach",
          "`trt_llm.build.plugin_configuration`", "paged_kv_cache"),
-        ("resources:\n  accelerator:\n    acelerator: A10G\n", 3, "acelerator", "`resources.accelerator`", "accelerator"),
+        ("resources:\n  accelerator:\n    acelerator: A10G\n", 3, "acelerator", "`resources.accelerator`", "accelerator"),  # noqa: E501
     ],
 )  # fmt: skip
 def test_unknown_keys(tmp_path: Path, text: str, line: int, key: str, parent: str, hint: str) -> None:
@@ -94,7 +94,7 @@ def test_what_is_free(tmp_path: Path, text: str) -> None:
          "Write `enable_debug_logs: false`, for example."),
         ("resources:", "`resources` is empty, and must be a mapping of keys to values",
          "Remove `resources`, or write a mapping of keys to values."),
-        ("resources: {cpu: 4}", "`resources.cpu`: `4` is a number, and must be text", 'Write it in quotes: `cpu: "4"`.'),
+        ("resources: {cpu: 4}", "`resources.cpu`: `4` is a number, and must be text", 'Write it in quotes: `cpu: "4"`.'),  # noqa: E501
         ("model_cache: [{repo_id: a/b, use_volume: false, revision: 0123457}]",
          "`model_cache[0].revision`: YAML reads `0123457` as the number 42799, and must be text",
          'Write it in quotes: `revision: "0123457"`.'),
@@ -118,7 +118,7 @@ def test_wrong_types(tmp_path: Path, text: str, message: str, remedy: str) -> No
         ("docker_server: {server_port: 1, predict_endpoint: /, readiness_endpoint: /, liveness_endpoint: /}",
          "`docker_server` lacks `start_command`, with which its image is started",
          "Add it, or `no_build: true` for an image that starts by itself."),
-        ("model_cache: [{repo_id: a/b}]", "`model_cache[0]` lacks `use_volume`", "Add `use_volume: false`, for example."),
+        ("model_cache: [{repo_id: a/b}]", "`model_cache[0]` lacks `use_volume`", "Add `use_volume: false`, for example."),  # noqa: E501
         ("weights: [{}]", "`weights[0]` lacks `source`, `mount_location`",
          "Add `source: hf://org/model`, `mount_location: /models/mine`, for example."),
         ("runtime: {transport: {ping_timeout_seconds: 1}}", "`runtime.transport` lacks `kind`",
@@ -151,7 +151,7 @@ def test_values(tmp_path: Path, text: str, message: str, remedy: str) -> None:
 
 @pytest.mark.parametrize(
     ("memory", "example"),
-    [("16GB", "16Gi"), ("16 Gi", "16Gi"), ("512MB", "512Mi"), ("lots", "16Gi"), ("16gi", "16Gi"), ("", "16Gi"), ("'4'", "4Gi")],
+    [("16GB", "16Gi"), ("16 Gi", "16Gi"), ("512MB", "512Mi"), ("lots", "16Gi"), ("16gi", "16Gi"), ("", "16Gi"), ("'4'", "4Gi")],  # noqa: E501
 )  # fmt: skip
 def test_memory(tmp_path: Path, memory: str, example: str) -> None:
     """What is taken, with an example near what was written."""

@@ -45,6 +45,7 @@ def compact(schema: Mapping[str, Any]) -> dict[str, Any]:
     for name in ("DockerAuthType", "WeightsAuthMethod"):
         defs[name]["fold"] = True  # a validator makes upper case of it
     root["keys"]["hf_cache"] = {"ref": "ModelCache", "types": ["null"]}  # the older name, still read
+    root["keys"]["cache_internal"]["types"] = ["null"]  # null is dropped before it is looked at
     root["keys"]["environment_variables"]["rest"] = {"types": _SCALARS}  # made text before they are looked at
     defs["Resources"]["keys"]["use_gpu"] = {}  # dropped before it is looked at
     return {"root": root, "defs": defs}

@@ -1,6 +1,6 @@
 # One command does here what CI does. Needs Python 3.11 or newer, make and git; everything else goes into .venv.
 .DEFAULT_GOAL := help
-.PHONY: help demo sandbox test bench lint format generate screenshots requirements image clean
+.PHONY: help demo sandbox test bench lint format generate config-schema screenshots requirements image clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -19,7 +19,7 @@ FAST := not real_s3 and not real_image and not real_core and not real_nemo and n
 WORKFLOWS := $(wildcard .github/workflows/*.yml examples/workflows/*.yml)
 
 help: ## what there is
-	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1\t\2/p' Makefile | expand -t 22
+	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' Makefile | expand -t 22
 
 demo: $(VENV)/ready ## deploy examples/hello-truss to the sandbox, twice, as the runner would
 	@$(RUN) scripts/demo.py
@@ -57,6 +57,12 @@ format: $(VENV)/ready ## rewrite the Python files as the formatter wants them
 
 generate: $(VENV)/ready ## write what the code says once into action.yml, README.md, docs/ and CONTRIBUTING.md
 	$(RUN) scripts/generate.py
+
+# For maintainers, after a change of requirements-truss.txt: what a config may have is what that truss says.
+config-schema: $(VENV)/ready ## read anew what a config may have from the JSON Schema of the truss package
+	@$(BIN)/python -m venv $(VENV)/truss
+	@$(VENV)/truss/bin/python -m pip install -qq --disable-pip-version-check --no-deps --require-hashes -r requirements-truss.txt
+	@$(VENV)/truss/bin/python scripts/config_schema.py
 
 screenshots: $(VENV)/ready ## photograph the summaries for docs/images; needs npm, Chromium and an emoji font
 	@$(RUN) scripts/screenshots.py

@@ -36,6 +36,7 @@ class Problem:
     """One thing that is wrong: what, what to do about it, and where.
 
     `file` is relative to the workspace (as annotations want it); `line` and `column` count from 1, 0 is unknown.
+    `excerpt` is what stands there, in lines of equal width, with a caret below the place.
     """
 
     message: str
@@ -43,11 +44,12 @@ class Problem:
     file: str = ""
     line: int = 0
     column: int = 0
+    excerpt: str = ""
 
     def __str__(self) -> str:
         place = ":".join(str(part) for part in (self.file, self.line, self.column) if part)
         text = f"{place}: {self.message}" if place else self.message
-        return f"{text}\n{self.remedy}" if self.remedy else text
+        return "\n".join(filter(None, (text, self.excerpt, self.remedy)))
 
 
 class DeployError(Exception):

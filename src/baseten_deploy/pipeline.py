@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from baseten_deploy.deployment.assembly import Draft, draft_deployment
 from baseten_deploy.deployment.truss_input import begin, read_source
-from baseten_deploy.errors import InvalidInput, PredictFailed, Problem, PromotionFailed, Rejected
+from baseten_deploy.errors import DeployError, InvalidInput, PredictFailed, Problem, PromotionFailed, Rejected
 from baseten_deploy.inputs.combinations import is_offline
+from baseten_deploy.inputs.objects import merged
 from baseten_deploy.inputs.settings import Mode
 from baseten_deploy.run import Run
 from baseten_deploy.service.answers import Deployment, Model
@@ -17,6 +18,7 @@ from baseten_deploy.service.endpoints import logs_page
 from baseten_deploy.service.http import HttpError
 from baseten_deploy.service.remedies import failing_as
 from baseten_deploy.status import Status
+from baseten_deploy.truss.transport import transport_of
 
 if TYPE_CHECKING:
     from baseten_deploy.deployment.creation import Committed
@@ -276,7 +278,10 @@ def existing_deployment(run: Run, model: Model) -> Deployment:
 
 
 def smoke_test_payload(run: Run, config: dict[str, Any]) -> Any:
-    """`predict-payload`, else the config's example input, else `None`: nothing is known to ask."""
+    """`predict-payload`, else the config's example input, else `None`: nothing is known to ask. Notes the transport."""
+    changed = (run.settings.deployment_settings or {}).get("config")
+    config = merged(config, changed) if isinstance(changed, dict) else config
+    run.transport = transport_of(config)
     if run.settings.predict_payload is not None:
         return run.settings.predict_payload
     metadata = config.get("model_metadata")
@@ -287,7 +292,11 @@ def stored_payload(run: Run, model: Model, deployment: Deployment) -> Any:
     """As `smoke_test_payload`, with the config that the deployment was built from."""
     from baseten_deploy.planning.live_config import parsed
 
-    if run.settings.predict_payload is not None:
-        return run.settings.predict_payload
-    with failing_as(PredictFailed, "Reading the config of the deployment for its example input"):
-        return smoke_test_payload(run, parsed(run.api.stored_config(model.id, deployment.id)))
+    try:
+        with failing_as(PredictFailed, "Reading the config of the deployment for its example input"):
+            config = parsed(run.api.stored_config(model.id, deployment.id))
+    except DeployError:
+        if run.settings.predict_payload is None:
+            raise
+        config = {}  # it has a predict route, as most have
+    return smoke_test_payload(run, config)

@@ -22,6 +22,7 @@ from baseten_deploy.report.timeline import Phase
 from baseten_deploy.service.api import Api
 from baseten_deploy.service.destination import Destination
 from baseten_deploy.service.http import Http
+from baseten_deploy.truss.transport import PREDICT, Transport
 
 # Outside of a wait, retries may take this long in each step, however short the wait is to be or long the run took.
 RETRY_SECONDS = 300.0
@@ -56,6 +57,7 @@ class Run:
     warnings: list[Problem] = field(default_factory=list)
     phases: list[Phase] = field(default_factory=list)
     log: Log | None = None
+    transport: Transport = PREDICT  # of what is asked
     sent: tuple[Destination, str] | None = None  # of a commit that is on its way, with its deploy key
     notes: list[str] = field(default_factory=list)  # Markdown for the summary
     packed_files: int = 0

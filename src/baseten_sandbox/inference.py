@@ -123,6 +123,8 @@ class Inference:
 
     def _answer(self, request: Request, found: Deployment, path: str) -> Response:
         payload = _payload(request)
+        if "/sync/" not in request.path and not _has_predict_route(found.config):
+            raise missing(f"A predict route of the deployment {found.id}")
         self._make_ready(found)
         answer = _scripted(payload) or self._answers.take(request.path) or _configured(found)
         self._sleep(answer.delay)
@@ -163,6 +165,13 @@ def _parts(host: str) -> tuple[str, str | None]:
     if match is None:
         raise missing(f"{host}: a model")
     return match["model_id"], match["environment"]
+
+
+def _has_predict_route(config: Any) -> bool:
+    """A server that is taken as it is, or that speaks something else than http, has only its own routes."""
+    runtime, server = config.get("runtime") or {}, config.get("docker_server") or {}
+    kind = (runtime.get("transport") or {}).get("kind", "http")
+    return kind == "http" and not runtime.get("is_websocket_endpoint") and not server.get("no_build")
 
 
 def _payload(request: Request) -> Any:

@@ -17,7 +17,7 @@ from pathspec.patterns import GitWildMatchPattern
 from baseten_deploy.archive.stream import ArchiveStream
 from baseten_deploy.errors import InvalidInput
 from baseten_deploy.truss import content_checks
-from baseten_deploy.truss.config_checks import ACCELERATORS, KNOWN_KEYS
+from baseten_deploy.truss.config_checks import ACCELERATORS
 from baseten_deploy.truss.config_file import RAW_CONFIG_BYTES, read_config
 from baseten_deploy.truss.directory import read_truss
 from baseten_deploy.truss.ignore_rules import DEFAULT_PATTERNS, IgnoreRules, read_rules
@@ -275,13 +275,6 @@ def test_the_default_rules_are_those_of_truss() -> None:
     from truss.util.path import load_trussignore_patterns  # noqa: PLC0415
 
     assert tuple(load_trussignore_patterns()) == DEFAULT_PATTERNS
-
-
-def test_known_keys_are_those_of_truss() -> None:
-    """All fields of a config, and the legacy one that truss still reads."""
-    from truss.base.truss_config import TrussConfig  # noqa: PLC0415
-
-    assert {*TrussConfig.model_fields, "hf_cache"} == KNOWN_KEYS
 
 
 def test_accelerators_are_those_of_truss() -> None:

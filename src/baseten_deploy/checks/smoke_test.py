@@ -20,7 +20,9 @@ from baseten_deploy.inputs.expectation import Expectation
 from baseten_deploy.network.deadline import bounded
 from baseten_deploy.network.interception import recognise
 from baseten_deploy.network.transport import LOCATION, NotReached
+from baseten_deploy.report.markdown import texts
 from baseten_deploy.run import Run
+from baseten_deploy.service.endpoints import own_route
 from baseten_deploy.service.error_answer import error_text
 from baseten_deploy.service.http import CONNECT_SECONDS, ERROR_BYTES, Encoded, plain_chunks
 from baseten_deploy.service.retry import ATTEMPTS, Failure, Fault, Tries, parse_hint
@@ -63,16 +65,12 @@ class _NotReady(Exception):
 
 
 def ask(run: Run, url: str, payload: Any) -> None:
-    """Smoke-test what answers at `url`, if a payload is known."""
-    if not run.settings.predict:
-        run.say("No smoke test (`predict: false`)")
+    """Smoke-test what answers at `url`, if a payload is known and there is a route to send it to."""
+    if said := _why_not(run, payload):
+        run.say(f"No smoke test: {said}" if run.settings.predict else said)
         return
-    if payload is None:
-        run.say("No smoke test: neither `predict-payload` nor `model_metadata.example_model_input` is set")
-        run.notes.append(
-            "No smoke test: set `predict-payload`, or `model_metadata.example_model_input` in `config.yaml`."
-        )
-        return
+    if run.transport.path:
+        url = own_route(url, run.transport.path)
 
     last = ""
 
@@ -111,6 +109,20 @@ def ask(run: Run, url: str, payload: Any) -> None:
             run.clock.sleep(LOG_SECONDS)
             run.log.poll()
         raise
+
+
+def _why_not(run: Run, payload: Any) -> str:
+    """Why there is no smoke test, `""` when there is one; what a user may want to change is noted for the summary."""
+    if not run.settings.predict:
+        return "No smoke test (`predict: false`)"
+    if payload is None:
+        run.notes.append(
+            "No smoke test: set `predict-payload`, or `model_metadata.example_model_input` in `config.yaml`."
+        )
+        return "neither `predict-payload` nor `model_metadata.example_model_input` is set"
+    if run.transport.unaskable:
+        run.notes.append(f"No smoke test: {texts(run.transport.unaskable)}.")
+    return run.transport.unaskable
 
 
 def smoke_test(

@@ -42,8 +42,8 @@ def select(
 ) -> list[Decision]:
     """Decide about every deployment that carries all `labels`, newest first.
 
-    `in_use` gives the ids that environments hold, with the reason. Label values are compared as texts, because YAML
-    makes a number of what the service keeps as text.
+    `in_use` gives the ids that environments hold, with the reason. Label values are compared as texts: of a deployment
+    that something else labelled, the service may know a number or a flag.
     """
     matching = [row for row in deployments if _carries(row.labels, labels)]
     decisions = []
@@ -92,12 +92,16 @@ def retire_old(run: Run, model: Model) -> None:
         for decision in decisions:
             verdict = f"kept: {decision.kept_because}" if decision.kept_because else settings.retire.value
             run.say(f"{decision.deployment.id} {decision.deployment.name}: {verdict}")
+        wanted = settings.cleanup_labels or {}
         if not decisions:
-            run.say("No deployment carries these labels")
+            looked_for = ", ".join(f"{name}: {value}" for name, value in wanted.items())
+            run.say(f"No deployment of {model.name!r} carries the labels {looked_for}")
     with run.phase("Retire"):
         results = _retire_all(run, model, decisions)
     rows = [(code(row.name), code(row.id), escape(results[row.id])) for row in (d.deployment for d in decisions)]
-    run.notes.append(table(("Deployment", "Id", "What became of it"), rows) if rows else "No deployment matched.")
+    looked_for = ", ".join(code(f"{name}: {value}") for name, value in wanted.items())
+    nothing = f"Nothing to retire: no deployment carries the labels {looked_for}."
+    run.notes.append(table(("Deployment", "Id", "What became of it"), rows) if rows else nothing)
     failed = [f"{name} ({results[name]})" for name in results if results[name].startswith("failed")]
     if failed:
         raise CleanupFailed(

@@ -53,7 +53,7 @@ def read(run: Run) -> Truss:
 
 def name_model(run: Run, config: Mapping[str, Any], config_file: str) -> list[Problem]:
     """Write the model's name, also for a Truss that is wrong: its comment is found by it. A problem if it has none."""
-    written = config.get("model_name") or ""
+    written = "" if config.get("model_name") is None else config["model_name"]
     if run.settings.model_id or not isinstance(written, str):  # which is a problem already
         return []
     if name := run.settings.model_name or written.strip():

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from baseten_deploy.patterns import SEARCH_SECONDS, Outcome, Pattern, PatternError, compile_pattern
+from baseten_deploy.strict_yaml import refuse_duplicates
 
 # What other languages write behind a pattern, and which of it Python can be told inside.
 _FLAGS = re.compile(r"/(.+)/([dgimsuvxy]{1,5})", re.DOTALL)
@@ -51,7 +52,9 @@ def parse_expectation(text: str) -> Expectation:
         example = f"flags go inside, `{group or '(?i)'}`; write `/{group}{flagged[1]}/`"
         raise ValueError(f"has `{flagged[2]}` after the last `/`: {example}")
     try:
-        return Expectation(text, value=json.loads(text, parse_constant=_refuse_constant))
+        return Expectation(
+            text, value=json.loads(text, parse_constant=_refuse_constant, object_pairs_hook=refuse_duplicates)
+        )
     except (ValueError, RecursionError) as error:
         raise ValueError(f"is neither JSON nor a /regex/: {error}") from None
 

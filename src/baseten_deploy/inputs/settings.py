@@ -13,7 +13,7 @@ from enum import StrEnum
 from typing import Any
 
 from baseten_deploy.errors import Problem
-from baseten_deploy.strict_yaml import YamlError
+from baseten_deploy.strict_yaml import YamlError, load_texts, refuse_duplicates
 from baseten_deploy.strict_yaml import load as load_yaml
 
 from .expectation import Expectation, parse_expectation
@@ -25,6 +25,8 @@ _NOT_TEXT = ("has something in it that is no character of UTF-8", "Write whole c
 # Labels that this action owns: the first makes "exactly one deployment" checkable, the second "unchanged".
 DEPLOY_KEY_LABEL = "deploy-key"
 CONTENT_DIGEST_LABEL = "content-digest"
+# Their values are text, taken as it is written.
+_LABELS = frozenset({"labels", "cleanup-labels"})
 
 
 class Mode(StrEnum):
@@ -67,7 +69,7 @@ class Settings:
     preserve_env_instance_type: bool
     development: bool
     deployment_name: str
-    labels: dict[str, Any] | None
+    labels: dict[str, str] | None
     include_git_info: bool
     deployment_settings: dict[str, Any] | None
     disable_archive_download: bool
@@ -89,7 +91,7 @@ class Settings:
     on_failure: Aftermath
     on_cancel: Aftermath
     cleanup: bool
-    cleanup_labels: dict[str, Any] | None
+    cleanup_labels: dict[str, str] | None
     keep_latest: int
     retire: Aftermath
     nemo_url: str
@@ -221,9 +223,11 @@ class _Reader:
 
     def _object(self, spec: Input, text: str, default: Any) -> Any:
         try:
-            value = load_yaml(text).value
+            value = load_texts(text) if spec.name in _LABELS else load_yaml(text).value
         except YamlError as error:
             self.problem(spec, f"line {error.line}, column {error.column}: {error.message}", "Write YAML or JSON.")
+            return default
+        if spec.name in _LABELS and (value is None or (isinstance(value, dict) and self._is_nested(spec, value))):
             return default
         if isinstance(value, dict) and _is_text(json.dumps(value, ensure_ascii=False)):
             return value
@@ -237,9 +241,18 @@ class _Reader:
         )
         return default
 
+    def _is_nested(self, spec: Input, labels: dict[str, Any]) -> bool:
+        """Whether a label's value is no text, which is a problem for each."""
+        wrong = {name: value for name, value in labels.items() if not isinstance(value, str)}
+        for name, value in wrong.items():
+            kind = {type(None): "null", list: "a list"}.get(type(value), "an object")
+            remedy = f'Write text, for example `{name}: some text`, or `{name}: ""` for an empty one.'
+            self.problem(spec, f"the value of `{name}` is {kind}, and a label's value is text", remedy)
+        return bool(wrong)
+
     def _json(self, spec: Input, text: str, default: Any) -> Any:
         try:
-            value = json.loads(text)
+            value = json.loads(text, object_pairs_hook=refuse_duplicates)
             json.dumps(value, ensure_ascii=False, allow_nan=False).encode()  # as it will be sent
         except UnicodeEncodeError:
             self.problem(spec, *_NOT_TEXT)

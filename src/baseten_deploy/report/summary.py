@@ -115,7 +115,7 @@ def _problem(problem: Problem) -> str:
     lines = [f"{code(place)}: " if place else "", f"**{texts(problem.message)}**"]
     if problem.remedy:
         lines.append(f"<br>{texts(problem.remedy)}")
-    return "> " + "".join(lines)
+    return "> " + "".join(lines) + (f"\n\n{block(problem.excerpt)}" if problem.excerpt else "")
 
 
 def _response(text: str, *, is_open: bool = False) -> str:

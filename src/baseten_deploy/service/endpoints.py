@@ -24,6 +24,15 @@ def environment_url(inference_url: str, model_id: str, environment: str, *, regi
     return f"{inference_url.replace('{model_id}', model_id).rstrip('/')}/environments/{environment}/predict"
 
 
+def own_route(predict: str, path: str) -> str:
+    """The address of a route of the model's own server, beside any of the predict endpoints above.
+
+    `predict` is that endpoint; `path` begins with a slash, and a query in it stays:
+    `.../deployment/{id}/sync/generate`.
+    """
+    return f"{predict.removesuffix('/predict')}/sync{path}"
+
+
 def openai_url(
     inference_url: str,
     model_id: str,

@@ -1,10 +1,9 @@
-"""Mistakes in a config that the service finds late or never: names of keys, accelerators, files that are not there.
+"""Mistakes in a config that the service finds late or never: names, accelerators, files that are not there.
 
-Pure apart from asking whether a file exists. The dry run has the last word about everything else, and about what is
-newer than these lists.
+Pure apart from asking whether a file exists. Keys and types at every depth are `shape`; the dry run has the last word
+about everything else, and about what is newer than these lists.
 """
 
-import difflib
 import os
 import posixpath
 import re
@@ -14,55 +13,13 @@ from pathlib import Path
 from typing import Any
 
 from baseten_deploy.errors import Problem
-from baseten_deploy.report.amounts import count
 
+from . import placeholders, readings, shape
 from .config_file import ConfigFile
 from .ignore_rules import IGNORE_FILE, IgnoreRules
+from .shape import nearest
 
-# Fields of `TrussConfig` in truss 0.18.35 and the legacy `hf_cache`; a test compares them with the installed package.
-KNOWN_KEYS = frozenset(
-    {
-        "apply_library_patches",
-        "base_image",
-        "bdn",
-        "bis_llm",
-        "build",
-        "build_commands",
-        "bundled_packages_dir",
-        "cache_internal",
-        "data_dir",
-        "description",
-        "docker_server",
-        "environment_variables",
-        "examples_filename",
-        "external_data",
-        "external_package_dirs",
-        "hf_cache",
-        "input_type",
-        "live_reload",
-        "model_cache",
-        "model_class_filename",
-        "model_class_name",
-        "model_framework",
-        "model_metadata",
-        "model_module_dir",
-        "model_name",
-        "model_type",
-        "python_version",
-        "requirements",
-        "requirements_file",
-        "resources",
-        "runtime",
-        "secrets",
-        "spec_version",
-        "system_packages",
-        "training_checkpoints",
-        "trt_llm",
-        "use_local_src",
-        "weights",
-    }
-)
-UNKNOWN_KEYS = 50  # more are somebody else's file
+# Those of truss 0.18.35; a test compares them with the installed package.
 ACCELERATORS = (
     "B10",
     "T4",
@@ -113,18 +70,34 @@ def check(config: ConfigFile, contents: Contents) -> tuple[list[Problem], list[P
         *_variables(config),
         *_requirements(config, contents),
     ]
-    warnings = [*_unknown_keys(config), *_null_variables(config)]
+    warnings = [*shape.find_problems(config), *placeholders.find_problems(config), *readings.find_problems(config)]
+    warnings += _null_variables(config)
     for more_errors, more_warnings in (_model_class(config, contents), _accelerator(config)):
         errors += more_errors
         warnings += more_warnings
-    return errors, warnings
+    return errors, _without_repeats(errors, warnings)
+
+
+def _without_repeats(errors: Collection[Problem], warnings: Collection[Problem]) -> list[Problem]:
+    """The warnings, without a second one at the same place: one cause, one message."""
+    seen = {(problem.line, problem.column) for problem in errors if problem.line}
+    kept = []
+    for problem in warnings:
+        place = (problem.line, problem.column)
+        if problem.line == 0 or place not in seen:
+            kept.append(problem)
+            seen.add(place)
+    return kept
 
 
 def _model_name(config: ConfigFile) -> list[Problem]:
     name = config.value.get("model_name")
     if name is None or isinstance(name, str):
         return []
-    return [config.problem(f"`model_name`: {name!r} is not text", "Write it in quotes.", "model_name")]
+    written = config.written.get(("model_name",), "")
+    remedy = f'YAML reads `{written}` as {shape.spoken(name)}: write it in quotes, `model_name: "{written}"`.'
+    remedy = remedy if written else "Write one text, `model_name: my-model`."
+    return [config.problem(f"`model_name`: {name!r} is not text", remedy, "model_name")]
 
 
 def _python_version(config: ConfigFile) -> list[Problem]:
@@ -215,29 +188,12 @@ def model_class_file(value: Mapping[str, Any]) -> str:
     """The file of the model class, relative to the Truss; `""` for a Truss with a server of its own."""
     build = value.get("build")
     server = build.get("model_server") if isinstance(build, dict) else None
-    if any(value.get(key) for key in ("docker_server", "trt_llm", "bis_llm")) or server not in {None, "TrussServer"}:
+    if any(value.get(key) for key in ("docker_server", "trt_llm", "bis_llm")) or server not in (None, "TrussServer"):
         return ""
     folder, file = value.get("model_module_dir", "model"), value.get("model_class_filename", "model.py")
     if not isinstance(folder, str) or not isinstance(file, str):
         return ""
     return posixpath.normpath(posixpath.join(folder, file))
-
-
-def _unknown_keys(config: ConfigFile) -> list[Problem]:
-    unknown = [key for key in config.value if key not in KNOWN_KEYS]
-    problems = []
-    for key in unknown[:UNKNOWN_KEYS]:
-        hint = nearest(key, KNOWN_KEYS)
-        remedy = f"Did you mean `{hint}`?" if hint else "Correct or remove it."
-        message = f"`{key}` is no key of a Truss config"
-        problems.append(config.problem(message, f"{remedy} `truss push` refuses it.", key))
-    if more := unknown[UNKNOWN_KEYS:]:
-        problems.append(
-            config.problem(
-                f"{count(len(more), 'more key')} that no Truss config has", "Correct or remove them.", more[0]
-            )
-        )
-    return problems
 
 
 def _accelerator(config: ConfigFile) -> tuple[list[Problem], list[Problem]]:
@@ -255,6 +211,8 @@ def _accelerator(config: ConfigFile) -> tuple[list[Problem], list[Problem]]:
     name, colon, number = (part.strip() for part in written.partition(":"))
     if colon and not re.fullmatch(r"0*[1-9][0-9]*(:.*)?", number):
         return [problem(f"`{number}` is not a number of accelerators", f"Write `{name}:2`, for example.")], []
+    if name in ACCELERATORS and re.search(r"\s", written.strip()):
+        return [], [problem(f"`{written}` has a space in it", f"Write `{name}:{number}`.")]
     if name in ACCELERATORS:
         return [], []
     known = f"Known ones are {', '.join(ACCELERATORS)}."
@@ -264,11 +222,6 @@ def _accelerator(config: ConfigFile) -> tuple[list[Problem], list[Problem]]:
     hint = nearest(name.upper(), ACCELERATORS)
     remedy = f"Did you mean `{hint}`? {known}" if hint else known
     return [], [problem(f"`{name}` is not one that this action knows; the service decides", remedy)]
-
-
-def nearest(word: str, known: Collection[str]) -> str:
-    """The known word that `word` may be a misspelling of, or `""`."""
-    return next(iter(difflib.get_close_matches(word, sorted(known), n=1, cutoff=0.7)), "")
 
 
 def _bare(accelerator: str) -> str:

@@ -5,7 +5,7 @@ Whether what it says makes sense is `config_checks`.
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +26,8 @@ RAW_CONFIG_BYTES = 100 * 1024
 class ConfigFile:
     """A config file: its name relative to the workspace, content, and meaning with positions.
 
-    `raw` is the text for the service, `None` above 100 KiB or when it is not UTF-8.
+    `raw` is the text for the service, `None` above 100 KiB or when it is not UTF-8. `written` has the text of what YAML
+    took for something else than text, by path.
     """
 
     file: str
@@ -36,6 +37,7 @@ class ConfigFile:
     value: dict[str, Any]
     positions: Mapping[strict_yaml.Path, strict_yaml.Position]
     warnings: tuple[Problem, ...] = ()
+    written: Mapping[strict_yaml.Path, str] = field(default_factory=dict)
 
     def problem(self, message: str, remedy: str, *path: str | int) -> Problem:
         """A problem with the part of the config at `path`, or with what is nearest around it."""
@@ -86,26 +88,22 @@ def read_config(path: Path, roots: Sequence[Path], workspace: Path) -> ConfigFil
     except UnicodeDecodeError as error:
         text, broken = content.decode(errors="replace"), _not_utf8(name, content, error)
     try:
-        document = strict_yaml.load(text)
+        document = strict_yaml.load_config(text)
     except YamlError as error:
-        problem = broken or Problem(error.message, _remedy(error), name, error.line, error.column)
-        raise InvalidInput(problem) from None
+        from .yaml_error import problem_of  # noqa: PLC0415  # seldom needed
+
+        raise InvalidInput(broken or problem_of(error, text, name)) from None
     value = {} if document.value is None else document.value
     if not isinstance(value, dict):
         raise InvalidInput(Problem("Not a mapping of keys to values", "Write `model_name: my-model`.", name, 1, 1))
     if broken and "\ufffd" in repr(value):
         raise InvalidInput(broken)
     raw = text if broken is None and len(content) <= RAW_CONFIG_BYTES else None
-    return ConfigFile(name, content, text, raw, value, document.positions, () if broken is None else (broken,))
+    warnings = () if broken is None else (broken,)
+    return ConfigFile(name, content, text, raw, value, document.positions, warnings, document.written)
 
 
 def _not_utf8(name: str, content: bytes, error: UnicodeDecodeError) -> Problem:
     before = content[: error.start]
     line, column = before.count(b"\n") + 1, error.start - before.rfind(b"\n")
     return Problem("Not UTF-8, so the service may not be able to read it", "Save it as UTF-8.", name, line, column)
-
-
-def _remedy(error: YamlError) -> str:
-    if "tab character" in error.message:
-        return "Indent with spaces."
-    return "Check the indentation, colons and quotes of this line and of the one before it."

@@ -136,7 +136,7 @@ class TestFields:
         """`labels` wins over git's, and never over the action's own."""
         labels = '{"git-sha": "mine", "deploy-key": "forged", "content-digest": "forged", "team": "ml", "n": 1}'
         actual = payload_of({"labels": labels})["labels"]
-        expected = {"git-sha": "mine", "deploy-key": "key", "content-digest": "d" * 64, "team": "ml", "n": 1}
+        expected = {"git-sha": "mine", "deploy-key": "key", "content-digest": "d" * 64, "team": "ml", "n": "1"}
         assert expected == {name: actual[name] for name in expected}
         assert "refs/heads/main" == actual["git-ref"]
 

@@ -227,10 +227,11 @@ class TestRetireOld:
         assert "ACTIVE" == it.statuses()["dep2"]
 
     def test_nothing_matches(self, scene):
-        """Is said, and is no failure."""
-        it = scene(cleanup_labels="pr: 99")
+        """Is said with what was looked for, as it was written, and is no failure."""
+        it = scene(cleanup_labels="pr: 0123457\nteam: yes")
         it.retire()
-        assert "No deployment matched." == it.note
+        assert "Nothing to retire: no deployment carries the labels `pr: 0123457`, `team: yes`." == it.note
+        assert "carries the labels pr: 0123457, team: yes" in printed(it.run)
         assert [] == it.service.calls("POST|DELETE")
 
     @pytest.mark.parametrize("how", ["deactivate", "delete"])

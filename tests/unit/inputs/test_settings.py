@@ -217,10 +217,86 @@ class TestNumbers:
         problem_of(name, "9" * 5000)
 
 
+LABELS = {"labels", "cleanup-labels"}
+FINE_AS_LABELS = ("null", "# only a comment", "{a: .nan}", '{"a": NaN}', '{"a": 1e999}', "{a: 2024-01-01}")
+
+
+@pytest.mark.parametrize("name", sorted(LABELS))
+class TestLabels:
+    """`labels` and `cleanup-labels`: their values are text as it was written."""
+
+    @pytest.mark.parametrize(
+        "value",
+        [
+            "0123457",
+            "1.10",
+            "20261128_1",
+            "12:30:45",
+            "yes",
+            "No",
+            "on",
+            "TRUE",
+            "2026-11-28",
+            "2026-11-28T12:30:45Z",
+            "0x1F",
+            "0b11",
+            "0o17",
+            "1e5",
+            "1_000",
+            ".5",
+            ".inf",
+            "-.NaN",
+            "+1",
+            "1.",
+            "=",
+            "<<",
+            "190:20:30",
+            "é",
+        ],
+    )
+    def test_yaml_scalars(self, name, value):
+        """Whatever YAML 1.1 makes of them elsewhere; with and without quotes, in block and flow style."""
+        texts = [f"a: {value}", f"{{a: {value}}}", f"a: '{value}'", f'{{"a": "{value}"}}', f"a: &x {value}  # no"]
+        assert [{"a": value}] * 5 == [value_of(name, text) for text in texts]
+
+    @pytest.mark.parametrize("value", ["1.10", "0.0", "1e5", "1E+2", "-0", "true", "false", "12345678901234567890123"])
+    def test_json_scalars(self, name, value):
+        """Numbers keep their digits, flags are as JSON writes them; also in JSON that YAML cannot read."""
+        texts = [f'{{"a": {value}}}', f'{{\n\t"a":\t{value}}}', f'{{"\\ud83d\\ude00": "", "a": {value}}}']
+        assert [value] * 3 == [value_of(name, text)["a"] for text in texts]
+
+    @given(value=st.text(st.characters(codec="utf-8"), max_size=20))
+    def test_json_text_is_itself(self, name, value):
+        """Any text that JSON can write."""
+        assert {"a": value} == value_of(name, json.dumps({"a": value}))
+
+    @pytest.mark.parametrize("text", ["null", "~", "# only a comment", "--- "])
+    def test_nothing_is_as_not_given(self, name, text):
+        """So that an expression may leave it out."""
+        assert value_of(name, text) is None
+
+    @pytest.mark.parametrize(
+        ("value", "kind"),
+        [("null", "null"), ("~", "null"), ("", "null"), ("[x]", "a list"), ("[]", "a list"), ("{b: c}", "an object")],
+    )
+    def test_what_is_no_text(self, name, value, kind):
+        """Is named with its key; a label has one value."""
+        problem = problem_of(name, f"a: {value}")
+        assert f"`{name}`: the value of `a` is {kind}, and a label's value is text" == problem.message
+        assert 'Write text, for example `a: some text`, or `a: ""` for an empty one.' == problem.remedy
+
+    def test_all_of_them_are_named(self, name):
+        """With JSON as with YAML, one problem each."""
+        _, problems = read({name: '{"a": null, "b": "x", "c": [1], "d": {"e": true}}'})
+        assert ["`a` is null", "`c` is a list", "`d` is an object"] == [
+            problem.message.split("value of ")[1].split(",")[0] for problem in problems
+        ]
+
+
 class TestObjects:
     """YAML or JSON objects."""
 
-    @pytest.mark.parametrize("name", OBJECTS)
+    @pytest.mark.parametrize("name", sorted({*OBJECTS} - LABELS))
     def test_yaml_and_json(self, name):
         """Either gives the same value, in block or flow style."""
         expected = {"a": "b", "n": {"list": [1, True, None, 1.5]}}
@@ -267,8 +343,9 @@ class TestObjects:
         ],
     )
     def test_everything_else_is_a_problem(self, name, text):
-        """What is no object, what is no YAML, and what would be lost or surprising as JSON."""
-        problem_of(name, text)
+        """What is no object, what is no YAML, and what would be lost or surprising as JSON; see `TestLabels`."""
+        if name not in LABELS or text not in FINE_AS_LABELS:
+            problem_of(name, text)
 
     def test_the_place_is_named(self):
         """So that a long block can be corrected."""
@@ -293,11 +370,19 @@ class TestObjects:
     @hypothesis_settings(max_examples=100)
     def test_json_is_read_as_json(self, value):
         """Whatever object JSON can write down arrives as it is."""
-        assert value == value_of("labels", json.dumps(value))
+        assert value == value_of("nemo-entity", json.dumps(value))
 
 
 class TestPayload:
     """`predict-payload` is JSON of any kind."""
+
+    @pytest.mark.parametrize("name", ["predict-payload", "predict-expect"])
+    @pytest.mark.parametrize(
+        "text", ['{"a": 1, "a": 2}', '[{"b": {"a": 1, "a": 1}}]', '{"a": 1, "b": 2, "\\u0061": 3}']
+    )
+    def test_a_key_that_is_there_twice(self, name, text):
+        """One of them would be lost; the message names it."""
+        assert 'the key "a" is there twice in one object' in problem_of(name, text).message
 
     @pytest.mark.parametrize("value", [{"prompt": "Hi"}, [1, 2], "text", 0, 1.5, False, "ü\u2028😀"])
     def test_any_json(self, value):
@@ -415,7 +500,7 @@ class TestProblems:
     def test_the_rest_is_read(self):
         """Settings with problems are good for finding more problems."""
         settings, _ = read({"wait": "yes", "model-name": "m", "labels": "{a: 1}"})
-        assert ("m", {"a": 1}, True) == (settings.model_name, settings.labels, settings.wait)
+        assert ("m", {"a": "1"}, True) == (settings.model_name, settings.labels, settings.wait)
 
 
 class TestSecrets:

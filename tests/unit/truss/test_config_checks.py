@@ -90,7 +90,7 @@ def test_a_missing_model_name_is_not_an_error_here(tmp_path: Path, text: str) ->
     assert [] == errors(tmp_path, text)
 
 
-@pytest.mark.parametrize("accelerator", [*ACCELERATORS, "A100:2", "H100:8 ", "T4: 4", "''", "null"])
+@pytest.mark.parametrize("accelerator", [*ACCELERATORS, "A100:2", "H100:8 ", "''", "null"])
 def test_known_accelerators(tmp_path: Path, accelerator: str) -> None:
     """With or without a count."""
     value = accelerator if accelerator in {"''", "null"} else f'"{accelerator}"'
@@ -118,6 +118,14 @@ def test_an_accelerator_in_a_mapping(tmp_path: Path) -> None:
     assert [("`accelerator`: `t4` is written `T4`", 2)] == errors(
         tmp_path, "resources:\n  accelerator: {accelerator: t4, count: 2}\n"
     )
+
+
+@pytest.mark.parametrize("written", ["A100: 2", "T4 :4", "L4 : 1"])
+def test_an_accelerator_with_a_space_in_it(tmp_path: Path, written: str) -> None:
+    """`truss` takes no number from it, or hardly."""
+    problem = warning(tmp_path, f"resources: {{accelerator: '{written}'}}")
+    assert (f"`accelerator`: `{written}` has a space in it", 1) == (problem.message, problem.line)
+    assert f"Write `{written.replace(' ', '')}`." == problem.remedy
 
 
 @pytest.mark.parametrize("count", ["0", "x", "", "-1", "1.5"])
@@ -212,7 +220,8 @@ def test_an_ignored_model_class(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        "docker_server: {start_command: x}",
+        "docker_server: {start_command: x, server_port: 1, predict_endpoint: /, readiness_endpoint: /, "
+        "liveness_endpoint: /}",
         "trt_llm: {build: {}}",
         "bis_llm: {config: {}}",
         "build: {model_server: TRT_LLM}",

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from baseten_deploy.checks.proof import Proof
 from baseten_deploy.checks.smoke_test import ask
 from baseten_deploy.deployment.wait import follow
 from baseten_deploy.environment import promotion
@@ -23,11 +24,13 @@ def promote(
     payload: Any,
     *,
     update: Mapping[str, Any] | None = None,
+    proof: Proof | None = None,
 ) -> None:
     """Promote a checked deployment, wait until the environment serves it, and check it there.
 
-    `update` are settings that the environment takes over with the promotion. Raises `PromotionFailed`, `RolledBack`
-    when the environment serves again what it served before, and `AuthFailed`.
+    `update` are settings that the environment takes over with the promotion; `proof` are the checks that the deployment
+    passed and the environment must pass too. Raises `PromotionFailed`, `RolledBack` when the environment serves again
+    what it served before, `PredictFailed` when a check fails there without `rollback-on-failure`, and `AuthFailed`.
     """
     run.outputs.set("environment", target.name)
     if target.previous_id:
@@ -42,11 +45,15 @@ def promote(
             extra = {"environment_settings_update": update} if update else {}
             served = _promote(run, model, ours, target.name, extra)
     run.outputs.set("predict-url", url)
-    if run.settings.rollback_on_failure:
-        try:
+    try:
+        if run.settings.rollback_on_failure:
             ask(run, url, payload)
-        except PredictFailed as error:
+        if proof and run.settings.wait:
+            proof.hold(target.name, url, run.outputs.get("promoted-deployment-id") or ours.deployment.id)
+    except PredictFailed as error:
+        if run.settings.rollback_on_failure:
             raise roll_back(run, model, ours, target, served, error) from error
+        raise
 
 
 def _promote(run: Run, model: Model, ours: Ours, name: str, extra: Mapping[str, Any]) -> Environment | None:

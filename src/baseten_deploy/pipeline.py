@@ -19,6 +19,8 @@ from baseten_deploy.service.remedies import failing_as
 from baseten_deploy.status import Status
 
 if TYPE_CHECKING:
+    from baseten_deploy.checks.check import Suite
+    from baseten_deploy.checks.proof import Proof
     from baseten_deploy.deployment.creation import Committed
     from baseten_deploy.environment.target import Target
 
@@ -34,6 +36,7 @@ def go(run: Run) -> Status:
 def deploy(run: Run) -> Status:
     """Put the Truss of this run into production."""
     settings = run.settings
+    suite = read_checks(run)
     truss = read_source(run)
     draft = draft_deployment(run, truss) if truss else None
     if draft and is_live_already(run, draft):
@@ -50,10 +53,13 @@ def deploy(run: Run) -> Status:
     announce(run, committed)
     payload = smoke_test_payload(run, truss.config if truss else {})
     ours = Ours(committed.deployment)
+    proof = prepare_checks(run, suite, committed, payload, served_before(draft)) if settings.wait else None
     with on_failure.of_deployment(run, committed.model, ours):
         if settings.wait:
             wait(run, committed.model, ours, settings.environment)
             ask(run, run.outputs.get("predict-url"), payload)
+            if proof:
+                proof.hold("the deployment", run.outputs.get("predict-url"), committed.deployment.id)
         else:
             run.outputs.set("deployment-status", committed.deployment.status)
             run.say("Not waiting (`wait: false`)")
@@ -61,7 +67,7 @@ def deploy(run: Run) -> Status:
             target = promotion_target(run, committed.model, settings.promote_to)
             # A model that is new had no production environment to update before the push.
             update = settings.environment_settings if committed.created_model and target.before else None
-            gate.promote(run, committed.model, ours, target, payload, update=update)
+            gate.promote(run, committed.model, ours, target, payload, update=update, proof=proof)
     register(run, committed.model, committed.deployment)
     if settings.cleanup:
         from baseten_deploy.deployment.retirement import clean_up
@@ -74,11 +80,12 @@ def plan(run: Run) -> Status:
     """`mode: plan`: say what `deploy` would do; read, send one dry run, and change nothing."""
     from baseten_deploy.planning import plan
 
+    suite = read_checks(run)
     truss = read_source(run)
     if truss:
-        plan.plan_push(run, truss)
+        plan.plan_push(run, truss, suite)
     else:
-        plan.plan_listing(run)
+        plan.plan_listing(run, suite)
     return Status.PLANNED
 
 
@@ -86,7 +93,8 @@ def plan_offline(run: Run) -> Status:
     """A run that gets no API key, such as a fork's, does the half that needs none. Sends nothing."""
     from baseten_deploy.planning import plan
 
-    plan.plan_offline(run, read_source(run))
+    suite = read_checks(run)
+    plan.plan_offline(run, read_source(run), suite)
     return Status.SKIPPED
 
 
@@ -100,6 +108,7 @@ def promote(run: Run) -> Status:
     from baseten_deploy.environment.target import ensure_target, find_target
 
     settings = run.settings
+    suite = read_checks(run)
     begin(run)
     with run.phase("Look up"):
         model = existing_model(run)
@@ -112,7 +121,10 @@ def promote(run: Run) -> Status:
         ensure_target(run, model.id, target)
     wait(run, model, ours)
     ask(run, run.outputs.get("predict-url"), payload)
-    gate.promote(run, model, ours, target, payload)
+    proof = prepare_checks(run, suite, Committed(model, deployment, created_model=False), payload, target.previous_id)
+    if proof:
+        proof.hold("the deployment", run.outputs.get("predict-url"), deployment.id)
+    gate.promote(run, model, ours, target, payload, proof=proof)
     register(run, model, deployment)
     return Status.SUCCESS
 
@@ -124,6 +136,36 @@ def retire(run: Run) -> Status:
     begin(run)
     retire_old(run, existing_model(run))
     return Status.SUCCESS
+
+
+def read_checks(run: Run) -> "Suite | None":
+    """The checks of the inputs, `None` for none; what is wrong with them joins the other problems of the inputs."""
+    if not run.settings.checks:
+        return None
+    from baseten_deploy.checks.proof import read_suite
+
+    return read_suite(run)
+
+
+def prepare_checks(
+    run: Run, suite: "Suite | None", committed: "Committed", payload: Any, served_before: str
+) -> "Proof | None":
+    """The checks of a deployment; `served_before` is the id of what its target serves until this run changes that."""
+    if suite is None:
+        return None
+    from baseten_deploy.checks.proof import Proof, live_side
+
+    live = live_side(run, committed.model.id, served_before, committed.deployment.id)
+    return Proof(run, suite, committed.model.id, payload, live)
+
+
+def served_before(draft: Draft | None) -> str:
+    """The id of what serves where a deployment goes, before that changes: of production where no target is named."""
+    if draft is None:
+        return ""
+    if draft.targets:
+        return draft.targets[-1].previous_id
+    return draft.destination.model.production_deployment_id if draft.destination.model else ""
 
 
 def is_live_already(run: Run, draft: Draft) -> bool:

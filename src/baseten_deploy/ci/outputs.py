@@ -28,6 +28,8 @@ OUTPUTS: dict[str, str] = {
     "deploy-time-seconds": "seconds from the commit until the deployment was live",
     "predict-seconds": "seconds that the smoke test took",
     "predict-response": "the smoke test's response, its first 4096 characters",
+    "checks-passed": "how many checks passed",
+    "checks-failed": "how many checks failed",
     "nemo-entity": "`workspace/name` of the model entity in the NeMo Platform",
     "plan": "the plan, as Markdown",
     "result": "all of it as one JSON object",

@@ -79,6 +79,8 @@ class Settings:
     predict_payload: Any
     predict_expect: Expectation | None
     predict_timeout: float
+    checks: str
+    checks_report: str
     regional_environment: bool
     promote_to: str
     rollback_on_failure: bool

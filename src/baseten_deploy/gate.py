@@ -1,9 +1,8 @@
 """The gated promotion: nothing is promoted before its checks passed, and what fails its check there is rolled back."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from baseten_deploy.checks.proof import Proof
 from baseten_deploy.checks.smoke_test import ask
 from baseten_deploy.deployment.wait import follow
 from baseten_deploy.environment import promotion
@@ -15,6 +14,9 @@ from baseten_deploy.service.answers import Environment, Model
 from baseten_deploy.service.api import Api
 from baseten_deploy.service.endpoints import environment_url
 
+if TYPE_CHECKING:
+    from baseten_deploy.checks.proof import Proof
+
 
 def promote(
     run: Run,
@@ -24,7 +26,7 @@ def promote(
     payload: Any,
     *,
     update: Mapping[str, Any] | None = None,
-    proof: Proof | None = None,
+    proof: "Proof | None" = None,
 ) -> None:
     """Promote a checked deployment, wait until the environment serves it, and check it there.
 

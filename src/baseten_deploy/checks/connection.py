@@ -57,6 +57,7 @@ class Connection:
         self._socket: socket.socket | None = None
         self._protocol = h11.Connection(h11.CLIENT, max_incomplete_event_size=HEAD_BYTES)
         self._fresh = True
+        self._received = False
 
     def close(self) -> None:
         """End the connection; the next call makes another."""
@@ -86,62 +87,69 @@ class Connection:
     def _exchange(
         self, link: socket.socket, method: str, target: str, headers: Mapping[str, str], body: bytes, end: float
     ) -> Answer:
-        protocol = self._protocol
-        fields = [("Host", self._endpoint.authority), ("Accept-Encoding", "identity"), *headers.items()]
-        if body or method in ("POST", "PUT", "PATCH"):
-            fields.append(("Content-Length", str(len(body))))
-        request = h11.Request(method=method, target=target, headers=fields)
-        data = protocol.send(request) or b""
-        if body:
-            data += protocol.send(h11.Data(data=body)) or b""
-        data += protocol.send(h11.EndOfMessage()) or b""
-        start = self._now()
-        received = False
-        pieces: list[bytes] = []
-        marks: list[tuple[int, float]] = []
-        size = 0
-        response: h11.Response | None = None
+        self._received = False
         try:
+            data = self._written(method, target, headers, body)
+            start = self._now()
             link.settimeout(max(end - start, 0.001))
             link.sendall(data)
-            moment = start
-            while True:
-                event = protocol.next_event()
-                if event is h11.NEED_DATA:
-                    left = end - self._now()
-                    if left <= 0:
-                        raise TimeoutError
-                    link.settimeout(left)
-                    chunk = link.recv(_RECEIVE_BYTES)
-                    moment = self._now()
-                    received = received or bool(chunk)
-                    if not received and not self._fresh:
-                        raise Broken("the connection was closed", unused=True)
-                    protocol.receive_data(chunk)
-                elif isinstance(event, h11.Data):
-                    size += len(event.data)
-                    pieces.append(bytes(event.data))
-                    marks.append((size, moment - start))
-                    if size > BODY_BYTES:
-                        break
-                elif isinstance(event, h11.Response):
-                    response = event
-                elif isinstance(event, h11.EndOfMessage):
-                    break
-                elif not isinstance(event, h11.InformationalResponse):
-                    raise Broken("the connection was closed before the answer was whole")
+            return self._read(link, start, end)
         except TimeoutError:
             raise
         except h11.RemoteProtocolError as error:
             raise Broken(f"the answer is no HTTP: {error}") from None
         except (OSError, h11.LocalProtocolError) as error:
-            unused = isinstance(error, OSError) and not received and not self._fresh
+            unused = isinstance(error, OSError) and not self._received and not self._fresh
             raise Broken(f"the connection broke: {_words(error)}", unused=unused) from None
+
+    def _written(self, method: str, target: str, headers: Mapping[str, str], body: bytes) -> bytes:
+        protocol = self._protocol
+        fields = [("Host", self._endpoint.authority), ("Accept-Encoding", "identity"), *headers.items()]
+        if body or method in ("POST", "PUT", "PATCH"):
+            fields.append(("Content-Length", str(len(body))))
+        data = protocol.send(h11.Request(method=method, target=target, headers=fields)) or b""
+        if body:
+            data += protocol.send(h11.Data(data=body)) or b""
+        return data + (protocol.send(h11.EndOfMessage()) or b"")
+
+    def _read(self, link: socket.socket, start: float, end: float) -> Answer:
+        """Read until the answer is whole, or longer than it may be."""
+        pieces: list[bytes] = []
+        marks: list[tuple[int, float]] = []
+        size, moment = 0, start
+        response: h11.Response | None = None
+        while size <= BODY_BYTES:
+            event = self._protocol.next_event()
+            if event is h11.NEED_DATA:
+                moment = self._receive(link, end)
+            elif isinstance(event, h11.Data):
+                size += len(event.data)
+                pieces.append(bytes(event.data))
+                marks.append((size, moment - start))
+            elif isinstance(event, h11.Response):
+                response = event
+            elif isinstance(event, h11.EndOfMessage):
+                break
+            elif not isinstance(event, h11.InformationalResponse):
+                raise Broken("the connection was closed before the answer was whole")
         assert response is not None
         known = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in response.headers}
-        data = b"".join(pieces)
-        whole = size <= BODY_BYTES
-        return Answer(response.status_code, known, data[:BODY_BYTES], moment - start, tuple(marks), complete=whole)
+        body = b"".join(pieces)[:BODY_BYTES]
+        return Answer(response.status_code, known, body, moment - start, tuple(marks), complete=size <= BODY_BYTES)
+
+    def _receive(self, link: socket.socket, end: float) -> float:
+        """Take in what is there, and say when that was."""
+        left = end - self._now()
+        if left <= 0:
+            raise TimeoutError
+        link.settimeout(left)
+        chunk = link.recv(_RECEIVE_BYTES)
+        moment = self._now()
+        self._received = self._received or bool(chunk)
+        if not self._received and not self._fresh:
+            raise Broken("the connection was closed", unused=True)
+        self._protocol.receive_data(chunk)
+        return moment
 
     def _connect(self, end: float) -> socket.socket:
         endpoint = self._endpoint

@@ -28,9 +28,10 @@ _CHECK = {field.name: field for field in table.CHECK}
 _EXPECT = {field.name: field for field in table.EXPECT}
 _BAD: Any = object()  # a value that was wrong, and is reported
 # What the request's own fields say, or the connection.
-_OWN_HEADERS = frozenset(
-    "accept-encoding authorization connection content-length expect host te trailer transfer-encoding upgrade".split()
-)
+_OWN_HEADERS = {
+    *("accept-encoding", "authorization", "connection", "content-length", "expect", "host", "te", "trailer"),
+    *("transfer-encoding", "upgrade"),
+}
 _HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 _PATH = re.compile(r"/[!-\"$-~]*")  # printable ASCII without a space and without `#`
 _MEDIA_TYPE = re.compile(r"[\w.+-]+/[\w.+*-]+(\s*;.*)?")

@@ -1,26 +1,22 @@
 """One kept HTTP/1.1 connection to a model: a call at a time, each with one deadline over all of it. No retries.
 
-What is between the socket and the clock is as little as can be, because checks measure: `h11` parses, the time of every
-piece is taken when it is there. When a call is made again is `session`.
+`h11` parses, `link` says when each piece came. When a call is made again is `session`.
 """
 
 import socket
+import ssl
 import time
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING
 
 import h11
 
 from .answer import Answer
+from .link import Link
 from .route import Endpoint, Proxy
-
-if TYPE_CHECKING:
-    import ssl
 
 BODY_BYTES = 16 * 1024 * 1024
 HEAD_BYTES = 64 * 1024
 CONNECT_SECONDS = 10.0
-_RECEIVE_BYTES = 64 * 1024
 
 
 class NotConnected(Exception):
@@ -46,7 +42,7 @@ class Connection:
         self,
         endpoint: Endpoint,
         *,
-        trust: "ssl.SSLContext | None" = None,
+        trust: ssl.SSLContext | None = None,
         proxy: Proxy | None = None,
         now: Callable[[], float] = time.perf_counter,
     ) -> None:
@@ -54,26 +50,26 @@ class Connection:
         self._trust = trust
         self._proxy = proxy
         self._now = now
-        self._socket: socket.socket | None = None
+        self._link: Link | None = None
         self._protocol = h11.Connection(h11.CLIENT, max_incomplete_event_size=HEAD_BYTES)
         self._fresh = True
         self._received = False
 
     def close(self) -> None:
         """End the connection; the next call makes another."""
-        if self._socket is not None:
-            self._socket.close()
-            self._socket = None
+        if self._link is not None:
+            self._link.close()
+            self._link = None
 
     def call(self, method: str, target: str, headers: Mapping[str, str], body: bytes, seconds: float) -> Answer:
         """Send a request and read its answer. Raises `NotConnected`, `Broken` and `TimeoutError`."""
         end = self._now() + seconds
-        if self._socket is None:
-            self._socket = self._connect(end)
+        if self._link is None:
+            self._link = self._connect(end)
             self._protocol = h11.Connection(h11.CLIENT, max_incomplete_event_size=HEAD_BYTES)
             self._fresh = True
         try:
-            answer = self._exchange(self._socket, method, target, headers, body, end)
+            answer = self._exchange(self._link, method, target, headers, body, end)
         except BaseException:
             self.close()
             raise
@@ -85,14 +81,13 @@ class Connection:
         return answer
 
     def _exchange(
-        self, link: socket.socket, method: str, target: str, headers: Mapping[str, str], body: bytes, end: float
+        self, link: Link, method: str, target: str, headers: Mapping[str, str], body: bytes, end: float
     ) -> Answer:
         self._received = False
         try:
             data = self._written(method, target, headers, body)
             start = self._now()
-            link.settimeout(max(end - start, 0.001))
-            link.sendall(data)
+            link.send(data, end)
             return self._read(link, start, end)
         except TimeoutError:
             raise
@@ -112,7 +107,7 @@ class Connection:
             data += protocol.send(h11.Data(data=body)) or b""
         return data + (protocol.send(h11.EndOfMessage()) or b"")
 
-    def _read(self, link: socket.socket, start: float, end: float) -> Answer:
+    def _read(self, link: Link, start: float, end: float) -> Answer:
         """Read until the answer is whole, or longer than it may be."""
         pieces: list[bytes] = []
         marks: list[tuple[int, float]] = []
@@ -137,35 +132,28 @@ class Connection:
         body = b"".join(pieces)[:BODY_BYTES]
         return Answer(response.status_code, known, body, moment - start, tuple(marks), complete=size <= BODY_BYTES)
 
-    def _receive(self, link: socket.socket, end: float) -> float:
-        """Take in what is there, and say when that was."""
-        left = end - self._now()
-        if left <= 0:
-            raise TimeoutError
-        link.settimeout(left)
-        chunk = link.recv(_RECEIVE_BYTES)
-        moment = self._now()
+    def _receive(self, link: Link, end: float) -> float:
+        """Take in what is there, and say since when."""
+        chunk, moment = link.receive(end)
         self._received = self._received or bool(chunk)
         if not self._received and not self._fresh:
             raise Broken("the connection was closed", unused=True)
         self._protocol.receive_data(chunk)
         return moment
 
-    def _connect(self, end: float) -> socket.socket:
+    def _connect(self, end: float) -> Link:
         endpoint = self._endpoint
-        link = reach(endpoint, self._proxy, end, self._now)
+        link = Link(reach(endpoint, self._proxy, end, self._now), self._now)
         if not endpoint.secure:
             return link
         assert self._trust is not None
         try:
-            link.settimeout(max(end - self._now(), 0.001))
-            return self._trust.wrap_socket(link, server_hostname=endpoint.host)
+            link.secure(self._trust, endpoint.host, end)
         except OSError as error:
             link.close()
-            import ssl  # noqa: PLC0415 - only where it failed
-
             untrusted = isinstance(error, ssl.SSLCertVerificationError)
             raise NotConnected(f"no connection to {endpoint.authority}: {_words(error)}", again=not untrusted) from None
+        return link
 
 
 def reach(endpoint: Endpoint, proxy: Proxy | None, end: float, now: Callable[[], float]) -> socket.socket:

@@ -52,7 +52,7 @@ format: $(VENV)/ready ## rewrite the Python files as the formatter wants them
 	$(BIN)/ruff check --fix-only
 	$(BIN)/ruff format
 
-generate: $(VENV)/ready ## write inputs.py and outputs.py into action.yml, README.md and docs/
+generate: $(VENV)/ready ## write the tables into action.yml, README.md and docs/, and the schemas
 	$(RUN) scripts/generate.py
 
 screenshots: $(VENV)/ready ## photograph the summaries for docs/images; needs npm, Chromium and an emoji font

@@ -35,6 +35,14 @@ class Broken(Exception):
         super().__init__(message)
 
 
+def make_request(endpoint: Endpoint, method: str, headers: Mapping[str, str], body: bytes) -> h11.Request:
+    """A request that can be sent any number of times."""
+    fields = [("Host", endpoint.authority), ("Accept-Encoding", "identity"), *headers.items()]
+    if body or method in ("POST", "PUT", "PATCH"):
+        fields.append(("Content-Length", str(len(body))))
+    return h11.Request(method=method, target=endpoint.target, headers=fields)
+
+
 class Connection:
     """A connection that is made with its first call and kept for the next. For one thread."""
 
@@ -61,15 +69,15 @@ class Connection:
             self._link.close()
             self._link = None
 
-    def call(self, method: str, target: str, headers: Mapping[str, str], body: bytes, seconds: float) -> Answer:
-        """Send a request and read its answer. Raises `NotConnected`, `Broken` and `TimeoutError`."""
+    def call(self, request: h11.Request, body: bytes, seconds: float) -> Answer:
+        """Send a request and read its answer, within so long. Raises `NotConnected`, `Broken` and `TimeoutError`."""
         end = self._now() + seconds
         if self._link is None:
             self._link = self._connect(end)
             self._protocol = h11.Connection(h11.CLIENT, max_incomplete_event_size=HEAD_BYTES)
             self._fresh = True
         try:
-            answer = self._exchange(self._link, method, target, headers, body, end)
+            answer = self._exchange(self._link, request, body, end)
         except BaseException:
             self.close()
             raise
@@ -80,12 +88,10 @@ class Connection:
             self.close()
         return answer
 
-    def _exchange(
-        self, link: Link, method: str, target: str, headers: Mapping[str, str], body: bytes, end: float
-    ) -> Answer:
+    def _exchange(self, link: Link, request: h11.Request, body: bytes, end: float) -> Answer:
         self._received = False
         try:
-            data = self._written(method, target, headers, body)
+            data = self._written(request, body)
             start = self._now()
             link.send(data, end)
             return self._read(link, start, end)
@@ -97,12 +103,9 @@ class Connection:
             unused = isinstance(error, OSError) and not self._received and not self._fresh
             raise Broken(f"the connection broke: {_words(error)}", unused=unused) from None
 
-    def _written(self, method: str, target: str, headers: Mapping[str, str], body: bytes) -> bytes:
+    def _written(self, request: h11.Request, body: bytes) -> bytes:
         protocol = self._protocol
-        fields = [("Host", self._endpoint.authority), ("Accept-Encoding", "identity"), *headers.items()]
-        if body or method in ("POST", "PUT", "PATCH"):
-            fields.append(("Content-Length", str(len(body))))
-        data = protocol.send(h11.Request(method=method, target=target, headers=fields)) or b""
+        data = protocol.send(request) or b""
         if body:
             data += protocol.send(h11.Data(data=body)) or b""
         return data + (protocol.send(h11.EndOfMessage()) or b"")

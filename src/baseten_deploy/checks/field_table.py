@@ -48,8 +48,11 @@ class Field:
 
     @property
     def bounds(self) -> str:
-        """The range of a number, in words."""
-        return f"above {self.low:g}, at most {self.high:g}" if self.above else f"from {self.low:g} to {self.high:g}"
+        """The range of a number, in words; `""` for what is none."""
+        if self.kind not in (FieldKind.WHOLE, FieldKind.NUMBER):
+            return ""
+        low, high = (int(value) if value == int(value) else value for value in (self.low, self.high))
+        return f"above {low}, at most {high}" if self.above else f"from {low} to {high}"
 
 
 def _seconds(name: str, meaning: str) -> Field:

@@ -15,7 +15,7 @@ from baseten_deploy.service.retry import backoff
 from . import websocket
 from .answer import Answer, NoAnswer
 from .check import Check, Kind
-from .connection import Broken, Connection, NotConnected
+from .connection import Broken, Connection, NotConnected, make_request
 from .route import Endpoint, endpoint_of, proxy_of
 
 if TYPE_CHECKING:
@@ -56,6 +56,7 @@ class Session:
         if body and not any(name.lower() == "content-type" for name in self._headers) and check.kind is Kind.HTTP:
             self._headers["Content-Type"] = "application/json"
         self._body = body
+        self._request = make_request(self.endpoint, check.method, self._headers, body)
         self.wait_seconds = wait_seconds
         self.stop = threading.Event()  # of the calls that are under way
         self.chance = chance
@@ -119,7 +120,7 @@ class Session:
             return websocket.ask(
                 self.endpoint, self._headers, message, check.timeout, trust=self._trust, proxy=self._proxy
             )
-        return connection.call(check.method, self.endpoint.target, self._headers, self._body, check.timeout)
+        return connection.call(self._request, self._body, check.timeout)
 
     def connect(self) -> Connection:
         """A connection that is made with its first call."""

@@ -42,6 +42,8 @@ DEFAULTS = {
     "predict_payload": None,
     "predict_expect": None,
     "predict_timeout": 300.0,
+    "checks": "",
+    "checks_report": "",
     "regional_environment": False,
     "promote_to": "",
     "rollback_on_failure": False,

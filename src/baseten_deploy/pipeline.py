@@ -59,7 +59,8 @@ def deploy(run: Run) -> Status:
             wait(run, committed.model, ours, settings.environment)
             ask(run, run.outputs.get("predict-url"), payload)
             if proof:
-                proof.hold("the deployment", run.outputs.get("predict-url"), committed.deployment.id)
+                where = settings.environment or "the deployment"
+                proof.hold(where, run.outputs.get("predict-url"), committed.deployment.id)
         else:
             run.outputs.set("deployment-status", committed.deployment.status)
             run.say("Not waiting (`wait: false`)")

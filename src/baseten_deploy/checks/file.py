@@ -59,7 +59,7 @@ def read_checks(
     shown = path.relative_to(workspace).as_posix()
     reader = _Reader(shown, path.parent, workspace, timeout)
     checks = reader.read(text)
-    problems += reader.problems
+    problems += sorted(reader.problems, key=lambda problem: (problem.line, problem.column))
     return (None if problems else Suite(tuple(checks), shown, report_path)), problems
 
 

@@ -25,7 +25,7 @@ from .suite_run import LiveSide, Means, Place, run_check
 # What the model writes about a request is in its log this long after; what is not there then is looked for once more.
 LOG_SECONDS = 2.0
 LOG_LOOKS = 2
-LOGGED_CHECKS = 5  # whose requests are looked up in the log
+LOGGED_CHECKS = 20  # whose requests are looked up in the log
 LOG_LINES = 50
 _SKEW_MILLIS = 600_000  # the runner's clock may differ from the service's
 SHOWN_CHARACTERS = 300
@@ -83,7 +83,7 @@ class Proof:
             self.payload,
             run.settings.predict_timeout,
             run.clock.chance,
-            run.redactor.redact_foreign,
+            run.redactor.redact,
             run.redactor.add,
             cache(load_trust),
         )

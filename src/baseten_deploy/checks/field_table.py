@@ -135,7 +135,7 @@ def json_schema() -> dict[str, Any]:
         "properties": {
             "defaults": {
                 "description": "Any field of a check, for all checks that do not say it themselves.",
-                "type": "object",
+                "type": ["object", "null"],
                 "additionalProperties": False,
                 "properties": defaults,
             },

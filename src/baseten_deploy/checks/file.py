@@ -118,7 +118,7 @@ class _Reader:
             self.problem((), "`checks`: the file must be a mapping with `checks`", "See `docs/checks.md`.")
             return []
         self._unknown((), value, table.TOP)
-        defaults = value.get("defaults") or {}
+        defaults = {} if value.get("defaults") is None else value["defaults"]
         if not isinstance(defaults, dict):
             self.problem(("defaults",), "`defaults` must be a mapping", "Write fields of a check in it.")
             defaults = {}

@@ -44,7 +44,7 @@ def shape(live: Any, new: Any, path: str = "$") -> Iterator[str]:
         yield f"{path} is {_kind(new)}, live it is {_kind(live)}"
     elif isinstance(live, dict):
         yield from _keys(live, new, path)
-        for key in live.keys() & new.keys():
+        for key in (key for key in live if key in new):
             yield from shape(live[key], new[key], f"{path}.{key}")
     elif isinstance(live, list) and live:
         for index, item in enumerate(new):
@@ -57,7 +57,7 @@ def equal(live: Any, new: Any, tolerance: float, path: str = "$") -> Iterator[st
         yield f"{path} is {_short(new)}, live it is {_short(live)}"
     elif isinstance(live, dict):
         yield from _keys(live, new, path)
-        for key in sorted(live.keys() & new.keys()):
+        for key in (key for key in live if key in new):
             yield from equal(live[key], new[key], tolerance, f"{path}.{key}")
     elif isinstance(live, list):
         if len(live) != len(new):

@@ -109,7 +109,7 @@ class Session:
                 waking=True,
                 status=answer.status,
                 hint=_hint(answer),
-                request_id=answer.request_id,
+                request_id=self._redact(answer.request_id),
             )
         return answer
 

@@ -88,7 +88,9 @@ def read_proxy(url: str) -> Proxy:
     except ValueError:
         raise ValueError("the proxy of the environment is no URL") from None
     if parts.scheme != "http" or not host:
-        raise ValueError("checks go through an HTTP proxy only; the proxy that the environment names is of another kind")
+        raise ValueError(
+            "checks go through an HTTP proxy only; the proxy that the environment names is of another kind"
+        )
     authorization = ""
     if parts.username is not None:
         user = f"{unquote(parts.username)}:{unquote(parts.password or '')}"

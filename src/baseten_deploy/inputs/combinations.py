@@ -233,7 +233,7 @@ def find_warnings(settings: Settings) -> list[Problem]:
         idle["a library listing brings its own deployment"] = payload | {"skip-unchanged": s.skip_unchanged}
     if not (s.environment or s.promote_to):
         idle["neither `environment` nor `promote-to` is set"] = {"create-environment": s.create_environment}
-    if not (s.predict and (s.wait or s.mode is Mode.PROMOTE)):
+    if not (s.predict and (s.wait or s.mode is Mode.PROMOTE)) or s.mode is Mode.CLEANUP:
         idle["no smoke test runs"] = {
             "predict-payload": s.predict_payload is not None,
             "predict-expect": s.predict_expect is not None,

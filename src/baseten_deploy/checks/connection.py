@@ -15,6 +15,7 @@ from .link import Link
 from .route import Endpoint, Proxy
 
 BODY_BYTES = 16 * 1024 * 1024
+TOGETHER_BYTES = 256 * 1024 * 1024  # of the answers that are under way at once
 HEAD_BYTES = 64 * 1024
 CONNECT_SECONDS = 10.0
 
@@ -52,9 +53,11 @@ class Connection:
         *,
         trust: ssl.SSLContext | None = None,
         proxy: Proxy | None = None,
+        body_bytes: int = BODY_BYTES,
         now: Callable[[], float] = time.perf_counter,
     ) -> None:
         self._endpoint = endpoint
+        self._body_bytes = body_bytes
         self._trust = trust
         self._proxy = proxy
         self._now = now
@@ -116,7 +119,7 @@ class Connection:
         marks: list[tuple[int, float]] = []
         size, moment = 0, start
         response: h11.Response | None = None
-        while size <= BODY_BYTES:
+        while size <= self._body_bytes:
             event = self._protocol.next_event()
             if event is h11.NEED_DATA:
                 moment = self._receive(link, end)
@@ -132,8 +135,9 @@ class Connection:
                 raise Broken("the connection was closed before the answer was whole")
         assert response is not None
         known = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in response.headers}
-        body = b"".join(pieces)[:BODY_BYTES]
-        return Answer(response.status_code, known, body, moment - start, tuple(marks), complete=size <= BODY_BYTES)
+        body = b"".join(pieces)[: self._body_bytes]
+        whole = size <= self._body_bytes
+        return Answer(response.status_code, known, body, moment - start, tuple(marks), complete=whole)
 
     def _receive(self, link: Link, end: float) -> float:
         """Take in what is there, and say since when."""

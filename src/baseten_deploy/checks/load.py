@@ -52,7 +52,7 @@ def run_calls(
     `longest` is what one call may take in seconds; for one that takes much longer, `hung` makes the result. Leaving the
     iterator, by an exception too, sets `stop` for the calls that are under way, and waits for none of them.
     """
-    results: queue.SimpleQueue[tuple[int, T | BaseException]] = queue.SimpleQueue()
+    results: queue.SimpleQueue[tuple[int, T | Exception]] = queue.SimpleQueue()
     numbers = count()
     lock = threading.Lock()
 
@@ -64,10 +64,10 @@ def run_calls(
                 if number >= times:
                     return
                 worker.number, worker.since = number, time.monotonic()
-                result: T | BaseException
+                result: T | Exception
                 try:
                     result = call(worker.slot, number)
-                except BaseException as error:  # noqa: BLE001 - raised where the results are taken
+                except Exception as error:  # noqa: BLE001 - raised where the results are taken
                     result = error
                 if worker.given_up:
                     return
@@ -99,13 +99,14 @@ def _start(workers: Sequence[_Worker[S]], work: Callable[[_Worker[S]], None]) ->
 
 
 def _results(
-    results: "queue.SimpleQueue[tuple[int, T | BaseException]]",
+    results: "queue.SimpleQueue[tuple[int, T | Exception]]",
     times: int,
     workers: Sequence[_Worker[S]],
     hung: Callable[[int], T],
     longest: float,
 ) -> Iterator[tuple[int, T]]:
     left = times
+    hanging: set[int] = set()
     while left:
         try:
             number, result = results.get(timeout=LOOK_SECONDS)
@@ -114,12 +115,17 @@ def _results(
                 late = worker.number >= 0 and time.monotonic() - worker.since > longest + _HANGS_SECONDS
                 if late and not worker.given_up:
                     worker.given_up = True
-                    left -= 1
-                    yield worker.number, hung(worker.number)
+                    number = worker.number
+                    if number >= 0:
+                        hanging.add(number)
+                        left -= 1
+                        yield number, hung(number)
             if left and all(worker.given_up for worker in workers):  # nobody is left to make the other calls
                 raise TimeoutError("every connection hangs") from None
             continue
-        if isinstance(result, BaseException):
+        if isinstance(result, Exception):
             raise result
+        if number in hanging:  # it was given up, and ended after all
+            continue
         left -= 1
         yield number, result

@@ -43,19 +43,26 @@ def judged(
     if isinstance(outcome, NoAnswer):
         unanswered = Failure(number, (outcome.reason,), request_id=outcome.request_id)
         return Call(None if outcome.waking else outcome.seconds, failure=unanswered)
+    try:
+        return _judged(check, number, outcome, live, redact)
+    except RecursionError:  # JSON may be nested as deep as Python's stack, nearly
+        deep = Failure(number, ("the answer is nested too deep to be judged",), request_id=redact(outcome.request_id))
+        return Call(outcome.seconds, failure=deep)
+
+
+def _judged(check: Check, number: int, outcome: Answer, live: Answer | None, redact: Callable[[str], str]) -> Call:
     reasons = mismatches(check, outcome, live)
     failure: Failure | None = None
     if reasons:
         shown, live_shown = without_secrets(outcome, redact), live and without_secrets(live, redact)
         reasons = [redact(each) for each in mismatches(check, shown, live_shown)] or ["it differs in a secret"]
-        failure = Failure(number, tuple(reasons), excerpt(shown), json_diff(check, shown), redact(outcome.request_id))
+        came = excerpt(outcome if is_binary(outcome) else shown)
+        failure = Failure(number, tuple(reasons), came, json_diff(check, shown), redact(outcome.request_id))
     return Call(outcome.seconds, outcome.first_event_seconds, outcome.tokens_per_second, failure)
 
 
 def without_secrets(answer: Answer, redact: Callable[[str], str]) -> Answer:
     """The answer with its secrets replaced; the same when it has none."""
-    if is_binary(answer):
-        return answer
     text = redact(answer.plain)
     return answer if text == answer.plain else replace(answer, body=text.encode("utf-8", "replace"), marks=())
 

@@ -15,7 +15,7 @@ from baseten_deploy.service.retry import backoff
 from . import websocket
 from .answer import Answer, NoAnswer
 from .check import Check, Kind
-from .connection import Broken, Connection, NotConnected, make_request
+from .connection import BODY_BYTES, TOGETHER_BYTES, Broken, Connection, NotConnected, make_request
 from .route import Endpoint, endpoint_of, proxy_of
 
 if TYPE_CHECKING:
@@ -56,6 +56,7 @@ class Session:
         if body and not any(name.lower() == "content-type" for name in self._headers) and check.kind is Kind.HTTP:
             self._headers["Content-Type"] = "application/json"
         self._body = body
+        self._body_bytes = min(BODY_BYTES, TOGETHER_BYTES // check.concurrency)
         self._request = make_request(self.endpoint, check.method, self._headers, body)
         self.wait_seconds = wait_seconds
         self.stop = threading.Event()  # of the calls that are under way
@@ -118,13 +119,19 @@ class Session:
         if check.kind is Kind.WEBSOCKET:
             message: str | bytes = self._body.decode("utf-8", "surrogatepass") if check.as_text else self._body
             return websocket.ask(
-                self.endpoint, self._headers, message, check.timeout, trust=self._trust, proxy=self._proxy
+                self.endpoint,
+                self._headers,
+                message,
+                check.timeout,
+                trust=self._trust,
+                proxy=self._proxy,
+                body_bytes=self._body_bytes,
             )
         return connection.call(self._request, self._body, check.timeout)
 
     def connect(self) -> Connection:
         """A connection that is made with its first call."""
-        return Connection(self.endpoint, trust=self._trust, proxy=self._proxy)
+        return Connection(self.endpoint, trust=self._trust, proxy=self._proxy, body_bytes=self._body_bytes)
 
     def pause(self, seconds: float) -> None:
         """Wait, unless it is all over."""

@@ -34,6 +34,7 @@ def ask(
     *,
     trust: "ssl.SSLContext | None" = None,
     proxy: Proxy | None = None,
+    body_bytes: int = BODY_BYTES,
     now: Callable[[], float] = time.perf_counter,
 ) -> Answer:
     """Send a message (an empty one is not sent) and take the first that comes.
@@ -57,7 +58,7 @@ def ask(
             open_timeout=max(end - now(), 0.001),
             close_timeout=_CLOSE_SECONDS,
             ping_interval=None,
-            max_size=BODY_BYTES,
+            max_size=body_bytes,
             proxy=None,
         ) as connection:
             told = {name.lower(): value for name, value in connection.response.headers.raw_items()}  # type: ignore[union-attr] # it is open
@@ -73,7 +74,7 @@ def ask(
     except InvalidStatus as error:
         response = error.response
         told = {name.lower(): value for name, value in response.headers.raw_items()}
-        body = bytes(response.body or b"")[:BODY_BYTES]
+        body = bytes(response.body or b"")[:body_bytes]
         raise Refused(Answer(response.status_code, told, body, now() - start)) from None
     except WebSocketException as error:
         raise Broken(f"the websocket ended: {error}") from None

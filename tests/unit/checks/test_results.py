@@ -4,7 +4,8 @@ import pytest
 from sample_answers import delta, made, stream
 
 from baseten_deploy.checks.answer import NoAnswer
-from baseten_deploy.checks.check import Check, Expect
+from baseten_deploy.checks.answer_schema import compile_schema
+from baseten_deploy.checks.check import Check, Expect, Live
 from baseten_deploy.checks.patterns import compile_pattern
 from baseten_deploy.checks.results import KEPT, Call, Failure, Tally, judged
 from baseten_deploy.ci.redaction import Redactor
@@ -70,6 +71,23 @@ class TestJudged:
         """Says no more than that."""
         check = Check("c", expect=Expect(not_regex=compile_pattern(SECRET)))
         assert ("it differs in a secret",) == judged(check, 1, made(SECRET), None, redact).failure.reasons
+
+    @pytest.mark.parametrize("depth", [300, 900, 990])
+    @pytest.mark.parametrize("live", [Live.SHAPE, Live.EQUAL])
+    def test_deep_answers(self, depth, live):
+        """JSON as deep as Python reads it is judged, or said to be too deep."""
+        one, other = (made("[" * depth + inner + "]" * depth) for inner in ("1", '"1"'))
+        check = Check("c", expect=Expect(live=live, json={"a": 1}, schema=compile_schema({"items": {"$ref": "#"}})))
+        assert judged(check, 1, one, other, redact).failure.reasons
+
+    def test_a_secret_within_bytes(self):
+        """Is not quoted either, not even in part."""
+        for before in range(60, 90, 3):
+            answer = made(b"\0" + b"x" * before + SECRET.encode(), "application/octet-stream")
+            failure = judged(
+                Check("c", expect=Expect(json={"a": 1}, live=Live.EQUAL)), 1, answer, made("y"), redact
+            ).failure
+            assert SECRET[:4] not in str(failure)
 
     def test_bytes_are_counted(self):
         """They are not shown."""

@@ -126,6 +126,13 @@ class TestHttp:
         assert ("no answer within 0.3 s",) == result.reasons
         assert 0.2 < result.p95 < 2
 
+    def test_many_long_answers_at_once(self):
+        """What is kept of them together is bounded."""
+        with answering(answer(b"x" * (5 * 2**20))) as port:
+            assert run(Check("c", body=b"{}"), at(port)).passed
+            result = run(Check("c", body=b"{}", concurrency=64), at(port))
+        assert ("the answer is longer than 4 MiB",) == result.reasons
+
     def test_an_address_that_is_none(self):
         """Is a failed check."""
         assert not run(Check("c", body=b"{}"), "ftp://nowhere/predict").passed

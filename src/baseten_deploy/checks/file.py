@@ -203,7 +203,8 @@ class _Reader:
                     self.problem(places[name], f"`{name}` is not for `kind: websocket`", f"Remove `{name}`.")
         expect = good.get("expect", {})
         within: Place = (*places["expect"],) if "expect" in places else ()
-        if "tolerance" in expect and expect.get("live") is not Live.EQUAL and "live" not in expect:
+        own_tolerance = (*within, "tolerance") in self._positions
+        if own_tolerance and expect.get("live") not in (Live.EQUAL, _BAD):
             self.problem((*within, "tolerance"), "`tolerance` needs `live: equal`", "Add it, or remove `tolerance`.")
         if kind is Kind.WEBSOCKET:
             for name in ("status", "content-type"):

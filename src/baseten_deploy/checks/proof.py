@@ -171,4 +171,7 @@ def _problem(result: CheckResult, title: str) -> Problem:
         message += f". It was: {came if len(came) <= SHOWN_CHARACTERS else came[: SHOWN_CHARACTERS - 3] + '...'}"
     if first and first.request_id:
         message += f" (request {first.request_id})"
-    return Problem(message, "Correct the model, or the check if the answer is right.", check.file, check.line)
+    remedy = "Correct the model, or the check if the answer is right."
+    if any(f"the status is {status}," in message for status in (401, 403)):
+        remedy = "Give the API key permission to call models, or correct the check."
+    return Problem(message, remedy, check.file, check.line)

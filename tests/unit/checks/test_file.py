@@ -202,6 +202,11 @@ class TestProblems:
             ),
             ("checks:\n- {name: a, kind: websocket, path: /x}", ["2:30: `path` is not for `kind: websocket`"]),
             ("checks:\n- {name: a, expect: {tolerance: 0.1}}", ["2:22: `tolerance` needs `live: equal`"]),
+            (
+                "checks:\n- {name: a, expect: {live: shape, tolerance: 0.1}}",
+                ["2:35: `tolerance` needs `live: equal`"],
+            ),
+            ("defaults: {expect: {tolerance: 0.1}}\nchecks: [{name: a, expect: {live: shape}}]", []),
             ("checks:\n- {name: a, expect: {live: same}}", ['2:22: `live`: "same" is not one of its values']),
             ("checks:\n- {name: a, expect: {content-type: json}}", ["2:22: `content-type`: 'json' is no media type"]),
             (

@@ -72,6 +72,16 @@ class TestHold:
         [suite] = junitparser.JUnitXml.fromfile(str(path))
         assert (3, 1) == (suite.tests, suite.failures)
 
+    @pytest.mark.parametrize(
+        ("status", "remedy"), [("403 Forbidden", "permission to call models"), ("500 Oops", "Correct")]
+    )
+    def test_the_remedy(self, make_settings, status, remedy):
+        """Fits what came."""
+        proof, _, _ = make(make_settings, CHECKS[1:2])
+        with by_path({"/bad": answer(b"", status)}) as port, pytest.raises(PredictFailed) as caught:
+            proof.hold("production", f"http://127.0.0.1:{port}/predict", "d1")
+        assert remedy in caught.value.problems[0].remedy
+
     def test_a_log_that_has_nothing(self, make_settings):
         """Is looked at twice, and no more."""
         proof, _, asked = make(make_settings, CHECKS[1:2])

@@ -23,7 +23,6 @@ from .patterns import BadPattern, Pattern, compile_pattern
 
 Place = tuple[str | int, ...]
 
-_CHECK = {field.name: field for field in table.CHECK}
 _EXPECT = {field.name: field for field in table.EXPECT}
 BAD: Any = object()  # a value that was wrong, and is reported
 # What the request's own fields say, or the connection.

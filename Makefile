@@ -21,7 +21,7 @@ WORKFLOWS := $(wildcard .github/workflows/*.yml examples/workflows/*.yml)
 help: ## what there is
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' Makefile | expand -t 22
 
-demo: $(VENV)/ready ## deploy examples/hello-truss to the sandbox, twice, as the runner would
+demo: $(VENV)/ready ## deploy examples/hello-truss to the sandbox as the runner would; a check holds one back
 	@$(RUN) scripts/demo.py
 
 sandbox: $(VENV)/ready ## start the sandbox and print what to set to deploy to it
@@ -36,6 +36,7 @@ bench: $(VENV)/ready ## compare with `truss push` and a shell script; BENCH_ARGS
 	@for name in bench truss; do $(BIN)/python -m venv $(VENV)/$$name || exit 1; done
 	@$(VENV)/bench/bin/python -m pip install -qq --disable-pip-version-check --no-deps --require-hashes -r requirements.txt
 	@$(VENV)/truss/bin/python -m pip install -qq --disable-pip-version-check --no-deps --require-hashes -r requirements-truss.txt
+	@PYTHONPATH=src $(BIN)/python -m benchmarks.checks_overhead
 	@$(BIN)/python -m benchmarks --python $(VENV)/bench/bin/python --truss-python $(VENV)/truss/bin/python $(BENCH_ARGS)
 
 lint: $(VENV)/ready ## format, lint, types, generated files, workflows, Dockerfile
@@ -55,7 +56,7 @@ format: $(VENV)/ready ## rewrite the Python files as the formatter wants them
 	$(BIN)/ruff check --fix-only
 	$(BIN)/ruff format
 
-generate: $(VENV)/ready ## write what the code says once into action.yml, README.md, docs/ and CONTRIBUTING.md
+generate: $(VENV)/ready ## write what the code says once into action.yml, README.md, docs/, CONTRIBUTING.md and schemas/
 	$(RUN) scripts/generate.py
 
 # For maintainers, after a change of requirements-truss.txt: what a config may have is what that truss says.

@@ -1,7 +1,8 @@
-"""`make demo`: two deployments of examples/hello-truss to the sandbox, run and shown as GitHub's runner does it.
+"""`make demo`: three deployments of examples/hello-truss to the sandbox, run and shown as GitHub's runner does it.
 
-The first creates a model, the second adds a changed deployment to it. Everything is on loopback and in a temporary
-directory; nothing needs an account. `--unfold` shows what the log folds away.
+The first creates a model, the second adds a changed deployment to it, the third fails a check and is not promoted.
+Everything is on loopback and in a temporary directory; nothing needs an account. `--unfold` shows what the log folds
+away.
 """
 
 import re
@@ -136,17 +137,24 @@ def main(arguments: list[str]) -> int:
         model.write_text(model.read_text().replace('"Hello"', '"Good evening"'))
         runner.event = push(sha=HEAD_SHA)
         second = deploy(console, runner, "2. A changed Truss, into the same model", inputs, unfold=unfold)
-    return verdict(console, first, second)
+        checks = truss / "checks.yaml"
+        checks.write_text(checks.read_text().replace("regex: hello", "regex: goodbye"))
+        gated = inputs | {"checks": checks.name, "promote-to": "production"}
+        third = deploy(console, runner, "3. A check fails, so nothing is promoted", gated, unfold=unfold)
+        served = sandbox.state.environment(second.outputs["model-id"], "production").current
+    return verdict(console, first, second, third, held_back=served is None)
 
 
-def verdict(console: Console, first: Result, second: Result) -> int:
+def verdict(console: Console, first: Result, second: Result, third: Result, *, held_back: bool) -> int:
     """Say whether it went as announced; the demo is a test, too."""
     new = (first.outcome, first.outputs.get("model-created")) == ("success", "true")
     same = second.outputs.get("model-id") == first.outputs.get("model-id")
     changed = second.outputs.get("content-digest") != first.outputs.get("content-digest")
     added = (second.outcome, second.outputs.get("model-created")) == ("success", "false")
-    if new and same and changed and added:
-        console.print(Text("\nTwo deployments of one model, both live and smoke-tested.", style="bold green"))
+    failed = (third.outputs.get("status"), third.outputs.get("checks-failed")) == ("predict_failed", "1")
+    if new and same and changed and added and failed and held_back:
+        said = "\nTwo deployments of one model, live and smoke-tested; a third that a check held back, as it should."
+        console.print(Text(said, style="bold green"))
         return 0
     console.print(Text("\nThis is not what the demo should show: see the log above.", style="bold red"))
     return 1

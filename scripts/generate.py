@@ -1,11 +1,11 @@
 """Write what the code says once into the files that repeat it: action.yml, README.md, docs/ and CONTRIBUTING.md.
 
-    python scripts/generate.py            rewrite the blocks between the markers
+    python scripts/generate.py            rewrite the blocks between the markers, and the schemas
     python scripts/generate.py --check    change nothing; exit 1 and name the files whose blocks are out of date
 
 A block stands between a pair of markers on lines of their own: `# inputs` ... `# /inputs` in action.yml and
-`<!-- inputs -->` ... `<!-- /inputs -->` in Markdown, likewise `outputs` and, in Markdown, `map` (see `architecture`).
-Everything outside of them is written by hand.
+`<!-- inputs -->` ... `<!-- /inputs -->` in Markdown, likewise `outputs`, `check-fields`, `expect-fields` and `map` (see
+`architecture`). Everything outside of them is written by hand. `schemas/checks.schema.json` is generated whole.
 """
 
 import json
@@ -17,6 +17,7 @@ from itertools import groupby
 from pathlib import Path
 
 import architecture
+from baseten_deploy.checks import field_table
 from baseten_deploy.ci.outputs import OUTPUTS
 from baseten_deploy.inputs.table import INPUTS, Input, Kind
 
@@ -92,13 +93,45 @@ def markdown_outputs() -> Iterator[str]:
         yield f"| `{name}` | {_cell(description)} |"
 
 
+def _fields(fields: tuple[field_table.Field, ...]) -> Iterator[str]:
+    yield "| field | value | meaning |"
+    yield "|---|---|---|"
+    for field in fields:
+        value = _listed(field.choices) if field.choices else str(field.kind)
+        if field.bounds:
+            value = f"{field.kind} {field.bounds}"
+        yield f"| `{field.name}` | {_cell(value)} | {_cell(field.meaning)} |"
+
+
+def check_fields() -> Iterator[str]:
+    """The table of a check's fields."""
+    return _fields(field_table.CHECK)
+
+
+def expect_fields() -> Iterator[str]:
+    """The table of the fields of `expect`."""
+    return _fields(field_table.EXPECT)
+
+
+def schemas() -> dict[str, str]:
+    """The files that are generated whole, by their path."""
+    text = json.dumps(field_table.json_schema(), indent=2, ensure_ascii=False)
+    return {"schemas/checks.schema.json": f"{text}\n"}
+
+
 def _cell(text: str) -> str:
     return text.replace("|", "\\|")
 
 
 BLOCKS: dict[str, dict[str, Callable[[], Iterator[str]]]] = {
     ".yml": {"inputs": action_inputs, "outputs": action_outputs},
-    ".md": {"inputs": markdown_inputs, "outputs": markdown_outputs, "map": lambda: architecture.blocks(ROOT)},
+    ".md": {
+        "inputs": markdown_inputs,
+        "outputs": markdown_outputs,
+        "check-fields": check_fields,
+        "expect-fields": expect_fields,
+        "map": lambda: architecture.blocks(ROOT),
+    },
 }
 MARKERS = {".yml": ("# {}", "# /{}"), ".md": ("<!-- {} -->", "<!-- /{} -->")}
 
@@ -134,6 +167,13 @@ def main(arguments: list[str]) -> int:
         if after != before:
             stale.append(path)
             if not check:
+                path.write_text(after, encoding="utf-8")
+    for name, after in schemas().items():
+        path = ROOT / name
+        if not path.exists() or path.read_text(encoding="utf-8") != after:
+            stale.append(path)
+            if not check:
+                path.parent.mkdir(exist_ok=True)
                 path.write_text(after, encoding="utf-8")
     for path in stale:
         print(f"{path.relative_to(ROOT)}: {'out of date, run `make generate`' if check else 'written'}")

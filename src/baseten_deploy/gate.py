@@ -1,6 +1,6 @@
 """The gated promotion: nothing is promoted before its checks passed, and what fails its check there is rolled back."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from baseten_deploy.checks.smoke_test import ask
 from baseten_deploy.deployment import on_failure, replaced
@@ -20,6 +20,9 @@ from baseten_deploy.service.http import HttpError
 # However long an activation took, the promotion back gets this much of time.
 RESTORE_SECONDS = 60.0
 
+if TYPE_CHECKING:
+    from baseten_deploy.checks.proof import Proof
+
 
 def promote(
     run: Run,
@@ -27,11 +30,14 @@ def promote(
     ours: Ours,
     target: Target,
     payload: Any,
+    proof: "Proof | None" = None,
 ) -> None:
     """Promote a checked deployment, wait until the environment serves it, and check it there.
 
-    What was served before stays warm until then, and is scaled down as the environment says. Raises `PromotionFailed`,
-    `RolledBack` when the environment serves again what it served before, and `AuthFailed`.
+    `proof` are the checks that the deployment passed and the environment must pass too. What was served before stays
+    warm until then, and is scaled down as the environment says. Raises `PromotionFailed`, `RolledBack` when the
+    environment serves again what it served before, `PredictFailed` when a check fails there without
+    `rollback-on-failure`, and `AuthFailed`.
     """
     run.outputs.set("environment", target.name)
     if target.previous_id:
@@ -46,13 +52,17 @@ def promote(
         else:
             served = _promote(run, model, ours, target)
     run.outputs.set("predict-url", url)
-    if run.settings.rollback_on_failure:
-        try:
+    try:
+        if run.settings.rollback_on_failure:
             ask(run, url, payload)
-        except PredictFailed as error:
+        if proof and run.settings.wait:
+            proof.hold(target.name, url, run.outputs.get("promoted-deployment-id") or ours.deployment.id)
+    except PredictFailed as error:
+        if run.settings.rollback_on_failure:
             raise roll_back(run, model, ours, target, served, error) from error
-        if target.previous_id and not already:
-            replaced.carry_out(run, model, target.previous_id, settings.strategy(run.settings, served))
+        raise
+    if run.settings.rollback_on_failure and target.previous_id and not already:
+        replaced.carry_out(run, model, target.previous_id, settings.strategy(run.settings, served))
     settings.finish(run, model.id, target.name, settings.ALL if already else settings.AFTER_A_PROMOTION)
 
 

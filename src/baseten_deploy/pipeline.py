@@ -21,6 +21,8 @@ from baseten_deploy.status import Status
 from baseten_deploy.truss.transport import transport_of
 
 if TYPE_CHECKING:
+    from baseten_deploy.checks.check import Suite
+    from baseten_deploy.checks.proof import Proof
     from baseten_deploy.deployment.creation import Committed
     from baseten_deploy.environment.target import Target
 
@@ -36,6 +38,7 @@ def go(run: Run) -> Status:
 def deploy(run: Run) -> Status:
     """Put the Truss of this run into production."""
     settings = run.settings
+    suite = read_checks(run)
     truss = read_source(run)
     draft = draft_deployment(run, truss) if truss else None
     if draft and is_live_already(run, draft):
@@ -53,10 +56,14 @@ def deploy(run: Run) -> Status:
     announce(run, committed)
     payload = smoke_test_payload(run, truss.config if truss else {})
     ours = Ours(committed.deployment)
+    proof = prepare_checks(run, suite, committed, payload, served_before(draft)) if settings.wait else None
     with on_failure.of_deployment(run, committed.model, ours):
         if settings.wait:
             wait(run, committed.model, ours, settings.environment)
             ask(run, run.outputs.get("predict-url"), payload)
+            if proof:
+                where = settings.environment or "the deployment"
+                proof.hold(where, run.outputs.get("predict-url"), committed.deployment.id)
         else:
             run.outputs.set("deployment-status", committed.deployment.status)
             run.say("Not waiting (`wait: false`)")
@@ -66,7 +73,7 @@ def deploy(run: Run) -> Status:
             )
         if settings.promote_to:
             target = promotion_target(run, committed.model, settings.promote_to)
-            gate.promote(run, committed.model, ours, target, payload)
+            gate.promote(run, committed.model, ours, target, payload, proof=proof)
     register(run, committed.model, committed.deployment)
     if settings.cleanup:
         from baseten_deploy.deployment.retirement import clean_up
@@ -79,11 +86,12 @@ def plan(run: Run) -> Status:
     """`mode: plan`: say what `deploy` would do; read, send one dry run, and change nothing."""
     from baseten_deploy.planning import plan
 
+    suite = read_checks(run)
     truss = read_source(run)
     if truss:
-        plan.plan_push(run, truss)
+        plan.plan_push(run, truss, suite)
     else:
-        plan.plan_listing(run)
+        plan.plan_listing(run, suite)
     return Status.PLANNED
 
 
@@ -91,7 +99,8 @@ def plan_offline(run: Run) -> Status:
     """A run that gets no API key, such as a fork's, does the half that needs none. Sends nothing."""
     from baseten_deploy.planning import plan
 
-    plan.plan_offline(run, read_source(run))
+    suite = read_checks(run)
+    plan.plan_offline(run, read_source(run), suite)
     return Status.SKIPPED
 
 
@@ -99,6 +108,7 @@ def promote(run: Run) -> Status:
     """`mode: promote`: bring an existing deployment into an environment, after it passed its checks."""
     from baseten_deploy.environment.target import ensure_target, find_target
 
+    suite = read_checks(run)
     begin(run)
     with run.phase("Look up"):
         model = existing_model(run)
@@ -106,7 +116,7 @@ def promote(run: Run) -> Status:
         target = find_target(run, model.id, run.settings.environment)
     with run.phase("Environment"):
         ensure_target(run, model.id, target)
-    return bring_in(run, model, deployment, target)
+    return bring_in(run, model, deployment, target, suite)
 
 
 def rollback(run: Run) -> Status:
@@ -114,6 +124,7 @@ def rollback(run: Run) -> Status:
     from baseten_deploy.environment.history import find_previous
     from baseten_deploy.environment.target import existing_target
 
+    suite = read_checks(run)
     begin(run)
     with run.phase("Look up"):
         model = existing_model(run)
@@ -124,10 +135,10 @@ def rollback(run: Run) -> Status:
             deployment = find_previous(run, model, target.now)
         serves = f"serves {target.previous_id}" if target.previous_id else "serves nothing"
         run.say(f"{target.name} {serves} and is rolled back to {deployment.id} ({deployment.name})")
-    return bring_in(run, model, deployment, target)
+    return bring_in(run, model, deployment, target, suite)
 
 
-def bring_in(run: Run, model: Model, deployment: Deployment, target: "Target") -> Status:
+def bring_in(run: Run, model: Model, deployment: Deployment, target: "Target", suite: "Suite | None") -> Status:
     """Check an existing deployment, activated if it rests, and promote it into an environment."""
     from baseten_deploy import gate
     from baseten_deploy.checks.smoke_test import ask
@@ -137,7 +148,8 @@ def bring_in(run: Run, model: Model, deployment: Deployment, target: "Target") -
     from baseten_deploy.deployment.wait import wait
     from baseten_deploy.environment.ours import Ours
 
-    announce(run, Committed(model, deployment, created_model=False))
+    found = Committed(model, deployment, created_model=False)
+    announce(run, found)
     if target.previous_id:
         run.outputs.set("previous-deployment-id", target.previous_id)
     payload = smoke_test_payload(run, {}) if not run.settings.predict else stored_payload(run, model, deployment)
@@ -149,7 +161,10 @@ def bring_in(run: Run, model: Model, deployment: Deployment, target: "Target") -
     with on_failure.of_promotion(run, model, ours, activated=rests):
         wait(run, model, ours)
         ask(run, run.outputs.get("predict-url"), payload)
-        gate.promote(run, model, ours, target, payload)
+        proof = prepare_checks(run, suite, found, payload, target.previous_id)
+        if proof:
+            proof.hold("the deployment", run.outputs.get("predict-url"), deployment.id)
+        gate.promote(run, model, ours, target, payload, proof=proof)
     register(run, model, deployment)
     return Status.SUCCESS
 
@@ -161,6 +176,36 @@ def retire(run: Run) -> Status:
     begin(run)
     retire_old(run, existing_model(run))
     return Status.SUCCESS
+
+
+def read_checks(run: Run) -> "Suite | None":
+    """The checks of the inputs, `None` for none; what is wrong with them joins the other problems of the inputs."""
+    if not run.settings.checks:
+        return None
+    from baseten_deploy.checks.proof import read_suite
+
+    return read_suite(run)
+
+
+def prepare_checks(
+    run: Run, suite: "Suite | None", committed: "Committed", payload: Any, served_before: str
+) -> "Proof | None":
+    """The checks of a deployment; `served_before` is the id of what its target serves until this run changes that."""
+    if suite is None:
+        return None
+    from baseten_deploy.checks.proof import Proof, live_side
+
+    live = live_side(run, committed.model.id, served_before, committed.deployment.id)
+    return Proof(run, suite, committed.model.id, payload, live)
+
+
+def served_before(draft: Draft | None) -> str:
+    """The id of what serves where a deployment goes, before that changes: of production where no target is named."""
+    if draft is None:
+        return ""
+    if draft.targets:
+        return draft.targets[-1].previous_id
+    return draft.destination.model.production_deployment_id if draft.destination.model else ""
 
 
 def is_live_already(run: Run, draft: Draft) -> bool:

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from baseten_sandbox.control.faults import Kind
 from baseten_sandbox.control.faults import parse as parse_fault
 from baseten_sandbox.sandbox import Sandbox
+from baseten_sandbox.wishes import HOSTILE
 
 _EPILOG = f"""\
 A Truss scripts its own rehearsal by environment_variables in its config.yaml:
@@ -17,6 +18,10 @@ A Truss scripts its own rehearsal by environment_variables in its config.yaml:
   SANDBOX_LOG_LINES: "2500"              more lines in the runtime log
   SANDBOX_PROMOTION: FAILED              how its promotion ends: FAILED, CANCELED, PAUSED
   SANDBOX_PREDICT_STATUS, SANDBOX_PREDICT_BODY, SANDBOX_PREDICT_DELAY: the answer of predict
+
+A request scripts its own answer, on any route and over a websocket, for a checks file that is being written:
+  {{"sandbox": {{"status": 500, "body": {{}}, "delay": 0.5}}}}; "text"; "bytes" and "content-type"; "stream" and "gap";
+  "fails-every": 3 (flaky); "wakes-after": 2 (waking up); "hostile": one of {", ".join(HOSTILE)}
 
 A fault is [METHOD] [/PATH-REGEX] KIND [name=value ...], for example
   --fault 'POST /v1/models$ reset acts=true'

@@ -7,35 +7,32 @@ object, what `Answers` was told, the Truss's `SANDBOX_PREDICT_*` variables, an e
 
 import json
 import re
+import secrets
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from http import HTTPStatus
 from typing import Any
 
 from werkzeug.wrappers import Request, Response
 
+from baseten_sandbox.api.logs import Logs
 from baseten_sandbox.errors import Refused, invalid, missing, unauthorized
 from baseten_sandbox.state import lifecycle
 from baseten_sandbox.state.entities import PRODUCTION, Deployment
 from baseten_sandbox.state.state import State
 from baseten_sandbox.web import Handler, Routes, credentials, json_response
+from baseten_sandbox.websocket import converse
+from baseten_sandbox.wishes import Answer, Wishes, streamed
+
+__all__ = ["PREFIX", "Answer", "Answers", "Inference"]
 
 PREFIX = "/inference"
+_REQUEST_ID = "X-Baseten-Request-Id"
 _HOST = re.compile(r"model-(?P<model_id>[a-z0-9]+)(-(?P<environment>[a-z0-9-]+))?")
 _MODEL = f"{PREFIX}/<host>"
-
-
-@dataclass(frozen=True)
-class Answer:
-    """What a predict answers after `delay` seconds; `body` None echoes, `text` that is no JSON goes out as it is."""
-
-    status: int = 200
-    body: Any = None
-    delay: float = 0.0
-    text: str | None = None
-    headers: Mapping[str, str] = field(default_factory=dict)
+_ANY = "GET,POST,PUT,PATCH,DELETE,OPTIONS"
 
 
 class Answers:
@@ -68,9 +65,13 @@ class Answers:
 class Inference:
     """Predict and OpenAI-compatible calls on deployments that are live."""
 
-    def __init__(self, *, state: State, answers: Answers, api_key: str, sleep: Callable[[float], object]) -> None:
+    def __init__(
+        self, *, state: State, answers: Answers, logs: Logs, api_key: str, sleep: Callable[[float], object]
+    ) -> None:
         self._state = state
         self._answers = answers
+        self._logs = logs
+        self._wishes = Wishes()
         self._api_key = api_key
         self._sleep = sleep
 
@@ -86,7 +87,8 @@ class Inference:
         handlers: dict[str, Handler] = {}
         for target, handler in targets.items():
             handlers[f"POST {_MODEL}{target}/predict"] = handler
-            handlers[f"POST {_MODEL}{target}/sync/<path:path>"] = handler
+            handlers[f"{_ANY} {_MODEL}{target}/sync/<path:path>"] = handler
+            handlers[f"WEBSOCKET {_MODEL}{target}/websocket"] = handler
         return Routes(handlers, self._guard)
 
     def _guard(self, request: Request, route: str) -> None:  # noqa: ARG002 - one rule for all routes
@@ -122,12 +124,48 @@ class Inference:
         return self._answer(request, facts.current, path)
 
     def _answer(self, request: Request, found: Deployment, path: str) -> Response:
-        payload = _payload(request)
+        request_id = secrets.token_hex(16)
+        if request.environ.get("HTTP_UPGRADE", "").lower() == "websocket":
+            self._make_ready(found)
+            converse(request, {_REQUEST_ID: request_id}, lambda message: self._message(message, found))
+        response = self._response(request, found, path)
+        response.headers[_REQUEST_ID] = request_id
+        if response.status_code >= 400:
+            said = f"Answered {response.status_code} to {request.method} {request.path}"
+            self._logs.add(found.id, said, level="ERROR", replica=found.replica, request_id=request_id)
+        return response
+
+    def _message(self, message: str | bytes, found: Deployment) -> str | bytes | None:
+        """The answer to a message of a websocket: what it wishes for, else an echo; bytes come back as they are."""
+        if isinstance(message, bytes):
+            return message
+        try:
+            payload = json.loads(message)
+        except ValueError:
+            payload = message
+        answer = self._wishes.answer(payload)
+        if answer is None:
+            return json.dumps({"echo": payload, "deployment_id": found.id, "environment": found.environment})
+        self._sleep(answer.delay)
+        if answer.status >= 400:
+            return None
+        if answer.content is not None:
+            return answer.content
+        return answer.text if answer.text is not None else json.dumps(answer.body)
+
+    def _response(self, request: Request, found: Deployment, path: str) -> Response:
+        payload = _payload(request, path)
         if "/sync/" not in request.path and not _has_predict_route(found.config):
             raise missing(f"A predict route of the deployment {found.id}")
         self._make_ready(found)
-        answer = _scripted(payload) or self._answers.take(request.path) or _configured(found)
+        answer = self._wishes.answer(payload) or self._answers.take(request.path) or _configured(found)
         self._sleep(answer.delay)
+        if answer.stream:
+            return streamed(answer, _head(payload, found, "chat.completion.chunk"), self._sleep)
+        if answer.content is None and isinstance(payload, bytes) and answer.text is None and answer.body is None:
+            answer = replace(answer, content=payload, content_type=request.content_type or "application/octet-stream")
+        if answer.content is not None:
+            return _with(Response(answer.content, answer.status, content_type=answer.content_type), answer)
         if answer.text is not None:
             return _with(Response(answer.text, answer.status, content_type="text/plain"), answer)
         if answer.body is not None:
@@ -174,21 +212,15 @@ def _has_predict_route(config: Any) -> bool:
     return kind == "http" and not runtime.get("is_websocket_endpoint") and not server.get("no_build")
 
 
-def _payload(request: Request) -> Any:
+def _payload(request: Request, path: str) -> Any:
+    """The body as JSON; a route of the model's own takes any: bytes that are no JSON, `None` without a body."""
+    body = request.get_data()
     try:
-        return json.loads(request.get_data())
+        return json.loads(body) if body or path == "predict" else None
     except ValueError as error:
-        raise invalid(f"the body is not JSON: {error}") from error
-
-
-def _scripted(payload: Any) -> Answer | None:
-    wish = payload.get("sandbox") if isinstance(payload, dict) else None
-    if not isinstance(wish, dict):
-        return None
-    try:
-        return Answer(int(wish.get("status", 200)), wish.get("body"), float(wish.get("delay", 0)))
-    except (TypeError, ValueError) as error:
-        raise invalid(f"sandbox: {error}") from error
+        if path == "predict":
+            raise invalid(f"the body is not JSON: {error}") from error
+        return body
 
 
 def _configured(found: Deployment) -> Answer:

@@ -66,7 +66,11 @@ class Sandbox:
             clock=clock, endpoint=lambda: self.s3_endpoint_url, credential_seconds=credential_seconds
         )
         self._inference = Inference(
-            state=self.state, answers=self.answers, api_key=self.api_key, sleep=self._stopping.wait
+            state=self.state,
+            answers=self.answers,
+            logs=self.logs,
+            api_key=self.api_key,
+            sleep=self._stopping.wait,
         ).routes()
         self._control = Control(
             api_key=self.api_key,

@@ -19,13 +19,19 @@ Handler = Callable[..., BaseModel | Response]
 
 
 class Routes:
-    """`{"GET /v1/models/<model_id>": handler}` as a WSGI application; `guard` sees each request and its route first."""
+    """`{"GET /v1/models/<model_id>": handler}` as a WSGI application; `guard` sees each request and its route first.
+
+    A route has several methods as `GET,POST`; that of a websocket is `WEBSOCKET`.
+    """
 
     def __init__(self, handlers: Mapping[str, Handler], guard: Callable[[Request, str], None]) -> None:
         rules = []
         for route, handler in handlers.items():
             method, path = route.split(" ")
-            rules.append(Rule(path, methods=[method], endpoint=(route, handler)))
+            if method == "WEBSOCKET":
+                rules.append(Rule(path, endpoint=(route, handler), websocket=True))
+            else:
+                rules.append(Rule(path, methods=method.split(","), endpoint=(route, handler)))
         self._map = Map(rules, strict_slashes=False, merge_slashes=False)
         self._guard = guard
 

@@ -8,8 +8,11 @@ import httpx
 import pytest
 from baseten.client import managementapi as sdk
 from sandbox_driver import Driver
+from websockets.exceptions import ConnectionClosedError, InvalidStatus
+from websockets.sync.client import connect
 
 from baseten_sandbox import Answer, Sandbox
+from baseten_sandbox.wishes import HOSTILE
 
 
 @pytest.fixture
@@ -167,3 +170,100 @@ def test_body_must_be_json(sandbox: Sandbox, driver: Driver) -> None:
     url = f"{sandbox.inference_url.format(model_id=created.model.id)}/deployment/{created.deployment.id}/predict"
     headers = {"Authorization": f"Api-Key {sandbox.api_key}"}
     assert 400 == httpx.post(url, content=b"hi", headers=headers).status_code
+
+
+def test_a_route_of_the_models_own(sandbox: Sandbox, driver: Driver) -> None:
+    """Any method and any bytes, which come back as they are; each answer has an id of its own."""
+    created = live(driver)
+    base = f"{sandbox.inference_url.format(model_id=created.model.id)}/deployment/{created.deployment.id}/sync"
+    headers = {"Authorization": f"Api-Key {sandbox.api_key}"}
+    raw = httpx.post(f"{base}/audio", content=b"\x00RIFF", headers=headers | {"Content-Type": "audio/wav"})
+    assert (b"\x00RIFF", "audio/wav") == (raw.content, raw.headers["Content-Type"])
+    assert httpx.get(f"{base}/health", headers=headers).json()["echo"] is None
+    ids = {httpx.get(f"{base}/health", headers=headers).headers["X-Baseten-Request-Id"] for _ in range(3)}
+    assert 3 == len(ids)
+
+
+def test_the_log_of_a_request(driver: Driver) -> None:
+    """An error is in the log, tagged with the request's id, by which it is found."""
+    created = live(driver)
+    path = f"/deployment/{created.deployment.id}/predict"
+    ids = [
+        driver.predict(created.model.id, path, {"sandbox": {"status": 500}}).headers["X-Baseten-Request-Id"]
+        for _ in range(2)
+    ]
+    logs = f"/v1/models/{created.model.id}/deployments/{created.deployment.id}/logs"
+    lines = driver.http.get(logs, params={"request_id": ids[0]}).json()["logs"]
+    assert ["Answered 500 to POST"] == [line["message"][:20] for line in lines]
+    assert [] == driver.http.get(logs, params={"request_id": "nobody"}).json()["logs"]
+
+
+@pytest.mark.parametrize(
+    ("wish", "statuses"),
+    [
+        ({"fails-every": 3}, [200, 200, 500, 200, 200, 500]),
+        ({"wakes-after": 2}, [503, 503, 200, 200]),
+        ({"wakes-after": 1, "status": 429}, [429, 200]),
+        ({"fails-every": 2, "status": 502}, [200, 502]),
+    ],
+)
+def test_flaky_and_waking(driver: Driver, wish: dict[str, Any], statuses: list[int]) -> None:
+    """Counted by the wish, so that several can be tried at once."""
+    created = live(driver)
+    path = f"/deployment/{created.deployment.id}/predict"
+    other = driver.predict(created.model.id, path, {"sandbox": {**wish, "x": 1}}).status_code
+    assert statuses == [driver.predict(created.model.id, path, {"sandbox": wish}).status_code for _ in statuses]
+    assert statuses[0] == other
+
+
+def test_bytes_and_streams_on_request(driver: Driver) -> None:
+    """So many bytes; pieces with `usage` in the last."""
+    created = live(driver)
+    path = f"/deployment/{created.deployment.id}/predict"
+    wish = {"bytes": 2048, "content-type": "audio/wav"}
+    answer = driver.predict(created.model.id, path, {"sandbox": wish})
+    assert (2048, "audio/wav") == (len(answer.content), answer.headers["Content-Type"])
+    text = driver.predict(created.model.id, path, {"sandbox": {"stream": ["a", "b"]}}).text
+    events = [json.loads(part.removeprefix("data: ")) for part in text.split("\n\n") if part.startswith("data: {")]
+    assert "ab" == "".join(event["choices"][0]["delta"].get("content", "") for event in events)
+    assert 2 == events[-1]["usage"]["completion_tokens"]
+
+
+@pytest.mark.parametrize("name", sorted(HOSTILE))
+def test_hostile(driver: Driver, name: str) -> None:
+    """Each is answered, and the sandbox lives on."""
+    created = live(driver)
+    path = f"/deployment/{created.deployment.id}/predict"
+    assert HOSTILE[name].status == driver.predict(created.model.id, path, {"sandbox": {"hostile": name}}).status_code
+    assert 400 == driver.predict(created.model.id, path, {"sandbox": {"hostile": "nobody"}}).status_code
+    assert 200 == driver.predict(created.model.id, path, {}).status_code
+
+
+@pytest.mark.parametrize(
+    ("path", "changes"),
+    [
+        ("/deployment/{id}", {}),
+        ("/development", {"is_development": True}),
+        ("/environments/production", {"environment_name": "production"}),
+        ("-staging", {"environment_name": "staging", "create_environment_if_missing": True}),
+    ],
+)
+def test_websocket(sandbox: Sandbox, driver: Driver, path: str, changes: dict[str, Any]) -> None:
+    """Of every kind of place: text is echoed with who answers, bytes as they are, one message after the other."""
+    created = live(driver, **changes)
+    base = sandbox.inference_url.format(model_id=created.model.id).replace("http", "ws", 1)
+    url = f"{base}{path.format(id=created.deployment.id)}/websocket"
+    headers = {"Authorization": f"Api-Key {sandbox.api_key}"}
+    with connect(url, additional_headers=headers, proxy=None) as link:
+        link.send('{"a": 1}')
+        said = json.loads(link.recv(timeout=10))
+        assert ({"a": 1}, created.deployment.id) == (said["echo"], said["deployment_id"])
+        link.send(b"\x00raw" * 30_000)
+        assert b"\x00raw" * 30_000 == link.recv(timeout=10)
+        link.send(iter(["in ", "pieces"]))
+        assert "in pieces" == json.loads(link.recv(timeout=10))["echo"]
+        link.send('{"sandbox": {"status": 500}}')
+        with pytest.raises(ConnectionClosedError):
+            link.recv(timeout=10)
+    with pytest.raises(InvalidStatus):
+        connect(url, proxy=None)

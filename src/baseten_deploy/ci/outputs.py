@@ -35,6 +35,8 @@ OUTPUTS: dict[str, str] = {
     "predict-response": (
         "the smoke test's last response, an error's too: first 4096 characters, of bytes their size, type and digest"
     ),
+    "checks-passed": "how many checks passed",
+    "checks-failed": "how many checks failed",
     "nemo-entity": "`workspace/name` of the model entity in the NeMo Platform",
     "plan": "the plan, as Markdown",
     "result": "all of it as one JSON object",

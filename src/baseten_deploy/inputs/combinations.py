@@ -143,6 +143,7 @@ def _refused_together(settings: Settings) -> list[Problem]:
         (s.development and bool(s.deployment_name), "development", "deployment-name"),
         (bool(s.promote_to) and not s.wait, "promote-to", "wait: false"),
         (s.rollback_on_failure and not s.wait, "rollback-on-failure", "wait: false"),
+        (bool(s.checks) and not s.predict, "checks", "predict: false"),
         (bool(s.library_listing) and bool(s.environment), "library-listing", "environment"),
         (bool(s.library_listing) and bool(s.model_id), "library-listing", "model-id"),
         (bool(s.library_listing) and bool(s.config), "library-listing", "config"),
@@ -251,11 +252,13 @@ def find_warnings(settings: Settings) -> list[Problem]:
         idle["neither `environment` nor `promote-to` is set"] = {"create-environment": s.create_environment}
     unseen = s.mode is Mode.DEPLOY and not s.wait
     idle["`wait: false` does not see whether it comes up"] = {"deploy-retries": unseen and s.deploy_retries > 0}
-    if not (s.predict and (s.wait or s.mode in (Mode.PROMOTE, Mode.ROLLBACK))):
+    if not (s.predict and (s.wait or s.mode in (Mode.PROMOTE, Mode.ROLLBACK))) or s.mode is Mode.CLEANUP:
         idle["no smoke test runs"] = {
             "predict-payload": s.predict_payload is not None,
             "predict-expect": s.predict_expect is not None,
+            "checks": bool(s.checks) and s.predict,
         }
+    idle["`checks` is not set"] = {"checks-report": bool(s.checks_report) and not s.checks}
     if not s.nemo_url:
         idle["`nemo-url` is not set"] = {
             "nemo-token": bool(s.nemo_token),

@@ -82,6 +82,8 @@ class Settings:
     predict_payload: Any
     predict_expect: Expectation | None
     predict_timeout: float
+    checks: str
+    checks_report: str
     regional_environment: bool
     deploy_retries: int
     promote_to: str

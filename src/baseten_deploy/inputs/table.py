@@ -137,6 +137,19 @@ INPUTS: tuple[Input, ...] = (
             "`/regex/`",
         ),
         ("predict-timeout", "300", Kind.NUMBER, "time for the smoke test, in seconds"),
+        (
+            "checks",
+            "",
+            Kind.TEXT,
+            "a YAML or JSON file with requests and what their answers must be, relative to the Truss directory or the "
+            "workspace; see `docs/checks.md`",
+        ),
+        (
+            "checks-report",
+            "",
+            Kind.TEXT,
+            "write the results of `checks` as JUnit XML to this path below the workspace",
+        ),
         ("regional-environment", "false", Kind.FLAG, "smoke-test through the environment's regional host"),
         (
             "deploy-retries",

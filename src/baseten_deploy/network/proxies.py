@@ -63,6 +63,11 @@ class Proxy:
         return (self.password, quote(self.password, safe=""), f"{self.user}:{self.password}", self._basic)
 
     @property
+    def authorization(self) -> str:
+        """What `Proxy-Authorization` says, `""` for nothing."""
+        return f"Basic {self._basic}" if self.user or self.password else ""
+
+    @property
     def _basic(self) -> str:
         return base64.b64encode(f"{self.user}:{self.password}".encode()).decode()
 

@@ -6,6 +6,7 @@ a refusal of the dry run does, after the plan was shown. How the facts read is `
 
 from baseten_deploy.archive.digest import content_digest, file_digest
 from baseten_deploy.background import in_background
+from baseten_deploy.checks.check import Suite
 from baseten_deploy.deployment.assembly import Draft, draft_deployment, find_environments
 from baseten_deploy.deployment.push import prepare
 from baseten_deploy.errors import DeployError, Problem, RegistrationFailed, Rejected
@@ -27,7 +28,7 @@ from .live_deployment import Live, find_live, find_production, unchanged
 from .page import Comparison, Plan, describe
 
 
-def plan_push(run: Run, truss: Truss) -> None:
+def plan_push(run: Run, truss: Truss, suite: Suite | None = None) -> None:
     """Plan the deployment of a Truss. Raises what the dry run raised, and what keeps a run from getting so far."""
     draft = draft_deployment(run, truss)
     with run.phase("Plan"):
@@ -56,12 +57,12 @@ def plan_push(run: Run, truss: Truss) -> None:
             warnings=run.warnings,
             registration=registration,
         )
-        _show(run, plan)
+        _show(run, plan, suite)
     if refusal:
         raise refusal
 
 
-def plan_listing(run: Run) -> None:
+def plan_listing(run: Run, suite: Suite | None = None) -> None:
     """Plan a model from a library listing, which has neither an archive nor a dry run."""
     settings = run.settings
     with run.phase("Plan"):
@@ -81,12 +82,12 @@ def plan_listing(run: Run) -> None:
             warnings=run.warnings,
             registration=_plan_registration(run, new, ""),
         )
-        _show(run, plan)
+        _show(run, plan, suite)
     if refusal:
         raise refusal
 
 
-def plan_offline(run: Run, truss: Truss | None) -> None:
+def plan_offline(run: Run, truss: Truss | None, suite: Suite | None = None) -> None:
     """What can be said of a Truss (or, without one, a library listing) without the service. Sends nothing."""
     settings = run.settings
     run.runner.notice(
@@ -109,11 +110,15 @@ def plan_offline(run: Run, truss: Truss | None) -> None:
             dropped=truss.dropped if truss else (),
             warnings=run.warnings,
         )
-        _show(run, plan)
+        _show(run, plan, suite)
 
 
-def _show(run: Run, plan: Plan) -> None:
+def _show(run: Run, plan: Plan, suite: Suite | None) -> None:
     markdown = describe(plan, run.redactor.redact)
+    if suite:
+        from baseten_deploy.checks.table import described  # noqa: PLC0415 - most runs have none
+
+        markdown = f"{markdown.rstrip()}\n\n{run.redactor.redact(described(suite))}\n"
     run.outputs.set("plan", markdown)
     if run.runner.on_github:  # elsewhere all outputs are printed at the end
         run.runner.foreign(markdown)

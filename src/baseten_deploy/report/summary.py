@@ -96,6 +96,8 @@ def _headline(facts: Facts) -> str:
     text = HEADLINES[facts.status]
     if facts.status is Status.SUCCESS:
         text = SUCCESSES.get(facts.mode, text)
+    if facts.status is Status.PREDICT_FAILED and facts.outputs.get("checks-failed", "0") != "0":
+        text = "❌ Live, but a check failed"
     name = code(facts.outputs.get("model-name", ""))
     return f"{text}: {name}" if name else text
 

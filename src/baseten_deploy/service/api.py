@@ -131,10 +131,17 @@ class Api:
         path = f"{_model_path(model_id)}/audit_logs"
         return self._parse(read_promoted, self._get(path, params), path)
 
-    def logs(self, model_id: str, deployment_id: str, start_millis: int, limit: int) -> list[LogLine]:
-        """At most `limit` (up to 1000) log lines from `start_millis` on, oldest first. Not tried again."""
+    def logs(
+        self, model_id: str, deployment_id: str, start_millis: int, limit: int, *, request_id: str = ""
+    ) -> list[LogLine]:
+        """At most `limit` (up to 1000) log lines from `start_millis` on, oldest first. Not tried again.
+
+        With `request_id` only those of that inference request.
+        """
         path = f"{_deployment_path(model_id, deployment_id)}/logs"
         params: dict[str, str | int] = {"start_epoch_millis": start_millis, "direction": "asc", "limit": limit}
+        if request_id:
+            params["request_id"] = request_id
         answer = self.http.request("GET", path, params=params, retry=False, seconds=10)
         return self._parse(lambda body: [read_log_line(row) for row in rows(body, "logs")], answer, path)
 

@@ -54,6 +54,7 @@ class Line:
     message: str
     level: str | None = None
     replica: str | None = None
+    request_id: str | None = None
 
 
 class Logs:
@@ -72,11 +73,12 @@ class Logs:
         level: str | None = "INFO",
         replica: str | None = None,
         time_ns: int | None = None,
+        request_id: str | None = None,
     ) -> None:
         """Add a line to a deployment's log, now or at `time_ns`."""
         moment = int(self._clock() * _NS) if time_ns is None else time_ns
         with self._lock:
-            self._added[deployment_id].append(Line(moment, message, level, replica))
+            self._added[deployment_id].append(Line(moment, message, level, replica, request_id))
 
     def page(self, deployment: Deployment, query: LogQuery, now: float) -> list[Log]:
         """The lines that a request asks for, in its order and at most its limit."""
@@ -132,8 +134,10 @@ def _matches(line: Line, query: LogQuery, pattern: re.Pattern[str]) -> bool:
         return False
     if query.replica is not None and line.replica != query.replica.root:
         return False
-    if query.request_id is not None or query.component is not None:
-        return False  # no line here belongs to a request or a component
+    if query.request_id is not None and line.request_id != query.request_id.root:
+        return False
+    if query.component is not None:
+        return False  # no line here belongs to a component
     return (
         pattern.search(line.message) is not None
         and all(text in line.message for text in query.includes or ())

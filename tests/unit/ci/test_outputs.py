@@ -10,7 +10,7 @@ NAMES = [
     *("status", "model-id", "model-name", "model-created", "deployment-id", "deployment-name", "deployment-status"),
     *("environment", "promoted-deployment-id", "previous-deployment-id", "predict-url", "logs-url"),
     *("archive-sha256", "archive-bytes", "content-digest", "deploy-time-seconds", "predict-seconds"),
-    *("predict-response", "nemo-entity", "plan", "result"),
+    *("predict-response", "checks-passed", "checks-failed", "nemo-entity", "plan", "result"),
 ]
 
 

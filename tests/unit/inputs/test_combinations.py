@@ -19,6 +19,7 @@ REFUSED = [
     ({"development": "true", "promote_to": "staging"}, ["development", "promote-to"]),
     ({"development": "true", "deployment_name": "d"}, ["development", "deployment-name"]),
     ({"promote_to": "staging", "wait": "false"}, ["promote-to", "wait: false"]),
+    ({"checks": "checks.yaml", "predict": "false"}, ["checks", "predict: false"]),
     (
         {"mode": "promote", "model_id": "m", "deployment_id": "d", "environment": "e"}
         | {"rollback_on_failure": "true", "wait": "false"},
@@ -69,6 +70,8 @@ ACCEPTED = [
     CLEANUP,
     {**CLEANUP, "model_name": "", "model_id": "m"},
     {"mode": "plan"},
+    {"checks": "checks.yaml", "checks_report": "checks.xml"},
+    PROMOTE | {"checks": "checks.yaml"},
 ]
 
 
@@ -303,6 +306,9 @@ IDLE = [
     ({"predict": "false", "predict_payload": "{}"}, "predict-payload"),
     ({"predict": "false", "predict_expect": "1"}, "predict-expect"),
     ({"wait": "false", "predict_expect": "1"}, "predict-expect"),
+    ({"wait": "false", "checks": "checks.yaml"}, "checks"),
+    ({**CLEANUP, "checks": "checks.yaml"}, "checks"),
+    ({"checks_report": "checks.xml"}, "checks-report"),
     ({"nemo_token": "t0ken"}, "nemo-token"),
     ({"nemo_entity": "{a: b}"}, "nemo-entity"),
     ({"nemo_provider": "{name: n}"}, "nemo-provider"),

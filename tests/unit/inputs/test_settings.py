@@ -51,6 +51,8 @@ DEFAULTS = {
     "predict_payload": None,
     "predict_expect": None,
     "predict_timeout": 300.0,
+    "checks": "",
+    "checks_report": "",
     "regional_environment": False,
     "deploy_retries": 0,
     "promote_to": "",

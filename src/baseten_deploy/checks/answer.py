@@ -1,0 +1,133 @@
+"""One answer of a model, with the time of every piece of it; and why there is none. Pure.
+
+Read off the wire by `connection` and `websocket`; judged by `judge`.
+"""
+
+import json
+import re
+from bisect import bisect_right
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from .event_stream import deltas, events
+
+REQUEST_ID = "x-baseten-request-id"
+NO_JSON: Any = object()
+_DATA_LINE = re.compile(rb"^data:[^\r\n]*", re.MULTILINE)
+_TOKEN_EVENTS = 100_000  # more are not looked at
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What came. `seconds` are from the request's first byte to the answer's last.
+
+    `headers` have lower-case names. `marks` say when each piece of the body was there: its end within the body, and
+    the seconds since the request; `complete` is false for a body that was cut at its bound.
+    """
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes = field(repr=False)
+    seconds: float
+    marks: tuple[tuple[int, float], ...] = field(default=(), repr=False)
+    complete: bool = True
+
+    @property
+    def request_id(self) -> str:
+        """What the service calls this request, `""` when it does not say."""
+        return self.headers.get(REQUEST_ID, "")
+
+    @property
+    def media_type(self) -> str:
+        """The `Content-Type` as it came."""
+        return self.headers.get("content-type", "")
+
+    @cached_property
+    def is_stream(self) -> bool:
+        """Whether it is made of server-sent events."""
+        return self.media_type.lower().startswith("text/event-stream")
+
+    @cached_property
+    def plain(self) -> str:
+        """The body as text."""
+        return self.body.decode("utf-8", "replace")
+
+    @cached_property
+    def events(self) -> tuple[str, ...]:
+        """The data of each event of a stream."""
+        return tuple(events(self.plain)) if self.is_stream else ()
+
+    @cached_property
+    def event_values(self) -> tuple[Any, ...]:
+        """The events that are JSON."""
+        values = (_json(data) for data in self.events)
+        return tuple(value for value in values if value is not NO_JSON)
+
+    @cached_property
+    def text(self) -> str:
+        """The text; of a stream its joined content, else the data of its events line by line."""
+        if not self.is_stream:
+            return self.plain
+        pieces = [piece for value in self.event_values for piece in deltas(value)]
+        return "".join(pieces) if pieces else "\n".join(self.events)
+
+    @cached_property
+    def value(self) -> Any:
+        """The text as JSON, or `NO_JSON`."""
+        return _json(self.text)
+
+    @cached_property
+    def first_event_seconds(self) -> float | None:
+        """Until the byte that completed the first event's line, of a stream."""
+        found = _DATA_LINE.search(self.body) if self.is_stream else None
+        return self._seconds_of(found.end()) if found else None
+
+    @cached_property
+    def tokens_per_second(self) -> float | None:
+        """Of a stream with `usage`: its tokens over the time between its first and last event that carry any."""
+        tokens = next((count for value in reversed(self.event_values) if (count := _tokens(value))), 0)
+        if not self.is_stream or tokens < 2:
+            return None
+        carrying = []
+        for number, found in enumerate(_DATA_LINE.finditer(self.body)):
+            if number == _TOKEN_EVENTS:
+                break
+            if deltas(_json(found[0][5:].decode("utf-8", "replace"))):
+                carrying.append(self._seconds_of(found.end()))
+        took = carrying[-1] - carrying[0] if carrying else 0.0
+        return (tokens - 1) / took if took > 0 else None
+
+    def _seconds_of(self, offset: int) -> float:
+        """When the body's byte before `offset` was there."""
+        index = bisect_right(self.marks, (offset - 1, float("inf")))
+        return self.marks[min(index, len(self.marks) - 1)][1] if self.marks else self.seconds
+
+
+@dataclass(frozen=True)
+class NoAnswer:
+    """Why a call has none: in words without secrets, after how many seconds; `waking` says that it may yet come.
+
+    `hint` are the seconds that the other side asked to wait; `status` is 0 without one.
+    """
+
+    reason: str
+    seconds: float
+    waking: bool = False
+    status: int = 0
+    hint: float | None = None
+    request_id: str = ""
+
+
+def _json(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return NO_JSON
+
+
+def _tokens(value: Any) -> int:
+    usage = value.get("usage") if isinstance(value, dict) else None
+    count = usage.get("completion_tokens") if isinstance(usage, dict) else None
+    return count if isinstance(count, int) and not isinstance(count, bool) else 0

@@ -1,0 +1,81 @@
+"""JSON Schemas of a checks file: read once, never fetched from anywhere, and applied to answers.
+
+The library is `jsonschema-rs`: the steps of its patterns are bounded, whatever a model answers, and it has no
+dependencies. It is loaded where a check has a schema. Spec: JSON Schema 2020-12.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+from .field_table import SCHEMA_ID
+
+ERRORS = 5  # shown of one answer
+_MESSAGE_CHARACTERS = 300
+_STEPS = 100_000  # of backtracking in one pattern: some milliseconds
+
+
+class BadSchema(ValueError):
+    """A value that is no JSON Schema this action takes."""
+
+
+@dataclass(frozen=True)
+class AnswerSchema:
+    """A compiled schema."""
+
+    validator: Any
+
+    def mismatches(self, value: Any) -> list[str]:
+        """Where `value` does not follow it, by path; at most `ERRORS`."""
+        found = []
+        try:
+            for error in self.validator.iter_errors(value):
+                place = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in error.instance_path)
+                message = str(error.message)
+                found.append(f"${place}: {message[:_MESSAGE_CHARACTERS]}")
+                if len(found) == ERRORS:
+                    break
+        except ValueError as error:  # a number or a text that the library cannot take over
+            found.append(f"it cannot be compared with the schema: {str(error)[:_MESSAGE_CHARACTERS]}")
+        return found
+
+
+def compile_schema(schema: Any) -> AnswerSchema:
+    """Read a schema. Raises `BadSchema`; a `$ref` to anywhere else is refused, and never fetched."""
+    if not isinstance(schema, dict | bool):
+        raise BadSchema("a JSON Schema is an object")
+    if isinstance(schema, dict) and str(schema.get("$schema", SCHEMA_ID)).rstrip("#") != SCHEMA_ID:
+        raise BadSchema(f"`$schema` is {schema['$schema']!r}; taken is 2020-12, `{SCHEMA_ID}`")
+    for reference in _references(schema):
+        if not reference.startswith("#"):
+            raise BadSchema(f"`$ref: {reference}` points out of the schema, and nothing is fetched: put it in `$defs`")
+
+    import jsonschema_rs  # noqa: PLC0415 - only where a check has a schema
+
+    try:
+        validator = jsonschema_rs.Draft202012Validator(
+            schema, pattern_options=jsonschema_rs.FancyRegexOptions(backtrack_limit=_STEPS), retriever=_refuse
+        )
+    except (ValueError, RecursionError) as error:  # a `ValidationError` and a `ReferencingError` are such
+        raise BadSchema(str(getattr(error, "message", error)).splitlines()[0][:_MESSAGE_CHARACTERS]) from None
+    return AnswerSchema(validator)
+
+
+def _refuse(uri: str) -> Any:
+    raise ValueError(f"{uri} is not fetched")
+
+
+def _references(schema: Any) -> list[str]:
+    """The `$ref` and `$dynamicRef` texts of a schema; not those within `const`, `enum`, `default` or `examples`."""
+    found: list[str] = []
+    todo = [schema]
+    while todo:
+        part = todo.pop()
+        if isinstance(part, dict):
+            for key, value in part.items():
+                if key in ("$ref", "$dynamicRef") and isinstance(value, str):
+                    found.append(value)
+                elif key not in ("const", "enum", "default", "examples"):
+                    todo.append(value)
+        elif isinstance(part, list):
+            todo += part
+    return found

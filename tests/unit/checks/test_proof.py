@@ -1,0 +1,166 @@
+"""The checks of a run: outputs, notes, report, log and the error, in each end."""
+
+import json
+import re
+
+import httpx
+import junitparser
+import pytest
+from transport import Service, make_run, printed
+from wire import answer, read_request, serving
+
+from baseten_deploy.checks import proof as module
+from baseten_deploy.checks.check import Check, Expect, Suite
+from baseten_deploy.checks.proof import Proof, live_side, read_suite
+from baseten_deploy.checks.suite_run import LiveSide
+from baseten_deploy.errors import Cancelled, PredictFailed
+
+
+def by_path(answers):
+    """A server that answers by the end of the path."""
+
+    def serve(link, _):
+        while request := read_request(link):
+            path = request.split(b" ")[1].decode()
+            link.sendall(next(said for ending, said in answers.items() if path.endswith(ending)))
+
+    return serving(serve)
+
+
+def make(make_settings, checks, *, report=None, logs=None, **inputs):
+    """A proof of checks, in a run whose management API has these lines for each request's id."""
+    asked = []
+
+    def handler(request):
+        asked.append(request)
+        lines = (logs or {}).get(request.url.params.get("request_id"), [])
+        return httpx.Response(200, json={"logs": [{"timestamp": "0", "message": line} for line in lines]})
+
+    run = make_run(make_settings(**inputs), handler)
+    proof = Proof(run, Suite(tuple(checks), "checks.yaml", report), "m1", None, LiveSide())
+    return proof, run, asked
+
+
+GOOD, BAD = answer(b'{"a": 1}'), answer(b"boom", "500 Oops", "text/plain", "X-Baseten-Request-Id: req-7\r\n")
+CHECKS = (
+    Check("good", "checks.yaml", 2, path="/good", body=b"{}"),
+    Check("bad", "checks.yaml", 5, path="/bad", body=b"{}"),
+    Check("last", "checks.yaml", 8, path="/good", body=b"{}", expect=Expect(json={"a": 1})),
+)
+
+
+class TestHold:
+    """Ask all of them."""
+
+    def test_all_run_and_the_failed_are_raised(self, make_settings, tmp_path):
+        """With place, reason, what came and the request; its log's lines are shown."""
+        path = tmp_path / "checks.xml"
+        proof, run, asked = make(make_settings, CHECKS, report=path, logs={"req-7": ["Traceback", "boom!"]})
+        with by_path({"/good": GOOD, "/bad": BAD}) as port, pytest.raises(PredictFailed) as caught:
+            proof.hold("production", f"http://127.0.0.1:{port}/predict", "d1")
+        [problem] = caught.value.problems
+        assert ("checks.yaml", 5) == (problem.file, problem.line)
+        assert (
+            "The check 'bad' of production failed: the status is 500, expected 2xx. It was: boom (request req-7)"
+            == problem.message
+        )
+        assert ("2", "1") == (run.outputs.get("checks-passed"), run.outputs.get("checks-failed"))
+        [note] = run.notes
+        assert "00:00:00Z Traceback\n00:00:00Z boom!" in note
+        assert "boom!" in printed(run)
+        assert {"/v1/models/m1/deployments/d1/logs"} == {request.url.path for request in asked}
+        [suite] = junitparser.JUnitXml.fromfile(str(path))
+        assert (3, 1) == (suite.tests, suite.failures)
+
+    @pytest.mark.parametrize(
+        ("status", "remedy"), [("403 Forbidden", "permission to call models"), ("500 Oops", "Correct")]
+    )
+    def test_the_remedy(self, make_settings, status, remedy):
+        """Fits what came."""
+        proof, _, _ = make(make_settings, CHECKS[1:2])
+        with by_path({"/bad": answer(b"", status)}) as port, pytest.raises(PredictFailed) as caught:
+            proof.hold("production", f"http://127.0.0.1:{port}/predict", "d1")
+        assert remedy in caught.value.problems[0].remedy
+
+    def test_a_log_that_has_nothing(self, make_settings):
+        """Is looked at twice, and no more."""
+        proof, _, asked = make(make_settings, CHECKS[1:2])
+        with by_path({"/bad": BAD}) as port, pytest.raises(PredictFailed):
+            proof.hold("production", f"http://127.0.0.1:{port}/predict", "d1")
+        assert module.LOG_LOOKS == len(asked)
+
+    def test_all_pass(self, make_settings):
+        """Nothing is raised, and the log is not asked."""
+        proof, run, asked = make(make_settings, (CHECKS[0], CHECKS[2]))
+        with by_path({"/good": GOOD}) as port:
+            proof.hold("the deployment", f"http://127.0.0.1:{port}/predict", "d1")
+        assert ([], "2", "0") == (asked, run.outputs.get("checks-passed"), run.outputs.get("checks-failed"))
+        assert "passed: good (1 call" in printed(run)
+
+    def test_a_cancel(self, make_settings, tmp_path, monkeypatch):
+        """Outputs, note and report say what is known: what did not run is skipped."""
+        path = tmp_path / "checks.xml"
+        proof, run, _ = make(make_settings, CHECKS, report=path)
+        real = module.run_check
+
+        def cancelled(check, *arguments):
+            if check.name == "bad":
+                raise Cancelled
+            real(check, *arguments)
+
+        monkeypatch.setattr(module, "run_check", cancelled)
+        with by_path({"/good": GOOD}) as port, pytest.raises(Cancelled):
+            proof.hold("the deployment", f"http://127.0.0.1:{port}/predict", "d1")
+        assert ("1", "0") == (run.outputs.get("checks-passed"), run.outputs.get("checks-failed"))
+        [suite] = junitparser.JUnitXml.fromfile(str(path))
+        assert (3, 0, 2) == (suite.tests, suite.failures, suite.skipped)
+        assert "⚠️ not finished" in run.notes[0]
+
+    def test_the_report_is_there_before_the_first_check(self, make_settings, tmp_path):
+        """Whatever becomes of the deployment."""
+        make(make_settings, CHECKS, report=tmp_path / "x.xml")
+        [suite] = junitparser.JUnitXml.fromfile(str(tmp_path / "x.xml"))
+        assert (3, 3) == (suite.tests, suite.skipped)
+
+    def test_a_report_that_cannot_be_written(self, make_settings, tmp_path):
+        """Is a warning, never another end."""
+        (tmp_path / "file").write_text("")
+        _, run, _ = make(make_settings, CHECKS, report=tmp_path / "file" / "x.xml")
+        assert "`checks-report` could not be written" in run.warnings[0].message
+
+    def test_no_secret_in_any_of_it(self, make_settings, tmp_path):
+        """An answer that repeats the key."""
+        key = "test-key-0123456789"
+        path = tmp_path / "x.xml"
+        proof, run, _ = make(make_settings, CHECKS[:1], report=path)
+        leak = answer(f"key={key}".encode(), "500 Oops", "text/plain", f"X-Baseten-Request-Id: {key}\r\n")
+        with by_path({"/good": leak}) as port, pytest.raises(PredictFailed) as caught:
+            proof.hold("production", f"http://127.0.0.1:{port}/predict", "d1")
+        told = [str(caught.value), printed(run), path.read_text(), *run.notes, json.dumps(run.outputs.values)]
+        assert not [text for text in told if re.search(key, text)]
+
+
+class TestReadSuite:
+    """From the inputs."""
+
+    def test_none(self, make_settings):
+        """Without the input."""
+        assert read_suite(make_run(make_settings(), Service())) is None
+
+    def test_problems_join_the_others(self, make_settings, tmp_path):
+        """Of the run's inputs."""
+        run = make_run(make_settings(checks="checks.yaml"), Service())
+        run.workspace = tmp_path
+        (tmp_path / "checks.yaml").write_text("checks: [{nam: x}]")
+        assert read_suite(run) is None
+        assert ["`nam` is not a field here", "a check has no `name`"] == sorted(
+            (problem.message for problem in run.input_problems), key=lambda text: text[0] == "a"
+        )
+
+
+def test_live_side(make_settings):
+    """What served before; nothing, or this very deployment, is not asked."""
+    run = make_run(make_settings(inference_url="https://model-{model_id}.x"), Service())
+    assert "https://model-m1.x/deployment/d0/predict" == live_side(run, "m1", "d0", "d1").predict_url
+    assert "" == live_side(run, "m1", "", "d1").predict_url
+    assert "" == live_side(run, "m1", "d1", "d1").predict_url

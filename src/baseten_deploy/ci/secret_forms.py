@@ -71,7 +71,8 @@ def with_letters(text: str) -> "Reading | None":
     """`text` with its letters and digits as they are; `None` where they are so already."""
     if not ("%" in text or "u00" in text or "&" in text):
         return None
-    read, places, end = [], [(0, 0)], 0
+    read: list[str] = []
+    places, end = [(0, 0)], 0
     length = 0
     for found in _ESCAPED_LETTER.finditer(text):
         digits = found["percent"] or found["json"] or found["hex"]

@@ -26,6 +26,7 @@ CONNECT_SECONDS = 10.0
 READ_SECONDS = 30.0
 ANSWER_BYTES = 32 * 1024 * 1024
 ERROR_BYTES = 64 * 1024
+SEAM_CHARACTERS = 4096  # left out where a body was cut off: the half of a secret there would not be known as one
 MESSAGE_CHARACTERS = 600
 STRAY_CHARACTERS = 200  # of an answer that is not what was asked for
 _JSON_KINDS: dict[type, str] = {dict: "object", list: "array", str: "text"}
@@ -176,7 +177,7 @@ class Http:
         if not isinstance(value, kind):
             expected = "object" if kind is dict else "array"
             if value is None:
-                found = self._cut(data[:ERROR_BYTES].decode("utf-8", "replace"))[:STRAY_CHARACTERS]
+                found = self._cut(_words(data))[:STRAY_CHARACTERS]
             else:  # which may hold anything, credentials for one
                 found = f"a JSON {_JSON_KINDS.get(type(value), 'value')}"
             raise HttpError(Failure(Fault.BAD_ANSWER), f"the answer is not the expected JSON {expected}: {found}", call)
@@ -194,7 +195,7 @@ class Http:
             target = response.headers.get("Location", "")
             message = f"{response.status_code}: redirected to {self._cut(target)}; redirects are not followed"
         else:
-            message = f"{response.status_code}: {self._cut(error_text(body, text) or response.reason_phrase)}"
+            message = f"{response.status_code}: {self._cut(error_text(body, _words(data)) or response.reason_phrase)}"
         return HttpError(failure, message, call, body)
 
     def _no_connection(self, error: Exception) -> str:
@@ -204,6 +205,12 @@ class Http:
     def _cut(self, text: str) -> str:
         text = " ".join(self._redact(text).split())
         return text if len(text) <= MESSAGE_CHARACTERS else text[:MESSAGE_CHARACTERS] + "..."
+
+
+def _words(data: bytes) -> str:
+    """The text of a body, as much as a message may be made of."""
+    text = data[:ERROR_BYTES].decode("utf-8", "replace")
+    return text if len(data) < ERROR_BYTES else text[:-SEAM_CHARACTERS]
 
 
 def read_bounded(chunks: Iterator[bytes], limit: int, seconds: float, clock: Clock) -> tuple[bytes, bool]:

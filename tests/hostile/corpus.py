@@ -146,14 +146,6 @@ ROWS = (
         (Trap(STATUS, Changed({"id": "other", "status": "ACTIVE"})),),
         inputs=SHORT_WAIT,
     ),
-    Row(
-        78,
-        "another deployment failed, to be deleted",
-        "deploy_timeout",
-        (Trap(STATUS, Changed({"id": "other", "status": "BUILD_FAILED"})),),
-        inputs={**SHORT_WAIT, "on-failure": "delete"},
-        never_called="^DELETE",
-    ),
     Row(80, "a sparse config of 20 GB", "invalid", files={"config.yaml": 20 * GIB}, told="Larger than 10 MiB"),
     Row(
         80,
@@ -209,6 +201,17 @@ TRICKLE = Slowly(b"", 0.5, repeat=b" ", at_once=b"HTTP/1.1 200 OK\r\nContent-Len
 
 # What other parts of the project are about to mend: each with the part. Moved up into `ROWS` when it is there.
 AWAITED = (
+    (
+        "waits",
+        Row(
+            78,
+            "another deployment failed, to be deleted",
+            "deploy_timeout",
+            (Trap(STATUS, Changed({"id": "other", "status": "BUILD_FAILED"})),),
+            inputs={**SHORT_WAIT, "on-failure": "delete"},
+            never_called="^DELETE",
+        ),
+    ),
     *(
         (part, Row(70, f"{name} at {where}", status, (Trap(call, act),), inputs={**SHORT_WAIT, "predict-timeout": "3"}))
         for part, where, call, status in (

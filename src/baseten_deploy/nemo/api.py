@@ -6,7 +6,7 @@ Spec: the service's `/openapi.json` (nemo-platform 0.3.0). What is sent is `enti
 import re
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 import httpx
 
@@ -88,7 +88,8 @@ class Registry:
 
     def _entity(self, method: str, path: str, body: JsonObject, *, retry: bool) -> JsonObject:
         answer = self.http.request(method, path, body=body, retry=retry)
-        if not isinstance(answer.get("name"), str):
+        asked = body.get("name") or unquote(path.rpartition("/")[2])
+        if answer.get("name") != asked:  # one about something else than was asked for is none
             raise HttpError(Failure(Fault.BAD_ANSWER), "the answer is not a model entity", f"{method} {path}")
         return answer
 

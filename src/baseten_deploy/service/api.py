@@ -175,7 +175,9 @@ class Api:
     def _parse(parse: Callable[[JsonObject], T], body: JsonObject, path: str) -> T:
         try:
             return parse(body)
-        except (KeyError, shapes.Unusable) as error:
+        except shapes.Unusable as error:
+            raise HttpError(Failure(Fault.BAD_ANSWER), f"the answer cannot be used: {error}", path) from None
+        except KeyError as error:
             why = f"{type(error).__name__}: {error}"
         except (TypeError, ValueError, AttributeError, OverflowError, RecursionError) as error:
             why = type(error).__name__  # its text may hold what the answer does

@@ -8,6 +8,8 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import httpx
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from transport import BY_NAME, HTML, KEY, TRANSIENT, Dripping, FakeClock, Script, make_http
 
 from baseten_deploy.ci.redaction import Redactor
@@ -410,3 +412,25 @@ class TestClient:
 def test_every_fault_of_the_matrix_has_a_name_of_its_own():
     """The tables of the other tests name their faults."""
     assert len(TRANSIENT) == len(BY_NAME)
+
+
+class TestSecretsAtTheSeam:
+    """What is cut off may begin within a secret, whose half nobody would know."""
+
+    @pytest.mark.parametrize("status", [200, 400])
+    @pytest.mark.parametrize("filler", [" ", "<b>", "\n"])
+    @pytest.mark.parametrize("shown", [1, 5, 12, len(KEY) - 1, len(KEY)])
+    def test_padding_that_no_message_shows(self, status, filler, shown):
+        """Blanks and tags up to the bound of the body, then the key: no part of it gets into the message."""
+        padding = ("<html>" + filler * module.ERROR_BYTES)[: module.ERROR_BYTES - shown]
+        error, _ = fail(answer(status, padding + KEY + filler * 9))
+        assert KEY[: max(shown, 5)] not in error.message
+        assert KEY[:5] not in error.message
+
+    @given(st.integers(0, 700), st.sampled_from(["", '{"message": "%s"}', '{"errors": [{"field": "a", "msg": "%s"}]}']))
+    def test_every_position_of_a_message(self, position, template):
+        """Wherever the key stands around the place where a message is cut."""
+        text = (template or "%s") % ("x" * position + KEY + "y" * 80)
+        error, _ = fail(answer(400, text))
+        assert KEY[:4] not in error.message.replace("x", "")
+        assert KEY[-8:] not in error.message

@@ -2,8 +2,8 @@
 
 Of every row it must also be true that the run ends in its time with a status and the exit code of that status, within
 the memory that it is given, without a traceback, and that nothing of a secret is anywhere in what it told. What is done
-to calls is `adversary`'s; `files` are made in the workspace (text, or a size in bytes of a sparse file); `env` is added
-to the step's environment.
+to calls is `adversary`'s; `files` are made in the workspace (text, or a size in bytes of a sparse file); `env` replaces
+variables of the step's environment, with `{api}` for the adversary's own address.
 """
 
 import base64
@@ -12,6 +12,7 @@ import html
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from signal import SIGINT, SIGTERM
 from urllib.parse import quote
 
 from adversary import Answer, Changed, Slowly, Trap
@@ -42,6 +43,9 @@ class Row:
     untold: tuple[str, ...] = ()
     never_called: str = ""
     within: float = 30.0
+    on_pull_request: bool = False
+    reads_until: str = ""  # nobody reads stdout any more once this was printed
+    signals: tuple[tuple[float, int], ...] = ()  # seconds after the start, and which
     post_state: str | None = None  # the post step is run, with this as its state; it has no status
 
     def __str__(self) -> str:
@@ -215,7 +219,7 @@ AWAITED = (
     *(
         (part, Row(70, f"{name} at {where}", status, (Trap(call, act),), inputs={**SHORT_WAIT, "predict-timeout": "3"}))
         for part, where, call, status in (
-            ("network", "the status", STATUS, "deploy_timeout"),
+            ("waits", "the status", STATUS, "deploy_timeout"),
             ("network", "the logs", LOGS, "success"),
             ("network", "the smoke test", PREDICT, "predict_failed"),
         )
@@ -284,7 +288,7 @@ AWAITED = (
             (Trap(LOGS, Answer(302, "", {"Location": "http://xn--"})),),
         ),
     ),
-    ("network", Row(84, "an api-url that is none", "invalid", inputs={"api-url": "https://xn--/"})),
+    ("inputs", Row(84, "an api-url that is none", "invalid", inputs={"api-url": "https://xn--/"})),
     ("runner", Row(84, "a workspace that is a file", "invalid", env={"GITHUB_WORKSPACE": "/etc/hostname"})),
     ("runner", Row(84, "a directory of 5,000 letters", "invalid", inputs={"truss-directory": "a" * 5000})),
     *(
@@ -304,5 +308,42 @@ AWAITED = (
             ),
         )
         for status in (302, 400, 405, 425, 451)
+    ),
+    *(
+        (
+            "runner",
+            Row(
+                case,
+                f"{name} at the comment",
+                status,
+                (Trap("/repos/.*comments", act),),
+                env={"GITHUB_API_URL": "{api}"},
+                inputs={"github-token": "ghs_0123456789abcdef"},
+                on_pull_request=True,
+                signals=signals,
+                within=45,
+            ),
+        )
+        for case, name, act, status, signals in (
+            (70, "silence", SILENCE, "success", ()),
+            (70, "103 for ever", CONTINUE, "success", ()),
+            (71, "a cancelled silence", SILENCE, "success", ((12.0, SIGINT),)),
+        )
+    ),
+    *(
+        ("runner", Row(79, f"nobody reads after `{text}`", "success", reads_until=text))
+        for text in ("Read the Truss", "Upload", "Wait")
+    ),
+    *(
+        (
+            "runner",
+            Row(86, f"signals after {' and '.join(f'{at:g} s' for at, _ in signals)}", "cancelled", signals=signals),
+        )
+        for signals in (
+            ((0.05, SIGINT),),
+            ((0.1, SIGINT), (0.11, SIGTERM)),
+            ((0.8, SIGINT), (0.8, SIGTERM)),
+            ((0.8, SIGTERM),),
+        )
     ),
 )

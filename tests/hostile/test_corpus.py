@@ -10,6 +10,7 @@ import re
 import resource
 import shutil
 import subprocess
+import threading
 import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -23,7 +24,7 @@ from corpus import AWAITED, ROWS, Row
 
 from baseten_deploy.status import Status
 from baseten_sandbox import Sandbox
-from runner import ROOT, Launcher, Result, Runner, from_checkout, push
+from runner import ROOT, Launcher, Result, Runner, from_checkout, pull_request, push
 
 pytestmark = pytest.mark.hostile
 MEMORY = 512 * 1024 * 1024
@@ -35,21 +36,25 @@ RUN = [*ROWS, *(row for _, row in AWAITED)] if os.environ.get("HOSTILE_AWAITED")
 class Bounded(Launcher):
     """Starts the action with little memory: beyond it, an allocation fails. `printed` is what it prints, unmasked."""
 
+    row: Row = ROWS[0]
     printed: list[str] = field(default_factory=list)
 
     def start(self, directory: Path, environment: Mapping[str, str]) -> Any:
         """As the action is started, below `prlimit`'s own bound: data, which all memory is that it asks for."""
         command = ("/usr/bin/env", "prlimit", f"--data={MEMORY}", "--", *self.command)
         process = Launcher(command).start(directory, environment)
-        process.stdout = _Copied(process.stdout, self.printed)  # type: ignore[assignment]
+        process.stdout = _Copied(process.stdout, self.printed, self.row.reads_until)  # type: ignore[assignment]
+        for seconds, number in self.row.signals:
+            threading.Timer(seconds, process.send_signal, [number]).start()
         return process
 
 
 class _Copied:
     """A stream of lines that are kept as well: the runner masks secrets that a run must not even print."""
 
-    def __init__(self, stream: Any, lines: list[str]) -> None:
+    def __init__(self, stream: Any, lines: list[str], until: str) -> None:
         self._stream = stream
+        self._until = until
         self._lines = lines
 
     def __iter__(self) -> Iterator[str]:
@@ -57,6 +62,9 @@ class _Copied:
             if not line.startswith("::add-mask::"):
                 self._lines.append(line)
             yield line
+            if self._until and self._until in line:
+                self._stream.close()
+                return
 
     def close(self) -> None:
         """Close the stream itself."""
@@ -73,11 +81,13 @@ def sandbox():
 @pytest.mark.parametrize("row", RUN, ids=str)
 def test_row(row: Row, sandbox: Sandbox, tmp_path: Path) -> None:
     """What must be true afterwards is."""
-    launcher = Bounded(from_checkout().command)
-    runner = Runner(tmp_path / "runner", event=push(), launcher=launcher)
-    _lay_out(row, runner.workspace / "hello-truss")
     heard = {"key": KEY}
     with Adversary(sandbox.api_url, row.traps, heard) as api, Adversary(sandbox.s3_endpoint_url, row.s3, heard) as s3:
+        env = {name: value.replace("{api}", api.url) for name, value in row.env.items()}
+        launcher = Bounded(from_checkout().command, environment=env, row=row)
+        event = pull_request() if row.on_pull_request else push()
+        runner = Runner(tmp_path / "runner", event=event, launcher=launcher)
+        _lay_out(row, runner.workspace / "hello-truss")
         name = f"hello-{zlib.crc32(str(row).encode(errors='replace')):x}"
         inputs = {
             "baseten-api-key": KEY,
@@ -91,7 +101,7 @@ def test_row(row: Row, sandbox: Sandbox, tmp_path: Path) -> None:
         if row.post_state is not None:
             _judge_post(row, runner, inputs, api)
             return
-        result = runner.start(inputs, row.env).wait(row.within)
+        result = runner.start(inputs).wait(row.within)
         _judge(row, result, "".join(launcher.printed), [*api.calls, *s3.calls], heard)
 
 
@@ -122,7 +132,7 @@ def _judge(row: Row, result: Result, log: str, calls: list[str], heard: Mapping[
 
 
 def _judge_post(row: Row, runner: Runner, inputs: Mapping[str, str], api: Adversary) -> None:
-    environment = {**runner.variables(inputs), **row.env, "STATE_deployment": row.post_state or ""}
+    environment = {**runner.variables(inputs), "STATE_deployment": row.post_state or ""}
     done = subprocess.run(
         [*from_checkout().command[:-1], str(ROOT / "post_entrypoint.py")],
         env=environment,

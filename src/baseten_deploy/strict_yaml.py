@@ -43,6 +43,10 @@ class YamlError(ValueError):
         self.column = column
 
 
+class TooMuch(YamlError):
+    """Deeper or more than anybody writes: no JSON either, which some Pythons read thousands of levels deep."""
+
+
 @dataclass(frozen=True)
 class Document:
     """A text's value, made of dict, list, str, int, float, bool and None only, and where its parts stand.
@@ -62,6 +66,8 @@ def load(text: str) -> Document:
     is_json = value is not _NOT_JSON
     try:
         node = _compose(text)
+    except TooMuch:
+        raise
     except YamlError:
         if is_json:
             return Document(_refuse_infinite(value), {})
@@ -107,12 +113,15 @@ def _refuse_infinite(value: Any) -> Any:
 def _compose(text: str) -> yaml.Node | None:
     """The text's only document as nodes, whose nesting was bounded before the composer recurses into it."""
     try:
-        depth = 0
+        depth = values = 0
         for event in yaml.parse(text, Loader=_Loader):
+            values += isinstance(event, yaml.NodeEvent)
+            if values > MAX_VALUES:  # as nodes they take a hundred times the memory of the text
+                raise TooMuch(f"more than {MAX_VALUES} values", *_position(event))
             if isinstance(event, yaml.CollectionStartEvent):
                 depth += 1
                 if depth > MAX_DEPTH:
-                    raise YamlError(f"nested more than {MAX_DEPTH} levels deep", *_position(event))
+                    raise TooMuch(f"nested more than {MAX_DEPTH} levels deep", *_position(event))
             elif isinstance(event, yaml.CollectionEndEvent):
                 depth -= 1
         node: yaml.Node | None = yaml.compose(text, Loader=_Loader)

@@ -43,6 +43,7 @@ class Row:
     untold: tuple[str, ...] = ()
     never_called: str = ""
     within: float = 30.0
+    exit_code: int | None = None  # where it is not that of the status
     on_pull_request: bool = False
     reads_until: str = ""  # nobody reads stdout any more once this was printed
     signals: tuple[tuple[float, int], ...] = ()  # seconds after the start, and which
@@ -157,6 +158,14 @@ ROWS = (
         "invalid",
         files={"config.yaml": "# x\n" * (11 * 1024 * 256)},
         told="Larger than 10 MiB",
+    ),
+    Row(80, "a config of 9 MB of values", "invalid", files={"config.yaml": "- a\n" * (9 * 1024 * 256)}, told="values"),
+    Row(
+        80,
+        "a config of 9 MB of JSON",
+        "invalid",
+        files={"config.yaml": "[" + "1," * (9 * 1024 * 512) + "1]"},
+        told="values",
     ),
     Row(80, "an ignore file of 2 GB", "invalid", files={".truss_ignore": 2 * GIB}, told="Larger than 1 MiB"),
     Row(80, "a sparse file of six TiB", "invalid", files={"data/weights.bin": 6 * 1024 * GIB}, told="6.0 TiB"),
@@ -321,6 +330,7 @@ AWAITED = (
                 inputs={"github-token": "ghs_0123456789abcdef"},
                 on_pull_request=True,
                 signals=signals,
+                exit_code=130 if signals else None,
                 within=45,
             ),
         )

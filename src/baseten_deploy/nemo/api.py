@@ -12,6 +12,7 @@ import httpx
 
 from baseten_deploy.ci.redaction import Redactor
 from baseten_deploy.clock import Clock
+from baseten_deploy.service import shapes
 from baseten_deploy.service.http import MESSAGE_CHARACTERS, Http, HttpError
 from baseten_deploy.service.retry import Failure, Fault
 
@@ -70,6 +71,10 @@ class Registry:
         `detail` is a list of errors with their places, or a text, or a text that is such a list as Python prints it.
         """
         detail = error.body.get("detail") if isinstance(error.body, Mapping) else None
+        try:
+            shapes.shallow(detail, "detail")
+        except shapes.Unusable:
+            return error.message
         said = ""
         if isinstance(detail, list):
             said = "; ".join(_located(item) for item in detail)
@@ -95,11 +100,15 @@ class Registry:
 
     def _find(self, path: str) -> JsonObject | None:
         try:
-            return self.http.request("GET", path, retry=True)
+            found = self.http.request("GET", path, retry=True)
+            shapes.shallow(found, "the answer")  # it is merged with what is sent
         except HttpError as error:
             if error.status == 404 and not is_no_route(error):
                 return None
             raise
+        except shapes.Unusable as error:
+            raise HttpError(Failure(Fault.BAD_ANSWER), str(error), f"GET {path}") from None
+        return found
 
 
 def is_no_route(error: HttpError) -> bool:

@@ -5,6 +5,7 @@ No message here shows a value: it may be half a secret, or made to be read by a 
 """
 
 import re
+from collections.abc import Iterable
 from typing import Any
 
 # A lone `Unusable` tells what is wrong; whatever else an odd value makes Python raise has the value in its text.
@@ -15,6 +16,7 @@ _BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/-]{0,254}", re.ASCII)  # an acce
 _REGION = re.compile(r"[A-Za-z0-9-]{1,63}", re.ASCII)  # part of a host name
 _CREDENTIAL = re.compile(r"[!-~]{1,8192}", re.ASCII)  # goes into headers
 _S3_KEY_BYTES = 1024
+_LEVELS = 100
 _WORD_CHARACTERS = 100  # of an enum's value, known or not
 _LATEST_NANOSECONDS = 2**63
 
@@ -87,7 +89,22 @@ def mapping(value: object, what: str) -> dict[str, Any]:
         return {}
     if not isinstance(value, dict):
         raise Unusable(f"`{what}` is no object")
+    shallow(value, what)
     return value
+
+
+def shallow(value: object, what: str) -> None:
+    """Not nested deeper than what is done with it can follow: it is compared, merged and written again."""
+    level = [value]
+    for _ in range(_LEVELS):
+        level = [part for whole in level if isinstance(whole, dict | list) for part in _parts(whole)]
+        if not level:
+            return
+    raise Unusable(f"`{what}` is nested more than {_LEVELS} levels deep")
+
+
+def _parts(whole: dict[str, Any] | list[Any]) -> Iterable[Any]:
+    return whole.values() if isinstance(whole, dict) else whole
 
 
 def nanoseconds(value: object) -> int:

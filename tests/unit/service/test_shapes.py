@@ -205,6 +205,34 @@ HEADERS = st.dictionaries(
 )
 
 
+class TestDepth:
+    """What is compared, merged and written again later is not deeper than that can follow."""
+
+    @pytest.mark.parametrize("depth", [101, 500, 900])
+    @pytest.mark.parametrize(
+        ("call", "body"),
+        [
+            ("config", lambda deep: {"config": {"a": deep}}),
+            ("deployment", lambda deep: {**DEPLOYMENT, "labels": {"a": deep}}),
+            ("environment", lambda deep: {**ENVIRONMENT, "autoscaling_settings": {"a": deep}}),
+        ],
+    )
+    def test_too_deep(self, call, body, depth):
+        """Unusable on every Python, however deep that one can read."""
+        deep: list[object] = []
+        for _ in range(depth):
+            deep = [deep]
+        unusable(call, body(deep))
+
+    def test_deep_enough(self):
+        """Nobody writes as much."""
+        deep: object = 1
+        for _ in range(98):
+            deep = [deep]
+        answer = httpx.Response(200, json={"config": {"a": deep}})
+        assert {"a": deep} == make_api(Script(answer)).stored_config("m1", "d1").config
+
+
 class TestWhateverIsAnswered:
     """A value, or the call's own error."""
 

@@ -166,10 +166,6 @@ def read_stored_config(body: JsonObject, path: str) -> StoredConfig:
         raise HttpError(Failure(Fault.BAD_ANSWER), "the answer has none", path)
     if config is not None and not isinstance(config, dict):
         raise HttpError(Failure(Fault.BAD_ANSWER), "what it answers instead is no object", path)
-    try:
-        shapes.shallow(config, "config")
-    except shapes.Unusable as error:
-        raise HttpError(Failure(Fault.BAD_ANSWER), str(error), path) from None
     return StoredConfig(config, raw)
 
 

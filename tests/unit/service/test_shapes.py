@@ -212,7 +212,6 @@ class TestDepth:
     @pytest.mark.parametrize(
         ("call", "body"),
         [
-            ("config", lambda deep: {"config": {"a": deep}}),
             ("deployment", lambda deep: {**DEPLOYMENT, "labels": {"a": deep}}),
             ("environment", lambda deep: {**ENVIRONMENT, "autoscaling_settings": {"a": deep}}),
         ],
@@ -229,8 +228,8 @@ class TestDepth:
         deep: object = 1
         for _ in range(98):
             deep = [deep]
-        answer = httpx.Response(200, json={"config": {"a": deep}})
-        assert {"a": deep} == make_api(Script(answer)).stored_config("m1", "d1").config
+        answer = httpx.Response(200, json={**DEPLOYMENT, "labels": {"a": deep}})
+        assert {"a": deep} == make_api(Script(answer)).deployment("m1", "d1").labels
 
 
 class TestWhateverIsAnswered:

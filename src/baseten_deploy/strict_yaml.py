@@ -12,7 +12,7 @@ the text that was written, for labels.
 import json
 import math
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -60,6 +60,10 @@ class YamlError(ValueError):
         self.message = message
         self.line = line
         self.column = column
+
+
+class TooMuch(YamlError):
+    """Deeper or more than anybody writes: no JSON either, which some Pythons read thousands of levels deep."""
 
 
 @dataclass(frozen=True)
@@ -114,6 +118,8 @@ def _load(text: str, compose: Callable[[str], yaml.Node | None], *, needs_yaml: 
     is_json = value is not _NOT_JSON
     try:
         node = compose(text)
+    except TooMuch:
+        raise
     except YamlError:
         if is_json and not needs_yaml:
             return Document(_refuse_infinite(value), {})
@@ -158,16 +164,9 @@ def _refuse_infinite(value: Any) -> Any:
 
 
 def _compose(text: str) -> yaml.Node | None:
-    """The text's only document as nodes, whose nesting was bounded before the composer recurses into it."""
+    """The text's only document as nodes."""
     try:
-        depth = 0
-        for event in yaml.parse(text, Loader=_Loader):
-            if isinstance(event, yaml.CollectionStartEvent):
-                depth += 1
-                if depth > MAX_DEPTH:
-                    raise YamlError(f"nested more than {MAX_DEPTH} levels deep", *_position(event))
-            elif isinstance(event, yaml.CollectionEndEvent):
-                depth -= 1
+        _bound(text)
         node: yaml.Node | None = yaml.compose(text, Loader=_Loader)
     except yaml.MarkedYAMLError as error:
         raise _as_ours(error) from None
@@ -175,11 +174,31 @@ def _compose(text: str) -> yaml.Node | None:
 
 
 def _compose_purely(text: str) -> yaml.Node | None:
+    """As `_compose`, by the loader that has the last word about a config."""
+    with suppress(yaml.MarkedYAMLError):  # it says so itself, in its own words
+        _bound(text)
     try:
         node: yaml.Node | None = yaml.compose(text, Loader=_PureLoader)
     except yaml.MarkedYAMLError as error:
         raise _as_ours(error) from None
+    except RecursionError:
+        raise TooMuch(f"nested more than {MAX_DEPTH} levels deep") from None
     return node
+
+
+def _bound(text: str) -> None:
+    """Count before nodes are made: the composer recurses, and nodes take a hundred times the memory of the text."""
+    depth = values = 0
+    for event in yaml.parse(text, Loader=_Loader):
+        values += isinstance(event, yaml.NodeEvent)
+        if values > MAX_VALUES:
+            raise TooMuch(f"more than {MAX_VALUES} values", *_position(event))
+        if isinstance(event, yaml.CollectionStartEvent):
+            depth += 1
+            if depth > MAX_DEPTH:
+                raise TooMuch(f"nested more than {MAX_DEPTH} levels deep", *_position(event))
+        elif isinstance(event, yaml.CollectionEndEvent):
+            depth -= 1
 
 
 def _as_ours(error: yaml.MarkedYAMLError) -> YamlError:

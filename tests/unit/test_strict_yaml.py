@@ -191,3 +191,20 @@ def test_both_loaders_agree(monkeypatch: pytest.MonkeyPatch) -> None:
     fast = load(text)
     monkeypatch.setattr("baseten_deploy.strict_yaml._Loader", yaml.SafeLoader)
     assert fast == load(text)
+
+
+class TestMuch:
+    """Texts whose values would take a hundred times their memory."""
+
+    @pytest.mark.parametrize("text", ["- a\n" * 100_001, "[" + "1," * 100_000 + "1]", "{" + "a: 1, " * 60_000 + "}"])
+    def test_too_many_values(self, text: str) -> None:
+        """Refused before nodes are made of them, YAML and JSON alike."""
+        with pytest.raises(YamlError, match="more than 100000 values"):
+            load(text)
+
+    @pytest.mark.parametrize("depth", [101, 900, 5000])
+    @pytest.mark.parametrize(("before", "after"), [("[", "]"), ('{"a":', "}")])
+    def test_too_deep_json(self, depth: int, before: str, after: str) -> None:
+        """Some Pythons would read it."""
+        with pytest.raises(YamlError, match="nested more than 100 levels deep"):
+            load(before * depth + "1" + after * depth)

@@ -1,56 +1,47 @@
 """Keeps secrets out of everything that is shown: one place that knows them all and takes them out of any text.
 
-The runner's masks are the second line of defence; they cover neither comments nor files nor other CI systems.
+The runner's masks are the second line of defence; they cover neither comments nor files nor other CI systems. What a
+secret may look like by the time that somebody repeats it is `secret_forms`.
 """
 
-import base64
-import json
 import re
-from collections.abc import Iterator
-from itertools import product
-from urllib.parse import quote, quote_plus
 
-from baseten_deploy.report.markdown import escape
+from .secret_forms import Form, forms, with_letters
 
 PLACEHOLDER = "***"
 # The query of a presigned URL is a credential, and nobody knows the URL before a server names it. URLs without a query
 # are matched as well: else those that stand within one would each be looked for to its end.
 _URL = re.compile(r"""(https?:(?:\\?/){2}[^\s?"'<>]*)(\?[^\s"'<>]+)?""", re.IGNORECASE)
-_ENTITIES = {ord(char): f"&#{ord(char)};" for char in "&<>`*_[]()|~\\#!@:$"}
 # A shorter text is no secret worth the name, and taking it out would shred every message.
 _SHORTEST = 4
-
-
-def _escaped(plain: str) -> Iterator[str]:
-    """As HTML and Markdown write it; how ours begins and ends depends on what stands around it."""
-    yield plain.translate(_ENTITIES)
-    for before, after in product(("", "a", "1"), ("", "a", ".", " .")):
-        yield escape(before + plain + after)[len(before) :].removesuffix(after)
 
 
 class Redactor:
     """The secrets of this run, and `redact`, which every sink applies."""
 
     def __init__(self) -> None:
-        self._forms: list[str] = []
+        self._known: frozenset[str] = frozenset()
+        self._forms: tuple[Form, ...] = ()
 
     def add(self, secret: str) -> None:
         """Learn a secret, in all forms in which a server or a library is likely to repeat it."""
-        for line in {secret, *secret.splitlines()}:
-            plain = line.strip()
-            if len(plain) < _SHORTEST:
-                continue
-            data = plain.encode("utf-8", "surrogatepass")
-            encoded = base64.b64encode(data).decode().rstrip("=")
-            forms = {plain, quote(data, safe=""), quote(data), quote_plus(data), encoded, *_escaped(plain)}
-            forms |= {json.dumps(plain, ensure_ascii=ascii_only)[1:-1] for ascii_only in (True, False)}
-            self._forms = sorted(forms | set(self._forms), key=len, reverse=True)
+        lines = {line.strip() for line in (secret, *secret.splitlines())}
+        new = {line for line in lines if len(line) >= _SHORTEST} - self._known
+        self._forms += tuple(form for plain in new for form in forms(plain))
+        self._known |= new
 
     def redact(self, text: str) -> str:
-        """`text` with every known secret replaced."""
-        for form in self._forms:
-            text = text.replace(form, PLACEHOLDER)
-        return text
+        """`text` with every known secret replaced. Apply it before anything is cut: half a secret is not known."""
+        spans = [span for form in self._forms for span in form.find(text)]
+        if (reading := with_letters(text)) is not None:
+            spans += [reading.original(span) for form in self._forms for span in form.find(reading.text)]
+        if not spans:
+            return text
+        kept, end = [], 0
+        for start, stop in _merged(spans):
+            kept.append(text[end:start])
+            end = stop
+        return PLACEHOLDER.join((*kept, text[end:]))
 
     def redact_foreign(self, text: str) -> str:
         """As `redact`, for what a server says: its URLs lose their queries."""
@@ -58,3 +49,14 @@ class Redactor:
 
     def __repr__(self) -> str:
         return f"Redactor({len(self._forms)} forms)"
+
+
+def _merged(spans: list[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Spans in order, those that overlap as one: secrets within secrets, or one that begins within another."""
+    merged: list[tuple[int, int]] = []
+    for start, stop in sorted(spans):
+        if merged and start < merged[-1][1]:
+            merged[-1] = (merged[-1][0], max(stop, merged[-1][1]))
+        else:
+            merged.append((start, stop))
+    return merged

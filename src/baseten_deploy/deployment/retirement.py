@@ -17,6 +17,7 @@ from baseten_deploy.service.answers import Deployment, Model
 from baseten_deploy.service.api import Api
 from baseten_deploy.service.http import HttpError
 from baseten_deploy.service.remedies import explain, failing_as
+from baseten_deploy.service.retry import Failure, Fault
 
 # The service takes 20 deactivations a minute per key.
 RATE = 20
@@ -140,17 +141,39 @@ def held(api: Api, model: Model) -> dict[str, str]:
 
 
 def retire(api: Api, model: Model, deployment_id: str, how: Aftermath) -> str:
-    """Deactivate or delete one deployment; what became of it in a word. Raises `HttpError`."""
+    """Deactivate or delete one deployment; what became of it in a word, and only what was seen. Raises `HttpError`.
+
+    An answer that does not say that it was done (an empty one, or something else's) is not believed: it is looked up.
+    """
     if how is Aftermath.DELETE:
-        api.delete_deployment(model.id, deployment_id)
+        deleted = api.delete_deployment(model.id, deployment_id)
+        if not deleted and (left := _still_there(api, model, deployment_id)) is not None:
+            raise _not_done("DELETE", left, f"it is still there ({left.status})")
         return "deleted"
     try:
-        api.deactivate(model.id, deployment_id)
+        done = api.deactivate(model.id, deployment_id)
     except HttpError:
         # A try may have done it and its answer was lost; the service may refuse to do it twice.
         if api.deployment(model.id, deployment_id).status not in RESTING:
             raise
+        return "deactivated"
+    if not done and (found := api.deployment(model.id, deployment_id)).status not in RESTING:
+        raise _not_done("deactivate", found, f"it is {found.status}")
     return "deactivated"
+
+
+def _still_there(api: Api, model: Model, deployment_id: str) -> Deployment | None:
+    try:
+        return api.deployment(model.id, deployment_id)
+    except HttpError as error:
+        if error.status == 404:
+            return None
+        raise
+
+
+def _not_done(call: str, found: Deployment, seen: str) -> HttpError:
+    message = f"the service answered with success, but {seen}"
+    return HttpError(Failure(Fault.BAD_ANSWER), message, f"{call} {found.id}")
 
 
 def clean_up(run: Run, model: Model, deployment_id: str) -> None:

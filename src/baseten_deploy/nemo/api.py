@@ -7,12 +7,13 @@ import re
 from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 import httpx
 
 from baseten_deploy.ci.redaction import Redactor
 from baseten_deploy.clock import Clock
+from baseten_deploy.service import shapes
 from baseten_deploy.service.http import MESSAGE_CHARACTERS, Http, HttpError
 from baseten_deploy.service.retry import Failure, Fault
 
@@ -71,6 +72,10 @@ class Registry:
         `detail` is a list of errors with their places, or a text, or a text that is such a list as Python prints it.
         """
         detail = error.body.get("detail") if isinstance(error.body, Mapping) else None
+        try:
+            shapes.shallow(detail, "detail")
+        except shapes.Unusable:
+            return error.message
         said = ""
         if isinstance(detail, list):
             with suppress(RecursionError):  # nested deeper than it can be written
@@ -90,17 +95,22 @@ class Registry:
 
     def _entity(self, method: str, path: str, body: JsonObject, *, retry: bool) -> JsonObject:
         answer = self.http.request(method, path, body=body, retry=retry)
-        if not isinstance(answer.get("name"), str):
+        asked = body.get("name") or unquote(path.rpartition("/")[2])
+        if answer.get("name") != asked:  # one about something else than was asked for is none
             raise HttpError(Failure(Fault.BAD_ANSWER), "the answer is not a model entity", f"{method} {path}")
         return answer
 
     def _find(self, path: str) -> JsonObject | None:
         try:
-            return self.http.request("GET", path, retry=True)
+            found = self.http.request("GET", path, retry=True)
+            shapes.shallow(found, "the answer")  # it is merged with what is sent
         except HttpError as error:
             if error.status == 404 and not is_no_route(error):
                 return None
             raise
+        except shapes.Unusable as error:
+            raise HttpError(Failure(Fault.BAD_ANSWER), str(error), f"GET {path}") from None
+        return found
 
 
 def is_no_route(error: HttpError) -> bool:

@@ -1,12 +1,13 @@
 """What the calls of the management API answer: records, and how each is read off the JSON.
 
-Every answer is checked for the fields that the run relies on; unknown fields and enum values are left alone, since
-the API grows. The calls are `api`.
+Every answer is checked for the fields that the run relies on, and those for their `shapes`; unknown fields and enum
+values are left alone, since the API grows. The calls are `api`.
 """
 
 from dataclasses import dataclass, field
 from typing import Any
 
+from . import shapes
 from .http import HttpError
 from .retry import Failure, Fault
 
@@ -128,17 +129,11 @@ class UploadTarget:
     credentials: Credentials
 
 
-def _text(value: object) -> str:
-    if not isinstance(value, str) or not value:
-        raise ValueError(f"{type(value).__name__} where a text is due")  # not its value: it may be half a secret
-    return value
-
-
 def rows(body: JsonObject, key: str) -> list[JsonObject]:
     """The objects of the array `key`."""
     rows = body[key]
     if not isinstance(rows, list):  # an empty object would pass for an empty list: "there is none, make one"
-        raise TypeError(f"{key} is no array")
+        raise shapes.Unusable(f"`{key}` is no array")
     return rows
 
 
@@ -150,28 +145,32 @@ def optional_text(row: JsonObject, key: str) -> str:
 
 def read_team(row: JsonObject) -> Team:
     """Read a team."""
-    return Team(_text(row["id"]), optional_text(row, "name"), default=row.get("default") is True)
+    return Team(shapes.identifier(row["id"]), optional_text(row, "name"), default=row.get("default") is True)
 
 
 def read_model(row: JsonObject) -> Model:
     """Read a model."""
     return Model(
-        id=_text(row["id"]),
-        name=_text(row["name"]),
+        id=shapes.identifier(row["id"]),
+        name=shapes.text(row["name"], "name"),
         team=optional_text(row, "team_name"),
-        production_deployment_id=optional_text(row, "production_deployment_id"),
-        development_deployment_id=optional_text(row, "development_deployment_id"),
+        production_deployment_id=shapes.optional_identifier(
+            row.get("production_deployment_id"), "production_deployment_id"
+        ),
+        development_deployment_id=shapes.optional_identifier(
+            row.get("development_deployment_id"), "development_deployment_id"
+        ),
     )
 
 
 def read_deployment(row: JsonObject) -> Deployment:
     """Read a deployment."""
     return Deployment(
-        id=_text(row["id"]),
+        id=shapes.identifier(row["id"]),
         name=optional_text(row, "name"),
-        status=_text(row["status"]),
-        environment=optional_text(row, "environment"),
-        labels=dict(row.get("labels") or {}),
+        status=shapes.word(row["status"], "status"),
+        environment=shapes.optional_environment_name(row.get("environment"), "environment"),
+        labels=dict(shapes.mapping(row.get("labels"), "labels")),
         is_development=bool(row.get("is_development")),
         created_at=optional_text(row, "created_at"),
         says_labels=row.get("labels") is not None,
@@ -204,19 +203,26 @@ def read_environment(row: JsonObject) -> Environment:
         row.get(key) for key in ("current_deployment", "candidate_deployment", "in_progress_promotion")
     )
     return Environment(
-        name=_text(row["name"]),
+        name=shapes.environment_name(row["name"]),
         current=read_deployment(current) if current else None,
         candidate=read_deployment(candidate) if candidate else None,
         promotion=read_promotion(promotion) if promotion else None,
-        settings={name: row.get(key) or {} for name, key in _SETTINGS.items()},
+        settings={name: _settings(row.get(key), key) for name, key in _SETTINGS.items()},
     )
+
+
+def _settings(value: Any, what: str) -> Any:
+    """A group of settings: an object, or a list of rules; `{}` for none."""
+    if not isinstance(value, list):
+        return shapes.mapping(value, what)
+    shapes.shallow(value, what)
+    return value
 
 
 def read_promotion(row: JsonObject) -> Promotion:
     """Read a promotion."""
-    return Promotion(
-        _text(row["status"]), int(row.get("percent_traffic_to_new_version") or 0), optional_text(row, "error_message")
-    )
+    percent = shapes.percent(row.get("percent_traffic_to_new_version"))
+    return Promotion(shapes.word(row["status"], "status"), percent, optional_text(row, "error_message"))
 
 
 def read_promoted(body: JsonObject) -> tuple[list[Promoted], str]:
@@ -227,8 +233,8 @@ def read_promoted(body: JsonObject) -> tuple[list[Promoted], str]:
         kind = event.get("event_type") or row.get("event_type") or "MODEL_DEPLOYMENT_PROMOTED"
         cancelled = optional_text(event, "action").endswith("CANCEL")
         if kind == "MODEL_DEPLOYMENT_PROMOTED" or cancelled:
-            environment = optional_text(event, "environment_name")
-            found.append(Promoted(_text(event["deployment_id"]), environment, cancelled))
+            environment = shapes.optional_environment_name(event.get("environment_name"), "environment_name")
+            found.append(Promoted(shapes.identifier(event["deployment_id"], "deployment_id"), environment, cancelled))
     pagination = body.get("pagination") or {}
     more = pagination.get("has_more") is not False
     return found, optional_text(pagination, "cursor") if more else ""
@@ -246,7 +252,8 @@ def read_log_line(row: JsonObject) -> LogLine:
     """Read a line of a log."""
     message = row["message"]
     text = "" if message is None else str(message)
-    return LogLine(int(row["timestamp"]), text, optional_text(row, "replica"), optional_text(row, "level"))
+    time = shapes.nanoseconds(row["timestamp"])
+    return LogLine(time, text, optional_text(row, "replica"), optional_text(row, "level"))
 
 
 def read_upload_target(body: JsonObject) -> UploadTarget | None:
@@ -254,7 +261,10 @@ def read_upload_target(body: JsonObject) -> UploadTarget | None:
     if body["s3_key"] is None:  # null, not missing: an answer that says nothing does not say "no archive"
         return None
     creds = body["creds"]
-    credentials = Credentials(
-        _text(creds["aws_access_key_id"]), _text(creds["aws_secret_access_key"]), _text(creds["aws_session_token"])
+    access_key_id, secret_access_key, session_token = (
+        shapes.credential(creds[key], key)
+        for key in ("aws_access_key_id", "aws_secret_access_key", "aws_session_token")
     )
-    return UploadTarget(_text(body["s3_bucket"]), _text(body["s3_key"]), optional_text(body, "s3_region"), credentials)
+    credentials = Credentials(access_key_id, secret_access_key, session_token)
+    region = shapes.region(body.get("s3_region"))
+    return UploadTarget(shapes.bucket(body["s3_bucket"]), shapes.s3_key(body["s3_key"]), region, credentials)

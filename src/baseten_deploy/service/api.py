@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 from urllib.parse import quote
 
+from . import shapes
 from .answers import (
     Deployment,
     Environment,
@@ -55,7 +56,8 @@ class Api:
 
     def model(self, model_id: str) -> Model:
         """One model; 404 is an `HttpError`."""
-        return self._parse(read_model, self._get(_model_path(model_id)), _model_path(model_id))
+        path = _model_path(model_id)
+        return self._parse(lambda row: _the_model(read_model(row), model_id), self._get(path), path)
 
     def prepare(self, body: JsonObject) -> UploadTarget | None:
         """Validate a payload and get an upload target; `None` on a dry run and where no archive is needed.
@@ -72,16 +74,23 @@ class Api:
 
     def create_deployment(self, model_id: str, source: JsonObject) -> tuple[Model, Deployment]:
         """Add a deployment to a model. Sent once: the caller decides what a failure means."""
-        return self._commit(f"{_model_path(model_id)}/deployments", source)
+        return self._commit(f"{_model_path(model_id)}/deployments", source, model_id)
 
     def deployment(self, model_id: str, deployment_id: str, *, retry: bool = True) -> Deployment:
         """One deployment; 404 is an `HttpError`, also while a fresh one is not visible yet."""
         path = _deployment_path(model_id, deployment_id)
-        return self._parse(read_deployment, self._get(path, retry=retry), path)
+
+        def read(row: JsonObject) -> Deployment:
+            deployment = read_deployment(_of_model(row, model_id))
+            shapes.same(deployment.id, deployment_id, "deployment")
+            return deployment
+
+        return self._parse(read, self._get(path, retry=retry), path)
 
     def deployments(self, model_id: str) -> list[Deployment]:
         """All deployments of a model."""
-        return self._list(f"{_model_path(model_id)}/deployments", "deployments", read_deployment)
+        path = f"{_model_path(model_id)}/deployments"
+        return self._list(path, "deployments", lambda row: read_deployment(_of_model(row, model_id)))
 
     def stored_config(self, model_id: str, deployment_id: str) -> StoredConfig:
         """What a deployment was built from, parsed and as text."""
@@ -103,7 +112,13 @@ class Api:
     def environment(self, model_id: str, name: str, *, retry: bool = True) -> Environment:
         """One environment; 404 is an `HttpError`."""
         path = _environment_path(model_id, name)
-        return self._parse(read_environment, self._get(path, retry=retry), path)
+
+        def read(row: JsonObject) -> Environment:
+            environment = read_environment(_of_model(row, model_id))
+            shapes.same(environment.name, name, "environment")
+            return environment
+
+        return self._parse(read, self._get(path, retry=retry), path)
 
     def create_environment(self, model_id: str, name: str, settings: JsonObject) -> None:
         """Create an environment. Sent once: the caller looks before it sends again."""
@@ -117,7 +132,8 @@ class Api:
     def promote(self, model_id: str, name: str, body: JsonObject) -> Deployment:
         """Promote a deployment. The answer's id may be new. Sent once: the caller looks before it sends again."""
         path = f"{_environment_path(model_id, name)}/promote"
-        return self._parse(read_deployment, self.http.request("POST", path, body=body, retry=False), path)
+        answer = self.http.request("POST", path, body=body, retry=False)
+        return self._parse(lambda row: read_deployment(_of_model(row, model_id)), answer, path)
 
     def cancel_promotion(self, model_id: str, name: str) -> None:
         """Cancel the promotion into an environment. Sent once: whose it is may change between two tries."""
@@ -159,17 +175,20 @@ class Api:
         path = f"{_deployment_path(model_id, deployment_id)}/autoscaling_settings"
         self.http.request("PATCH", path, body=settings, retry=True)
 
-    def deactivate(self, model_id: str, deployment_id: str) -> None:
-        """Take a deployment out of service; doing it twice is harmless."""
-        self.http.request("POST", f"{_deployment_path(model_id, deployment_id)}/deactivate", retry=True)
+    def deactivate(self, model_id: str, deployment_id: str) -> bool:
+        """Take a deployment out of service; doing it twice is harmless. Whether the answer says that it was done."""
+        path = f"{_deployment_path(model_id, deployment_id)}/deactivate"
+        return self.http.request("POST", path, retry=True).get("success") is True
 
-    def delete_deployment(self, model_id: str, deployment_id: str) -> None:
-        """Delete a deployment; one that is gone already is fine."""
+    def delete_deployment(self, model_id: str, deployment_id: str) -> bool:
+        """Delete a deployment; one that is gone already is fine. Whether the answer says that this one is gone."""
         try:
-            self.http.request("DELETE", _deployment_path(model_id, deployment_id), retry=True)
+            answer = self.http.request("DELETE", _deployment_path(model_id, deployment_id), retry=True)
         except HttpError as error:
             if error.status != 404:
                 raise
+            return True
+        return answer.get("deleted") is True and answer.get("id") == deployment_id
 
     def _get(self, path: str, params: dict[str, str | int] | None = None, *, retry: bool = True) -> JsonObject:
         return self.http.request("GET", path, params=params, retry=retry)
@@ -180,17 +199,38 @@ class Api:
         answer = self._get(path, params, retry=retry)
         return self._parse(lambda body: [parse(row) for row in rows(body, key)], answer, path)
 
-    def _commit(self, path: str, source: JsonObject) -> tuple[Model, Deployment]:
+    def _commit(self, path: str, source: JsonObject, model_id: str = "") -> tuple[Model, Deployment]:
+        def read(body: JsonObject) -> tuple[Model, Deployment]:
+            model = read_model(body["model"])
+            _the_model(model, model_id or model.id)
+            return model, read_deployment(_of_model(body["deployment"], model.id))
+
         answer = self.http.request("POST", path, body={"source": source}, retry=False, seconds=120)
-        return self._parse(lambda body: (read_model(body["model"]), read_deployment(body["deployment"])), answer, path)
+        return self._parse(read, answer, path)
 
     @staticmethod
     def _parse(parse: Callable[[JsonObject], T], body: JsonObject, path: str) -> T:
         try:
             return parse(body)
-        except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
-            message = f"the answer lacks what this call answers ({type(error).__name__}: {error})"
-            raise HttpError(Failure(Fault.BAD_ANSWER), message, path) from None
+        except shapes.Unusable as error:
+            raise HttpError(Failure(Fault.BAD_ANSWER), f"the answer cannot be used: {error}", path) from None
+        except KeyError as error:
+            why = f"{type(error).__name__}: {error}"
+        except (TypeError, ValueError, AttributeError, OverflowError, RecursionError) as error:
+            why = type(error).__name__  # its text may hold what the answer does
+        raise HttpError(Failure(Fault.BAD_ANSWER), f"the answer lacks what this call answers ({why})", path)
+
+
+def _the_model(model: Model, model_id: str) -> Model:
+    shapes.same(model.id, model_id, "model")
+    return model
+
+
+def _of_model(row: JsonObject, model_id: str) -> JsonObject:
+    """`row`, a part of a model, which says of which one it is."""
+    if row.get("model_id") is not None:
+        shapes.same(row["model_id"], model_id, "model")
+    return row
 
 
 def _model_path(model_id: str) -> str:

@@ -28,6 +28,7 @@ CONNECT_SECONDS = 10.0
 READ_SECONDS = 30.0
 ANSWER_BYTES = 32 * 1024 * 1024
 ERROR_BYTES = 64 * 1024
+SEAM_CHARACTERS = 4096  # left out where a body was cut off: the half of a secret there would not be known as one
 MESSAGE_CHARACTERS = 600
 STRAY_CHARACTERS = 200  # of an answer that is not what was asked for
 _JSON_KINDS: dict[type, str] = {dict: "object", list: "array", str: "text"}
@@ -202,7 +203,7 @@ class Http:
         expected = "object" if kind is dict else "array"
         remedy = ""
         if value is None:
-            text = data[:ERROR_BYTES].decode("utf-8", "replace")
+            text = _words(data)
             found = self._cut(text)[:STRAY_CHARACTERS]
             if (instead := recognise(response.status_code, response.headers, text, self.base_url)) is not None:
                 found, remedy = self._cut(instead.said), instead.remedy
@@ -226,7 +227,7 @@ class Http:
             message = f"{status}: {self._cut(instead.said)}"
             return HttpError(Failure(fault, status, hint), message, call, body, instead.remedy)
         hint = parse_hint(response.headers.get("Retry-After"), body, self._clock.epoch_millis() / 1000)
-        message = f"{status}: {self._cut(error_text(body, text) or response.reason_phrase)}"
+        message = f"{status}: {self._cut(error_text(body, _words(data)) or response.reason_phrase)}"
         return HttpError(Failure(Fault.STATUS, status, hint), message, call, body)
 
     def _no_connection(self, error: Exception) -> str:
@@ -236,6 +237,12 @@ class Http:
     def _cut(self, text: str) -> str:
         text = " ".join(self._redact(text).split())
         return text if len(text) <= MESSAGE_CHARACTERS else text[:MESSAGE_CHARACTERS] + "..."
+
+
+def _words(data: bytes) -> str:
+    """The text of a body, as much as a message may be made of."""
+    text = data[:ERROR_BYTES].decode("utf-8", "replace")
+    return text if len(data) < ERROR_BYTES else text[:-SEAM_CHARACTERS]
 
 
 def read_bounded(chunks: Iterator[bytes], limit: int, seconds: float, clock: Clock) -> tuple[bytes, bool]:

@@ -15,11 +15,15 @@ from baseten_deploy import strict_yaml
 from baseten_deploy.errors import InvalidInput, Problem
 from baseten_deploy.strict_yaml import YamlError
 
+from .bounded_read import TooLarge, read_within
 from .packing_list import Refused, regular_file, relative_name
 
 CONFIG_FILE = "config.yaml"
 # The service stores no larger ones; the deployment itself does not need it.
 RAW_CONFIG_BYTES = 100 * 1024
+# Nobody writes a larger one; reading one would take the memory of the machine before it is known to be none.
+CONFIG_BYTES = 10 * 1024 * 1024
+_TOO_LARGE = "A config is a few kilobytes: put data into files of its own, or check what an earlier step wrote here."
 
 
 @dataclass(frozen=True)
@@ -76,9 +80,11 @@ def read_config(path: Path, roots: Sequence[Path], workspace: Path) -> ConfigFil
         if not any(directory.is_relative_to(root) for root in roots):
             raise InvalidInput(Problem("In a directory outside of the Truss", "Put a copy of it into the Truss.", name))
         source, _ = regular_file(directory / path.name, roots)
-        content = source.read_bytes()
+        content = read_within(source, CONFIG_BYTES)
     except Refused as refused:
         raise InvalidInput(Problem(refused.message, refused.remedy, name)) from None
+    except TooLarge as error:
+        raise InvalidInput(Problem(str(error), _TOO_LARGE, name)) from None
     except OSError as error:
         raise InvalidInput(
             Problem(f"Cannot be read: {error.strerror}", "Make it readable for this step (`chmod a+r`).", name)

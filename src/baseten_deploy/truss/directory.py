@@ -21,6 +21,7 @@ from .ignore_rules import DEFAULT_RULES, IGNORE_FILE, IgnoreRules, read_rules
 from .packing_list import PackedFile, PackingList, listed, relative_name
 from .stand_ins import Kind
 
+LARGEST_BYTES = 5 * 1024**4  # S3's limit for one object
 # How far below a directory without a config one is looked for, to suggest it.
 _SEARCH_DEPTH = 3
 _SEARCH_DIRECTORIES = 2000
@@ -79,6 +80,7 @@ def read_truss(directory: Path, workspace: Path, config: str = "") -> Truss:
     warnings += inside.warnings
     if not config and rules.ignores_file(CONFIG_FILE):
         problems.append(_config_ignored(rules, ignore_file))
+    problems += _too_much(packing, relative_name(directory, workspace))
     if written is None:
         raise InvalidInput(dict.fromkeys(problems))  # a config that is a bad symlink is found twice
     dropped = sorted(packing.dropped, key=lambda each: each.name)
@@ -118,6 +120,16 @@ def _pack(
         add_packages(packing, config, packages, directory)
         packing.find_clashes()
     return packing, problems
+
+
+def _too_much(packing: PackingList, directory: str) -> list[Problem]:
+    """More than S3 takes is known before it is read for its digest, which takes hours (a sparse file has any size)."""
+    total = sum(file.size for file in packing.files)
+    if total <= LARGEST_BYTES:
+        return []
+    largest = max(packing.files, key=lambda file: file.size)
+    message = f"The files of `{directory}` have {total / 1024**4:.1f} TiB; an archive may have 5 TiB"
+    return [Problem(message, f"The largest is `{largest.name}`; leave it out with `{IGNORE_FILE}`.")]
 
 
 def _check_directory(directory: Path, workspace: Path) -> None:

@@ -13,9 +13,11 @@ from pathspec.patterns.gitignore.base import GitIgnorePatternError
 
 from baseten_deploy.errors import InvalidInput, Problem
 
+from .bounded_read import TooLarge, read_within
 from .wildcards import compile_wildcards
 
 IGNORE_FILE = ".truss_ignore"
+IGNORE_BYTES = 1024 * 1024
 # Characters of a line; Linux has no longer paths.
 _LONGEST = 4096
 
@@ -207,8 +209,12 @@ def read_rules(directory: Path) -> IgnoreRules:
     if not file.is_file() or not file.resolve().is_relative_to(directory.resolve()):
         raise InvalidInput(Problem("Not a file of this Truss", "Put a copy of it there.", IGNORE_FILE))
     try:
+        text = read_within(file, IGNORE_BYTES).decode()
         # Universal newlines and no more: a form feed does not end a line here.
-        lines = [line.strip() for line in file.read_text(encoding="utf-8").split("\n")]
+        lines = [line.strip() for line in text.replace("\r\n", "\n").replace("\r", "\n").split("\n")]
+    except TooLarge as error:
+        remedy = "Write patterns for directories instead of a line for each file."
+        raise InvalidInput(Problem(str(error), remedy, IGNORE_FILE)) from None
     except UnicodeDecodeError:
         raise InvalidInput(Problem("Not UTF-8", "Save it as UTF-8.", IGNORE_FILE)) from None
     except OSError as error:

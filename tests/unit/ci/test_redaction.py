@@ -2,6 +2,7 @@
 
 import base64
 import json
+import re
 import time
 from html import unescape
 from urllib.parse import quote, quote_plus
@@ -51,6 +52,36 @@ class TestRedactor:
         for secret in secrets:
             for form in (secret, quote(secret, safe=""), json.dumps(secret)[1:-1], escape(secret)):
                 assert form not in redacted
+
+    @given(
+        st.text(st.characters(min_codepoint=33, max_codepoint=126, exclude_characters="*"), min_size=8, max_size=40),
+        st.binary(max_size=7),
+        st.binary(max_size=7),
+    )
+    def test_no_secret_survives_base64(self, secret, before, after):
+        """In all three alignments, with both alphabets: what is left cannot be turned back into it."""
+        redactor = redactor_of(secret)
+        for encode in (base64.b64encode, base64.urlsafe_b64encode):
+            text = encode(before + secret.encode() + after).decode()
+            redacted = redactor.redact(text)
+            assert PLACEHOLDER in redacted
+            left = re.sub(re.escape(PLACEHOLDER), "", redacted)
+            assert len(left) <= len(text) - (len(secret) * 8 - 10) // 6
+
+    @pytest.mark.parametrize(
+        "form",
+        [
+            *("pass%2Fword%26%3C%2B%22x", "pass%2fword%26%3c%2b%22x", "pass/word%26%3c%2b%22x"),
+            *(r"pass\/word&<+\"x", r"pass\\/word&<+\\\"x", r"pass/word&<+\\\"x", r"pass/word&<+\"x"),
+            *(r"pass/word\u0026\u003c+\"x", r"pass\\\/word&<+\\\"x", r"pass/word\\u0026\\u003c+\\\"x"),
+            *("pass/word&amp;&lt;+&quot;x", "pass/word&#38;&#60;+&#34;x", "pass&#x2F;word&#x26;&#x3C;+&#x22;x"),
+            *("pass/word&amp;&lt;+&#34;x", 'pass/word&amp;&lt;+"x', "pass&#47;word&#38;&#60;+&#34;x"),
+        ],
+    )
+    def test_escaped(self, form):
+        """As URLs, JSON within JSON, and pages write it."""
+        redacted = redactor_of('pass/word&<+"x').redact(f"<{form}>")
+        assert f"<{PLACEHOLDER}>" == redacted
 
     @given(st.text("_:!)(*x1 .", min_size=4), st.text("_:!)x1 .", max_size=3), st.text("_:!)x1 .", max_size=3))
     def test_no_secret_survives_markdown(self, secret, before, after):

@@ -2,10 +2,11 @@
 
 import html
 
+import httpx
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from transport import BY_NAME, TRANSIENT, Service, make_api, make_run, printed, refusal
+from transport import BY_NAME, TRANSIENT, Script, Service, make_api, make_run, printed, refusal
 
 from baseten_deploy.deployment.retirement import (
     RATE,
@@ -364,6 +365,55 @@ class TestRetire:
     def test_what_is_deleted_already_is(self):
         """Somebody was faster."""
         assert "deleted" == retire(make_api(self.service()), MODEL, "gone", Aftermath.DELETE)
+
+
+EMPTY = {
+    "nothing": "",
+    "an object": "{}",
+    "something else": '{"id": "dep9", "deleted": true}',
+    "no": '{"deleted": false}',
+}
+
+
+class TestOnlyWhatWasSeen:
+    """An answer of success that does not say what was done is looked up."""
+
+    def scene(self, answer, *, acts):
+        """A service whose DELETE and deactivate answer so, whether they act or not."""
+        service = Service()
+        service.add_model()
+        service.add_deployment()
+
+        def handler(request):
+            if request.method == "GET":
+                return service(request)
+            if acts:
+                service(request)
+            return httpx.Response(200, text=answer)
+
+        return make_api(handler, service.clock)
+
+    @pytest.mark.parametrize("answer", EMPTY.values(), ids=EMPTY)
+    @pytest.mark.parametrize("how", [Aftermath.DELETE, Aftermath.DEACTIVATE])
+    def test_not_done(self, answer, how):
+        """It is not said to be done, and what was seen is said."""
+        with pytest.raises(HttpError) as caught:
+            retire(self.scene(answer, acts=False), MODEL, "dep1", how)
+        assert "answered with success, but it is" in caught.value.message
+        assert "ACTIVE" in caught.value.message
+
+    @pytest.mark.parametrize("answer", EMPTY.values(), ids=EMPTY)
+    @pytest.mark.parametrize(("how", "said"), [(Aftermath.DELETE, "deleted"), (Aftermath.DEACTIVATE, "deactivated")])
+    def test_done(self, answer, how, said):
+        """It was done and the answer lacks it: seen, so it is said."""
+        assert said == retire(self.scene(answer, acts=True), MODEL, "dep1", how)
+
+    @pytest.mark.parametrize("how", [Aftermath.DELETE, Aftermath.DEACTIVATE])
+    def test_not_to_be_seen(self, how):
+        """A look-up that fails shows nothing: it is not said to be done."""
+        script = Script(httpx.Response(200), httpx.Response(500))
+        with pytest.raises(HttpError):
+            retire(make_api(script), MODEL, "dep1", how)
 
 
 class TestCleanUp:

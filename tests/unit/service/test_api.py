@@ -193,8 +193,8 @@ CALLS = [
         {},
         None,
     ),
-    (lambda api: api.deactivate("m1", "d1"), "POST /v1/models/m1/deployments/d1/deactivate", {}, None),
-    (lambda api: api.delete_deployment("m1", "d1"), "DELETE /v1/models/m1/deployments/d1", {}, None),
+    (lambda api: api.deactivate("m1", "d1"), "POST /v1/models/m1/deployments/d1/deactivate", {}, False),
+    (lambda api: api.delete_deployment("m1", "d1"), "DELETE /v1/models/m1/deployments/d1", {}, False),
 ]
 NAMED = pytest.mark.parametrize(("call", "sent", "answer", "result"), CALLS, ids=[case[1] for case in CALLS])
 # What must never be sent twice without a look in between.
@@ -266,7 +266,7 @@ class TestCalls:
         """JSON that is not what the call answers never becomes a traceback, and never a wrong fact."""
         api = make_api(Script(httpx.Response(200, json=wrong)))
         if sent in UNREAD:
-            assert call(api) is None
+            assert not call(api)  # nothing was said, or nothing that this means
             return
         with pytest.raises(HttpError) as caught:
             call(api)
@@ -298,7 +298,7 @@ class TestCalls:
 
     def test_deleting_what_is_gone_is_fine(self):
         """An earlier try may have done it."""
-        assert make_api(Script(httpx.Response(404, json={"error": "gone"}))).delete_deployment("m1", "d1") is None
+        assert make_api(Script(httpx.Response(404, json={"error": "gone"}))).delete_deployment("m1", "d1")
 
     @pytest.mark.parametrize("status", [400, 403, 409])
     def test_deleting_may_be_refused(self, status):
@@ -352,10 +352,10 @@ class TestOptionalFields:
         text = json.dumps({**ENVIRONMENT, "in_progress_promotion": {"status": "X"}})
         text = text.replace('"X"', f'"X", "percent_traffic_to_new_version": {percent}')
         if percent == "[]":
-            assert make_api(Script(httpx.Response(200, text=text))).environment("m1", "e").promotion.percent == 0
+            assert make_api(Script(httpx.Response(200, text=text))).environment("m1", "staging").promotion.percent == 0
             return
         with pytest.raises(HttpError):
-            make_api(Script(httpx.Response(200, text=text))).environment("m1", "e")
+            make_api(Script(httpx.Response(200, text=text))).environment("m1", "staging")
 
     @pytest.mark.parametrize(
         ("row", "line"),

@@ -9,7 +9,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import httpx
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 from transport import BY_NAME, HTML, KEY, TRANSIENT, Dripping, FakeClock, Script, make_http
 
@@ -438,7 +438,6 @@ _BODY = st.one_of(
 )
 
 
-@settings(deadline=None)
 @given(
     status=st.integers(100, 999),
     headers=st.dictionaries(
@@ -459,3 +458,25 @@ def test_any_answer_is_a_value_or_the_calls_own_error(status, headers, body, met
     with suppress(HttpError):
         value = http.get_list("/v1/x") if method == "LIST" else http.request("GET", "/v1/x", retry=False)
         assert isinstance(value, list if method == "LIST" else dict)
+
+
+class TestSecretsAtTheSeam:
+    """What is cut off may begin within a secret, whose half nobody would know."""
+
+    @pytest.mark.parametrize("status", [200, 400])
+    @pytest.mark.parametrize("filler", [" ", "<b>", "\n"])
+    @pytest.mark.parametrize("shown", [1, 5, 12, len(KEY) - 1, len(KEY)])
+    def test_padding_that_no_message_shows(self, status, filler, shown):
+        """Blanks and tags up to the bound of the body, then the key: no part of it gets into the message."""
+        padding = ("<html>" + filler * module.ERROR_BYTES)[: module.ERROR_BYTES - shown]
+        error, _ = fail(answer(status, padding + KEY + filler * 9))
+        assert KEY[: max(shown, 5)] not in error.message
+        assert KEY[:5] not in error.message
+
+    @given(st.integers(0, 700), st.sampled_from(["", '{"message": "%s"}', '{"errors": [{"field": "a", "msg": "%s"}]}']))
+    def test_every_position_of_a_message(self, position, template):
+        """Wherever the key stands around the place where a message is cut."""
+        text = (template or "%s") % ("x" * position + KEY + "y" * 80)
+        error, _ = fail(answer(400, text))
+        assert KEY[:4] not in error.message.replace("x", "")
+        assert KEY[-8:] not in error.message

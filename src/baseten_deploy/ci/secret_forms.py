@@ -184,7 +184,7 @@ def _ways(char: str, *, in_base64: bool) -> str:
     """The ways to write one character, as alternatives."""
     if char.isascii() and char.isalnum():
         return char
-    ways = [f"{_BACKSLASH}{{0,7}}{re.escape(char)}", _numbers(char)]
+    ways = [_numbers(char), f"{_BACKSLASH}{{0,7}}{re.escape(char)}"]  # the longer first: `&#38;` begins with `&`
     if in_base64 and char in _URL_SAFE:
         ways.append(re.escape(_URL_SAFE[char]))
     if char == " ":

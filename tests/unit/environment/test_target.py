@@ -253,5 +253,5 @@ class TestServing:
     def test_a_wrong_shape_is_not_an_empty_list(self):
         """Nobody may believe that nothing is in use."""
         api = make_api(Script(httpx.Response(200, json={"environments": {}})), FakeClock())
-        with pytest.raises(Exception, match="lacks what this call answers"):
+        with pytest.raises(Exception, match="cannot be used"):
             serving(api, "model1")

@@ -13,6 +13,7 @@
     │   └── DeployTimeout          deploy_timeout
     │       └── DeployUnseen       deploy_timeout       its state could not be read: nothing is undone
     ├── PredictFailed              predict_failed
+    │   └── PredictUnseen          predict_failed       the model could not be asked: nothing is undone
     ├── PromotionFailed            promotion_failed
     │   ├── PromotionUnseen        promotion_failed     the environment's state could not be read: nothing is undone
     │   └── RolledBack             rolled_back
@@ -136,6 +137,12 @@ class PredictFailed(DeployError):
     """The deployment is live and its answer to the smoke test is not what was expected."""
 
     status = Status.PREDICT_FAILED
+
+
+class PredictUnseen(PredictFailed):
+    """The deployment is live, and nothing is known of its answers: the model's address was never reached."""
+
+    unseen = True
 
 
 class PromotionFailed(DeployError):

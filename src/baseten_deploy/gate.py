@@ -58,7 +58,7 @@ def promote(
         if proof and run.settings.wait:
             proof.hold(target.name, url, run.outputs.get("promoted-deployment-id") or ours.deployment.id)
     except PredictFailed as error:
-        if run.settings.rollback_on_failure:
+        if run.settings.rollback_on_failure and not error.unseen:
             raise roll_back(run, model, ours, target, served, error) from error
         raise
     if run.settings.rollback_on_failure and target.previous_id and not already:

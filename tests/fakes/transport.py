@@ -288,6 +288,7 @@ class Service:
             r"GET /v1/teams": lambda: {"teams": [{"id": "t1", "name": "Core", "default": True}]},
             r"GET (/v1/models|/v1/teams/[^/]+/models)": lambda _, **_query: {"models": self.models},
             rf"GET {model}": self._model,
+            r"POST /v1/prepare_model_upload": self._prepare,
             r"POST (/v1/models|/v1/teams/[^/]+/models)": self._create_model,
             rf"GET {model}/deployments": lambda model_id: {"deployments": self._listed(model_id)},
             rf"POST {model}/deployments": self._create_deployment,
@@ -349,6 +350,12 @@ class Service:
             row["status"] = "INACTIVE"
             return {"success": True}
         return row
+
+    @staticmethod
+    def _prepare(*, body: Any) -> Any:
+        """Of formats that need no archive: there is no S3 here."""
+        assert "dry_run" in body
+        return {"creds": None, "s3_bucket": None, "s3_key": None, "s3_region": None}
 
     def _activate(self, model_id: str, deployment_id: str) -> Any:
         row = self._deployment(model_id, deployment_id)

@@ -11,6 +11,7 @@ from baseten_deploy.errors import (
     DeployUnseen,
     InvalidInput,
     InvalidTruss,
+    PredictUnseen,
     Problem,
     PromotionUnseen,
 )
@@ -35,8 +36,8 @@ class TestTree:
         }
 
     def test_each_failure_has_one_class(self):
-        """Runs that end well, and a bug, have none; three classes say more about a failure that has one already."""
-        more = {InvalidTruss, DeployUnseen, PromotionUnseen}
+        """Runs that end well, and a bug, have none; four classes say more about a failure that has one already."""
+        more = {InvalidTruss, DeployUnseen, PredictUnseen, PromotionUnseen}
         kinds = [each for each in subclasses(DeployError) if each not in more]
         raised = sorted([each.status for each in kinds] + [Cancelled.status])
         ends_well = {Status.SUCCESS, Status.PLANNED, Status.SKIPPED, Status.INTERNAL_ERROR}

@@ -8,7 +8,7 @@ from transport import AMBIGUOUS, KEY, Service, make_client, make_run, printed, r
 
 from baseten_deploy.environment.ours import Ours
 from baseten_deploy.environment.target import find_target
-from baseten_deploy.errors import AuthFailed, PromotionFailed, RolledBack
+from baseten_deploy.errors import AuthFailed, PredictUnseen, PromotionFailed, RolledBack
 from baseten_deploy.gate import promote
 from baseten_deploy.service.answers import Model
 
@@ -194,6 +194,22 @@ class TestCheckInPlace:
             it.run.outputs.get("previous-deployment-id"),
             it.run.outputs.get("promoted-deployment-id"),
         )
+
+    @pytest.mark.parametrize("error", [httpx.ConnectError, httpx.ConnectTimeout])
+    def test_what_was_never_reached_is_not_rolled_back(self, scene, error):
+        """The network of the runner says nothing about the model: red, unknown, and the environment stays as it is."""
+        it = scene(ROLLBACK)
+
+        def infer(_request):
+            it.asked.append("never")
+            raise error("down")
+
+        it.run.client = make_client(infer)
+        with pytest.raises(PredictUnseen) as failed:
+            it.promote()
+        assert "no connection" in failed.value.problems[0].message
+        assert ("dep2", ["dep2"]) == (it.serves, [body["deployment_id"] for body in it.service.bodies(PROMOTE)])
+        assert len(it.asked) > 3
 
     def test_is_not_rolled_back_before_it_is(self, scene):
         """A bare copy of the same name is served while the old one is on its way: that is not the old one."""

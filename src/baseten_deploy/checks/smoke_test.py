@@ -15,7 +15,7 @@ import httpx
 from baseten_deploy.ci.foreign_text import without_controls
 from baseten_deploy.ci.redaction import Redactor
 from baseten_deploy.clock import Clock
-from baseten_deploy.errors import PredictFailed
+from baseten_deploy.errors import PredictFailed, PredictUnseen
 from baseten_deploy.inputs.expectation import Expectation
 from baseten_deploy.network.deadline import bounded
 from baseten_deploy.network.interception import recognise
@@ -30,7 +30,7 @@ from baseten_deploy.service.retry import ATTEMPTS, Failure, Fault, Tries, parse_
 from .content import read_content
 
 # Answers of the way to the model rather than of the model.
-NOT_READY = frozenset({408, 429, 502, 503, 504})
+NOT_READY = frozenset({408, 425, 429, 502, 503, 504, *range(520, 531)})
 ANSWER_BYTES = 16 * 1024 * 1024
 SHOWN_CHARACTERS = 600
 # What the model writes about a request is in its log this long after.
@@ -159,7 +159,9 @@ def smoke_test(
             if broken >= ATTEMPTS:
                 raise PredictFailed(error.message, "The model may have crashed on the request; see its log.") from error
             if not tries.again(error.failure):
-                raise PredictFailed(
+                # What was never reached, or refused for the key's rate, says nothing about the model.
+                kind = PredictUnseen if error.failure.refused_unseen else PredictFailed
+                raise kind(
                     f"The smoke test got no answer within {seconds:g} s: {error.message}",
                     error.remedy
                     or "The deployment is live, but its endpoint does not answer. Raise `predict-timeout` if the model "
@@ -264,7 +266,7 @@ def _refuse(response: httpx.Response, text: str, redactor: Redactor, now_epoch: 
     message = f"The smoke test was answered {response.status_code}: {said}"
     status = response.status_code
     if status in NOT_READY:
-        hint = parse_hint(response.headers.get("Retry-After"), body, now_epoch)
+        hint = parse_hint(response.headers, body, now_epoch)
         raise _NotReady(message, Failure(Fault.STATUS, status, hint))
     location = str(response.extensions.get(LOCATION, ""))
     instead = recognise(status, response.headers, text, str(response.request.url), location)

@@ -43,7 +43,12 @@ def _settled(run: Run, model: Model, deployment: Deployment, leaving: frozenset[
     """The deployment once its status is none of `leaving`, or after a minute as it then is."""
     until = run.clock.now() + SETTLE_SECONDS
     rhythm = Rhythm(run.clock)
-    reads = Reads(lambda: run.api.deployment(model.id, deployment.id, retry=False), run.clock, until, run.warn_text)
+    reads = Reads(
+        lambda seconds: run.api.deployment(model.id, deployment.id, retry=False, seconds=seconds),
+        run.clock,
+        until,
+        run.warn_text,
+    )
     while True:
         with failing_as(DeployFailed, f"Looking up the deployment {deployment.id}"):
             deployment = reads.look() or deployment

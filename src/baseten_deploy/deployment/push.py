@@ -18,8 +18,10 @@ from baseten_deploy.truss.directory import Truss
 from baseten_deploy.truss.refused_key import at_key
 
 from . import on_failure
-from .assembly import Draft
+from .assembly import Draft, find_environments
 from .creation import Committed, NameTakenError, archive_source, commit
+
+_MADE_MEANWHILE = "Another job created the model {!r} meanwhile; adding a deployment to it"
 
 
 def push(run: Run, draft: Draft) -> Committed:
@@ -30,17 +32,27 @@ def push(run: Run, draft: Draft) -> Committed:
 
 def validate_and_commit(run: Run, draft: Draft, archives: Archives) -> Committed:
     """As `push`, with the archives of the draft's files."""
-    destination, targets, payload = draft.destination, draft.targets, draft.payload
+    payload = draft.payload
     with run.phase("Validate"):
-        prepare(run, draft.truss, destination, payload, dry_run=True)
+        destination = draft.destination
+        try:
+            prepare(run, draft.truss, destination, payload, dry_run=True)
+        except Rejected as refused:
+            destination = _made_meanwhile(run, destination, refused)
+            prepare(run, draft.truss, destination, payload, dry_run=True)
         run.say("The service accepts the payload (dry run)")
-    if targets and destination.model:
+    if draft.targets and destination.model:
         with run.phase("Environment"):
+            targets = draft.targets if draft.destination.model else find_environments(run, destination)
             for target in targets:
                 ensure_target(run, destination.model.id, target)
     while True:
-        with run.phase("Upload"):
-            uploaded = upload_archive(run, draft.truss, archives, destination, payload)
+        try:
+            with run.phase("Upload"):
+                uploaded = upload_archive(run, draft.truss, archives, destination, payload)
+        except Rejected as refused:
+            destination = _made_meanwhile(run, destination, refused)
+            continue
         with run.phase("Commit"):
             s3_key = uploaded.target.key if uploaded else ""
             source = archive_source(destination, payload, s3_key, locked=run.settings.disable_archive_download)
@@ -48,8 +60,19 @@ def validate_and_commit(run: Run, draft: Draft, archives: Archives) -> Committed
             try:
                 return commit(run.api, destination, source, run.clock, run.say)
             except NameTakenError:
-                run.say(f"Another job created the model {destination.name!r} meanwhile; adding a deployment to it")
+                run.say(_MADE_MEANWHILE.format(destination.name))
                 destination = resolve(run.api, run.settings, destination.name)
+
+
+def _made_meanwhile(run: Run, destination: Destination, refused: Rejected) -> Destination:
+    """Where to go when a new model was refused because another job has made it since the look-up; else the refusal."""
+    if destination.model:
+        raise refused
+    found = resolve(run.api, run.settings, destination.name)
+    if found.model is None:
+        raise refused
+    run.say(_MADE_MEANWHILE.format(destination.name))
+    return found
 
 
 def prepare(

@@ -132,7 +132,9 @@ def until_live(
     rhythm = rhythm or Rhythm(clock)
     course = _Course(deployment, clock, progress, rhythm)
     end = clock.now() + seconds
-    reads = Reads(lambda: api.deployment(model_id, deployment.id, retry=False), clock, end, progress.warn)
+    reads = Reads(
+        lambda seconds: api.deployment(model_id, deployment.id, retry=False, seconds=seconds), clock, end, progress.warn
+    )
     while not course.is_live():
         left = end - clock.now()
         if left <= 0:

@@ -91,7 +91,7 @@ def until_served(
     `PromotionUnseen` when nothing could be seen for too long; `DeployTimeout`, which leaves it as it is; `AuthFailed`.
     """
     rhythm = Rhythm(clock)
-    reads = Reads(lambda: api.environment(model_id, name, retry=False), clock, end, warn)
+    reads = Reads(lambda seconds: api.environment(model_id, name, retry=False, seconds=seconds), clock, end, warn)
     course = _Course(ours, clock, started=started)
     said, said_at = "", clock.now()
     while True:

@@ -32,7 +32,7 @@ from .answers import (
     read_upload_target,
     rows,
 )
-from .http import Http, HttpError
+from .http import READ_SECONDS, Http, HttpError
 from .retry import Failure, Fault
 
 T = TypeVar("T")
@@ -76,8 +76,10 @@ class Api:
         """Add a deployment to a model. Sent once: the caller decides what a failure means."""
         return self._commit(f"{_model_path(model_id)}/deployments", source, model_id)
 
-    def deployment(self, model_id: str, deployment_id: str, *, retry: bool = True) -> Deployment:
-        """One deployment; 404 is an `HttpError`, also while a fresh one is not visible yet."""
+    def deployment(
+        self, model_id: str, deployment_id: str, *, retry: bool = True, seconds: float = READ_SECONDS
+    ) -> Deployment:
+        """One deployment; 404 is an `HttpError`, also while a fresh one is not visible yet. `seconds` bounds a try."""
         path = _deployment_path(model_id, deployment_id)
 
         def read(row: JsonObject) -> Deployment:
@@ -85,7 +87,7 @@ class Api:
             shapes.same(deployment.id, deployment_id, "deployment")
             return deployment
 
-        return self._parse(read, self._get(path, retry=retry), path)
+        return self._parse(read, self._get(path, retry=retry, seconds=seconds), path)
 
     def deployments(self, model_id: str) -> list[Deployment]:
         """All deployments of a model."""
@@ -109,8 +111,10 @@ class Api:
         """All environments of a model."""
         return self._list(f"{_model_path(model_id)}/environments", "environments", read_environment)
 
-    def environment(self, model_id: str, name: str, *, retry: bool = True) -> Environment:
-        """One environment; 404 is an `HttpError`."""
+    def environment(
+        self, model_id: str, name: str, *, retry: bool = True, seconds: float = READ_SECONDS
+    ) -> Environment:
+        """One environment; 404 is an `HttpError`. `seconds` bounds a try."""
         path = _environment_path(model_id, name)
 
         def read(row: JsonObject) -> Environment:
@@ -118,7 +122,7 @@ class Api:
             shapes.same(environment.name, name, "environment")
             return environment
 
-        return self._parse(read, self._get(path, retry=retry), path)
+        return self._parse(read, self._get(path, retry=retry, seconds=seconds), path)
 
     def create_environment(self, model_id: str, name: str, settings: JsonObject) -> None:
         """Create an environment. Sent once: the caller looks before it sends again."""
@@ -190,8 +194,15 @@ class Api:
             return True
         return answer.get("deleted") is True and answer.get("id") == deployment_id
 
-    def _get(self, path: str, params: dict[str, str | int] | None = None, *, retry: bool = True) -> JsonObject:
-        return self.http.request("GET", path, params=params, retry=retry)
+    def _get(
+        self,
+        path: str,
+        params: dict[str, str | int] | None = None,
+        *,
+        retry: bool = True,
+        seconds: float = READ_SECONDS,
+    ) -> JsonObject:
+        return self.http.request("GET", path, params=params, retry=retry, seconds=seconds)
 
     def _list(
         self, path: str, key: str, parse: Callable[[JsonObject], T], params: Any = None, *, retry: bool = True

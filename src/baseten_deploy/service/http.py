@@ -223,10 +223,10 @@ class Http:
         instead = recognise(status, response.headers, text, self.base_url, location)
         if instead is not None:
             fault = Fault.BARRED if instead.kind is Kind.PROXY_CREDENTIALS else Fault.STATUS
-            hint = parse_hint(response.headers.get("Retry-After"), None, self._clock.epoch_millis() / 1000)
+            hint = parse_hint(response.headers, None, self._clock.epoch_millis() / 1000)
             message = f"{status}: {self._cut(instead.said)}"
             return HttpError(Failure(fault, status, hint), message, call, body, instead.remedy)
-        hint = parse_hint(response.headers.get("Retry-After"), body, self._clock.epoch_millis() / 1000)
+        hint = parse_hint(response.headers, body, self._clock.epoch_millis() / 1000)
         message = f"{status}: {self._cut(error_text(body, _words(data)) or response.reason_phrase)}"
         return HttpError(Failure(Fault.STATUS, status, hint), message, call, body)
 

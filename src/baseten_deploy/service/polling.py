@@ -14,7 +14,7 @@ from typing import Generic, TypeVar
 from baseten_deploy.clock import Clock
 from baseten_deploy.report.amounts import duration
 
-from .http import HttpError
+from .http import READ_SECONDS, HttpError
 from .retry import backoff
 
 # In seconds, from the shortest pause to the longest: right after something moved, soon after, and later. 30 jobs that
@@ -29,6 +29,8 @@ QUICK_LOG, CALM_LOG = 4.0, 2.0
 UNSEEN_SECONDS = 300.0
 # A key may be refused by a replica that does not know it yet; three times in a row it is.
 REFUSALS = 3
+# What a read may take however little of the wait is left: what went live in the last second is live.
+LAST_SECONDS = 2.0
 # A gap that nobody would notice is not worth a warning.
 GAP_SECONDS = 10.0
 
@@ -80,10 +82,11 @@ class UnseenError(Exception):
 class Reads(Generic[T]):
     """The reads of one wait. What a failure means is decided here, for all waits.
 
-    `end` is that of the wait, in terms of `clock.now()`; `warn` hears once of each gap that is over.
+    `read` gets how many seconds it may take; `end` is that of the wait, in terms of `clock.now()`; `warn` hears once of
+    each gap that is over.
     """
 
-    def __init__(self, read: Callable[[], T], clock: Clock, end: float, warn: Callable[[str], None]) -> None:
+    def __init__(self, read: Callable[[float], T], clock: Clock, end: float, warn: Callable[[str], None]) -> None:
         self.missing = 0  # 404s since the last good answer: whoever waits knows what they mean
         self._read = read
         self._clock = clock
@@ -101,7 +104,7 @@ class Reads(Generic[T]):
         a row.
         """
         try:
-            value = self._read()
+            value = self._read(max(LAST_SECONDS, min(READ_SECONDS, self._end - self._clock.now())))
         except HttpError as error:
             self._judge(error)
             return None

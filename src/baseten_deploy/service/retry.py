@@ -4,7 +4,7 @@ Who sends decides whether sending twice is harmless, or looks first whether the 
 asks `Tries`. What is polled (a deployment, an environment, a log) is not tried again but read again: see the waits.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import Enum, auto
 
@@ -14,7 +14,7 @@ ATTEMPTS = 5
 BASE_SECONDS = 0.5
 CAP_SECONDS = 20.0
 # 4xx answers that say "not now" rather than "no".
-_TRANSIENT_STATUSES = frozenset({408, 429})
+_TRANSIENT_STATUSES = frozenset({408, 425, 429})
 _LONGEST_HINT = 1e9  # seconds; beyond it a number is no time, and may not even be a float
 
 
@@ -107,19 +107,28 @@ class Tries:
         return True
 
 
-def parse_hint(header: str | None, body: object, now_epoch: float) -> float | None:
-    """Seconds to wait from a `Retry-After` header (seconds or an HTTP date) or a `retry_after` field of the body."""
-    from email.utils import parsedate_to_datetime  # noqa: PLC0415 - only after a refusal
+def parse_hint(headers: Mapping[str, str], body: object, now_epoch: float) -> float | None:
+    """Seconds to wait from a `Retry-After` header (seconds or an HTTP date) or a `retry_after` field of the body.
 
+    A date is measured against the answer's own `Date`: `now_epoch` is the runner's clock, which may be wrong by a day.
+    """
     field = body.get("retry_after") if isinstance(body, dict) else None
     if isinstance(field, int | float) and not isinstance(field, bool) and 0 <= field <= _LONGEST_HINT:
         return float(field)
-    text = (header or "").strip()
+    text = headers.get("Retry-After", "").strip()
     if text.isascii() and text.isdigit():
         return min(float(text), _LONGEST_HINT)
     if not text:
         return None
+    moment, now = _epoch(text), _epoch(headers.get("Date", ""))
+    return None if moment is None else max(0.0, moment - (now_epoch if now is None else now))
+
+
+def _epoch(date: str) -> float | None:
+    """Seconds since 1970 of an HTTP date, `None` for what is none."""
+    from email.utils import parsedate_to_datetime  # noqa: PLC0415 - only after a refusal
+
     try:
-        return max(0.0, parsedate_to_datetime(text).timestamp() - now_epoch)
+        return parsedate_to_datetime(date).timestamp()
     except (ValueError, TypeError, OverflowError):
         return None

@@ -314,7 +314,7 @@ def failure_of(
             return None
         if parsed.get("Error", {}).get("Code") == "RequestTimeout":  # a 400: S3 waited for the body
             return Failure(Fault.NO_ANSWER)
-        return Failure(Fault.STATUS, http.status_code, parse_hint(http.headers.get("Retry-After"), None, now_epoch))
+        return Failure(Fault.STATUS, http.status_code, parse_hint(http.headers, None, now_epoch))
     if isinstance(exception, ForeignAnswerError):
         return Failure(Fault.STATUS, exception.status) if exception.passing else None
     if isinstance(exception, ProxyConnectionError) and (

@@ -35,12 +35,13 @@ class Service:
         self.clock = FakeClock()
         self.script = list(script)
         self.asked = 0
-        self.warned = []
+        self.warned, self.given = [], []
         self.reads = Reads(self.answer, self.clock, self.clock.now() + end, self.warned.append)
 
-    def answer(self):
+    def answer(self, seconds):
         """One read."""
         self.asked += 1
+        self.given.append(seconds)
         entry = self.script.pop(0) if len(self.script) > 1 else self.script[0]
         if isinstance(entry, HttpError):
             raise entry
@@ -101,6 +102,13 @@ class TestReads:
         unseen = service.reads.unseen()
         assert unseen
         assert unseen.last.status == 503
+
+    def test_each_ends_with_its_wait(self):
+        """A read may take what is left of the wait, 30 s at most, and a moment at its end."""
+        service = Service("there", end=33.0)
+        service.look(33)
+        assert [30.0, 30.0, 30.0, 29.0, 28.0] == service.given[:5]
+        assert [3.0, 2.0, 2.0, 2.0] == service.given[-4:]
 
     @pytest.mark.parametrize("status", [401, 403])
     def test_a_refused_key(self, status):

@@ -18,6 +18,11 @@ def status(number, hint=None):
     return Failure(Fault.STATUS, number, hint)
 
 
+def headers(retry_after):
+    """The headers of an answer that asks to wait, or of one that does not."""
+    return {} if retry_after is None else {"Retry-After": retry_after}
+
+
 class TestFailure:
     """What a failure says about the server."""
 
@@ -103,11 +108,11 @@ class TestHint:
     )
     def test_reads_what_is_a_time(self, header, body, seconds):
         """Seconds or a date in the header, seconds in the body; nonsense is no hint."""
-        assert seconds == parse_hint(header, body, 1_000_000)
+        assert seconds == parse_hint(headers(header), body, 1_000_000)
 
     def test_a_hint_of_ages_is_finite(self):
         """A number of a thousand digits ends the tries instead of the program."""
-        assert delay_before_retry(status(429, parse_hint("9" * 1000, None, 0)), 1, 0.5, 3600) is None
+        assert delay_before_retry(status(429, parse_hint(headers("9" * 1000), None, 0)), 1, 0.5, 3600) is None
 
     @given(
         st.none()
@@ -121,5 +126,12 @@ class TestHint:
     )
     def test_never_fails(self, header, body):
         """Whatever a server says, the answer is seconds from now on or nothing."""
-        hint = parse_hint(header, body, 1_000_000.0)
+        hint = parse_hint(headers(header), body, 1_000_000.0)
         assert hint is None or 0 <= hint < float("inf")
+
+
+@given(st.integers(-(10**6), 10**6))
+def test_a_date_is_measured_against_the_answers_own(wrong):
+    """The runner's clock may be wrong by days."""
+    told = {"Retry-After": "Sat, 28 Nov 2026 12:00:30 GMT", "Date": "Sat, 28 Nov 2026 12:00:00 GMT"}
+    assert 30.0 == parse_hint(told, None, 1_795_867_200 + wrong)

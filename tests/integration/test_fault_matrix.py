@@ -140,7 +140,7 @@ def test_one_fault_while_promoting(act, fast, fault, call):
         ("prepare", "rejected"),
         ("upload", "upload_failed"),
         ("commit", "commit_failed"),
-        ("wait", "deploy_failed"),
+        ("wait", "deploy_timeout"),
         ("clean-up", "cleanup_failed"),
     ],
 )
@@ -150,7 +150,7 @@ def test_a_fault_that_stays(act, fast, fault, call, status):
     fast.faults.add(aimed(fault, CALLS[call], times=None))
     outputs, summary, log = act(cleanup="true", wait_timeout_minutes="10")
     assert status == outputs["status"], log
-    assert (1 if status in ("deploy_failed", "cleanup_failed") else 0) == len(deployments(fast))
+    assert (1 if status in ("deploy_timeout", "cleanup_failed") else 0) == len(deployments(fast))
     assert [] == fast.multipart_uploads()
     assert "> **" in summary
 

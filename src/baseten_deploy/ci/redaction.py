@@ -5,6 +5,7 @@ secret may look like by the time that somebody repeats it is `secret_forms`.
 """
 
 import re
+import threading
 
 from .secret_forms import Form, forms, with_letters
 
@@ -22,13 +23,15 @@ class Redactor:
     def __init__(self) -> None:
         self._known: frozenset[str] = frozenset()
         self._forms: tuple[Form, ...] = ()
+        self._lock = threading.RLock()  # a plan reads two things at once, and learns a secret from either
 
     def add(self, secret: str) -> None:
         """Learn a secret, in all forms in which a server or a library is likely to repeat it."""
         lines = {line.strip() for line in (secret, *secret.splitlines())}
-        new = {line for line in lines if len(line) >= _SHORTEST} - self._known
-        self._forms += tuple(form for plain in new for form in forms(plain))
-        self._known |= new
+        with self._lock:
+            new = {line for line in lines if len(line) >= _SHORTEST} - self._known
+            self._forms += tuple(form for plain in new for form in forms(plain))
+            self._known |= new
 
     def redact(self, text: str) -> str:
         """`text` with every known secret replaced. Apply it before anything is cut: half a secret is not known."""

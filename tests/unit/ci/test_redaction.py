@@ -4,6 +4,7 @@ import base64
 import json
 import re
 import time
+from concurrent.futures import ThreadPoolExecutor
 from html import unescape
 from urllib.parse import quote, quote_plus
 
@@ -146,3 +147,11 @@ def test_no_text_takes_long(text):
     start = time.process_time()
     redactor_of().redact_foreign(text)
     assert time.process_time() - start < 1
+
+
+def test_what_threads_learn_at_once_is_all_known():
+    """None of it is lost, however they interleave."""
+    redactor, secrets = Redactor(), [f"secret-{number:04}" for number in range(200)]
+    with ThreadPoolExecutor(8) as threads:
+        list(threads.map(redactor.add, secrets))
+    assert [PLACEHOLDER] * 200 == [redactor.redact(secret) for secret in secrets]

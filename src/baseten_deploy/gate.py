@@ -14,8 +14,8 @@ from baseten_deploy.errors import DeployError, DeployTimeout, PredictFailed, Pro
 from baseten_deploy.inputs.settings import Mode
 from baseten_deploy.run import Run
 from baseten_deploy.service.answers import Deployment, Environment, Model
-from baseten_deploy.service.endpoints import environment_url
 from baseten_deploy.service.http import HttpError
+from baseten_deploy.service.model_urls import environment_url
 
 # However long an activation took, the promotion back gets this much of time.
 RESTORE_SECONDS = 60.0

@@ -113,7 +113,7 @@ def run(
         redactor.add(value)
     certificate_problems = in_background(lambda: way.certificate_problems)  # which loads them
 
-    from baseten_deploy.ci.event import read_origin
+    from baseten_deploy.ci.origin import read_origin
     from baseten_deploy.ci.workspace import find_workspace
     from baseten_deploy.clock import Clock
     from baseten_deploy.pipeline import go
@@ -158,7 +158,7 @@ class Ending:
 
     def bug(self, trace: str) -> None:
         """Show a traceback of ours, folded, and say where to report it."""
-        from baseten_deploy.ci.event import issues_page
+        from baseten_deploy.ci.origin import issues_page
 
         with self.runner.group("Traceback"):
             self.runner.foreign(trace)

@@ -14,8 +14,8 @@ from baseten_deploy.inputs.objects import merged
 from baseten_deploy.inputs.settings import Mode
 from baseten_deploy.run import Run
 from baseten_deploy.service.answers import Deployment, Model
-from baseten_deploy.service.endpoints import logs_page
 from baseten_deploy.service.http import HttpError
+from baseten_deploy.service.model_urls import logs_page
 from baseten_deploy.service.remedies import failing_as
 from baseten_deploy.status import Status
 from baseten_deploy.truss.transport import transport_of
@@ -245,7 +245,7 @@ def is_live_already(run: Run, draft: Draft) -> bool:
 
 def announce(run: Run, committed: "Committed") -> None:
     """Write ids and URLs at once: whatever happens from here on, they name what was made."""
-    from baseten_deploy.service.endpoints import environment_url, predict_url
+    from baseten_deploy.service.model_urls import environment_url, predict_url
 
     settings, model, deployment = run.settings, committed.model, committed.deployment
     if settings.environment and settings.mode is Mode.DEPLOY:
@@ -292,7 +292,7 @@ def promotion_target(run: Run, model: Model, name: str) -> "Target":
 
 def existing_model(run: Run) -> Model:
     """The model of the inputs, which must exist."""
-    from baseten_deploy.service.destination import resolve
+    from baseten_deploy.service.model_lookup import resolve
 
     destination = resolve(run.api, run.settings, run.settings.model_name)
     if destination.model:

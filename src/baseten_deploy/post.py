@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from baseten_deploy import signals
-from baseten_deploy.ci.event import Origin
+from baseten_deploy.ci.origin import Origin
 from baseten_deploy.ci.outputs import Outputs
 from baseten_deploy.ci.redaction import Redactor
 from baseten_deploy.ci.runner import Runner
@@ -21,8 +21,8 @@ from baseten_deploy.inputs.settings import Aftermath, read_settings, secrets_of
 from baseten_deploy.network.way_out import WayOut
 from baseten_deploy.run import Run, make_api
 from baseten_deploy.service.answers import Model
-from baseten_deploy.service.destination import Destination
 from baseten_deploy.service.http import HttpError, make_client
+from baseten_deploy.service.model_lookup import Destination
 
 SECONDS = 60.0
 _REMEDY = "Look at the model's deployments, and deactivate what is not wanted."

@@ -9,8 +9,8 @@ from typing import Protocol
 
 import httpx
 
-from baseten_deploy.ci.event import Origin
 from baseten_deploy.ci.heartbeat import heartbeat
+from baseten_deploy.ci.origin import Origin
 from baseten_deploy.ci.outputs import Outputs
 from baseten_deploy.ci.redaction import Redactor
 from baseten_deploy.ci.runner import Runner
@@ -20,8 +20,8 @@ from baseten_deploy.inputs.settings import Settings
 from baseten_deploy.network.way_out import WayOut
 from baseten_deploy.report.timeline import Phase
 from baseten_deploy.service.api import Api
-from baseten_deploy.service.destination import Destination
 from baseten_deploy.service.http import Http
+from baseten_deploy.service.model_lookup import Destination
 from baseten_deploy.truss.transport import PREDICT, Transport
 
 # Outside of a wait, retries may take this long in each step, however short the wait is to be or long the run took.

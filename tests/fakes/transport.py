@@ -14,7 +14,7 @@ from typing import Any
 
 import httpx
 
-from baseten_deploy.ci.event import Origin
+from baseten_deploy.ci.origin import Origin
 from baseten_deploy.ci.outputs import Outputs
 from baseten_deploy.ci.redaction import Redactor
 from baseten_deploy.ci.runner import Runner

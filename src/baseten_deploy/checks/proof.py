@@ -12,8 +12,8 @@ from typing import Any
 from baseten_deploy.deployment.log_stream import format_line
 from baseten_deploy.errors import PredictFailed, Problem
 from baseten_deploy.run import Run
-from baseten_deploy.service.endpoints import predict_url
 from baseten_deploy.service.http import HttpError
+from baseten_deploy.service.model_urls import predict_url
 
 from . import junit, table
 from .check import Suite

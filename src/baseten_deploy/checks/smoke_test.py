@@ -1,7 +1,8 @@
 """The smoke test: one real request to the deployed model, and whether its answer is what was expected.
 
-A gateway that is not ready yet (408, 429, 502, 503, 504, no connection) is asked again until the time is up, a
-connection that breaks some times; an error of the model itself is not.
+A gateway that is not ready yet (408, 425, 429, 502, 503, 504, 520 to 530, no connection) is asked again until the
+time is up, a connection that breaks some times; an error of the model itself is not. Which URL is asked is decided in
+`pipeline` and `gate`; how URLs are made is `service.model_urls`.
 """
 
 import json
@@ -22,9 +23,9 @@ from baseten_deploy.network.interception import recognise
 from baseten_deploy.network.transport import LOCATION, NotReached
 from baseten_deploy.report.markdown import texts
 from baseten_deploy.run import Run
-from baseten_deploy.service.endpoints import own_route
 from baseten_deploy.service.error_answer import error_text
 from baseten_deploy.service.http import CONNECT_SECONDS, ERROR_BYTES, Encoded, plain_chunks
+from baseten_deploy.service.model_urls import own_route
 from baseten_deploy.service.retry import ATTEMPTS, Failure, Fault, Tries, parse_hint
 
 from .content import read_content

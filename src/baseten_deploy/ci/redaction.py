@@ -1,7 +1,7 @@
 """Keeps secrets out of everything that is shown: one place that knows them all and takes them out of any text.
 
-The runner's masks are the second line of defence; they cover neither comments nor files nor other CI systems. What a
-secret may look like by the time that somebody repeats it is `secret_forms`.
+The runner's masks (`runner.Runner.mask`) are the second line of defence; they cover neither comments nor files nor
+other CI systems. What a secret may look like by the time that somebody repeats it is `secret_forms`.
 """
 
 import re

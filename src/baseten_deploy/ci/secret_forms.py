@@ -140,7 +140,7 @@ class Form:
             if isinstance(part, frozenset):
                 written.append(f"(?:{'|'.join(_ways(char, in_base64=True) for char in sorted(part))})?")
             elif part == "\\":  # a run of them as one: how they are divided among the characters is nobody's business
-                written.append(f"(?:{_BACKSLASH}{{{count},{8 * count}}}|(?:{_numbers(part)}){{{count}}})")
+                written.append(f"(?:(?:{_numbers(part)}){{{count}}}|{_BACKSLASH}{{{count},{8 * count}}})")
             else:
                 written.append(f"(?:{_ways(part, in_base64=self.is_base64)})" * count)
         return re.compile("".join(written))

@@ -6,7 +6,7 @@ Spec: what GitHub's REST API answers to writing issue comments; it tells refusal
 import re
 from collections.abc import Mapping
 
-from baseten_deploy.ci.event import Origin
+from baseten_deploy.ci.origin import Origin
 from baseten_deploy.errors import Problem
 from baseten_deploy.service.http import HttpError
 

@@ -9,7 +9,7 @@ from collections.abc import Callable
 import httpx
 
 from baseten_deploy.background import in_background
-from baseten_deploy.ci.event import Origin
+from baseten_deploy.ci.origin import Origin
 from baseten_deploy.ci.redaction import Redactor
 from baseten_deploy.clock import Clock
 from baseten_deploy.report.markdown import code, cut, link

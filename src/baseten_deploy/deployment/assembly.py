@@ -10,7 +10,7 @@ from baseten_deploy.environment.target import Target, find_target
 from baseten_deploy.inputs.objects import merged
 from baseten_deploy.inputs.settings import Mode
 from baseten_deploy.run import Run
-from baseten_deploy.service.destination import Destination, resolve
+from baseten_deploy.service.model_lookup import Destination, resolve
 from baseten_deploy.storage import upload
 from baseten_deploy.truss.directory import Truss
 

@@ -13,8 +13,8 @@ from baseten_deploy.errors import CommitFailed
 from baseten_deploy.inputs.settings import DEPLOY_KEY_LABEL
 from baseten_deploy.service.answers import Deployment, Model
 from baseten_deploy.service.api import Api
-from baseten_deploy.service.destination import Destination
 from baseten_deploy.service.http import HttpError
+from baseten_deploy.service.model_lookup import Destination
 from baseten_deploy.service.remedies import explain
 from baseten_deploy.service.retry import ATTEMPTS, Tries
 

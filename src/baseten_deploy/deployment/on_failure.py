@@ -19,8 +19,8 @@ from baseten_deploy.report.markdown import code
 from baseten_deploy.run import Run, make_api
 from baseten_deploy.service.answers import Model
 from baseten_deploy.service.api import Api
-from baseten_deploy.service.destination import Destination
 from baseten_deploy.service.http import HttpError, make_client
+from baseten_deploy.service.model_lookup import Destination
 
 from .cancellation import cancel_promotions
 from .creation import Committed, find_committed

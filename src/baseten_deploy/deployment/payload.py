@@ -1,4 +1,4 @@
-"""What is sent for one deployment: the payload that the dry run, the prepare and the commit carry alike.
+"""What is sent for one deployment: the payload that dry run, prepare and commit carry alike, and what is around it.
 
 Pure: from settings, Truss and origin to JSON. Spec: the service's `DeploymentArchivePayload`.
 """
@@ -8,9 +8,10 @@ import secrets
 from collections.abc import Mapping
 from typing import Any
 
-from baseten_deploy.ci.event import Origin
+from baseten_deploy.ci.origin import Origin
 from baseten_deploy.inputs.objects import merged
 from baseten_deploy.inputs.settings import CONTENT_DIGEST_LABEL, DEPLOY_KEY_LABEL, Settings
+from baseten_deploy.service.model_lookup import Destination
 from baseten_deploy.truss.directory import Truss
 
 
@@ -42,7 +43,7 @@ def deployment_payload(
         payload["user_env"] = origin.user_env
     if settings.development:
         payload["is_development"] = True
-    elif name := settings.deployment_name or origin.deployment_name:
+    elif name := deployment_name(settings, origin):
         payload["deployment_name"] = name
     if settings.environment:
         payload["environment_name"] = settings.environment
@@ -50,6 +51,19 @@ def deployment_payload(
     elif "instance_type_id" in extra and not settings.development:
         payload["preserve_env_instance_type"] = False  # the service's default, true, refuses an instance type
     return merged(payload, {key: value for key, value in extra.items() if key != "config"})
+
+
+def deployment_name(settings: Settings, origin: Origin) -> str:
+    """The deployment's name: what was asked for, else that of its commit; `""` for the development slot's, or none."""
+    return "" if settings.development else settings.deployment_name or origin.deployment_name
+
+
+def prepare_body(destination: Destination, payload: Mapping[str, Any], *, dry_run: bool) -> dict[str, Any]:
+    """The body of a prepare, and of the dry run, for a model that is there or for one that is to be made."""
+    body: dict[str, Any] = {"deployment": payload, "dry_run": dry_run}
+    if destination.model:
+        return {**body, "model_id": destination.model.id}
+    return {**body, "name": destination.name, **({"team_id": destination.team_id} if destination.team_id else {})}
 
 
 def sent_config(config: Mapping[str, Any], model_name: str = "") -> dict[str, Any]:

@@ -10,7 +10,7 @@ from baseten_deploy.errors import CommitFailed, Rejected
 from baseten_deploy.inputs.settings import DEPLOY_KEY_LABEL
 from baseten_deploy.run import Run
 from baseten_deploy.service.answers import UploadTarget
-from baseten_deploy.service.destination import Destination, find_team, in_team, resolve
+from baseten_deploy.service.model_lookup import Destination, find_team, in_team, resolve
 from baseten_deploy.service.remedies import failing_as
 from baseten_deploy.storage.progress import UploadProgress, last_line
 from baseten_deploy.storage.upload import Uploaded, upload
@@ -20,6 +20,7 @@ from baseten_deploy.truss.refused_key import at_key
 from . import on_failure
 from .assembly import Draft, find_environments
 from .creation import Committed, NameTakenError, archive_source, commit
+from .payload import prepare_body
 
 _MADE_MEANWHILE = "Another job created the model {!r} meanwhile; adding a deployment to it"
 
@@ -83,13 +84,7 @@ def prepare(
     A refusal that names a key of the config has its line and column.
     """
     run.allow_retries()
-    body: dict[str, Any] = {"deployment": payload, "dry_run": dry_run}
-    if destination.model:
-        body["model_id"] = destination.model.id
-    else:
-        body["name"] = destination.name
-        if destination.team_id:
-            body["team_id"] = destination.team_id
+    body = prepare_body(destination, payload, dry_run=dry_run)
     what = "The dry run" if dry_run else "Preparing the upload"
     unanswered = "The dry run could not be made" if dry_run else "The upload could not be prepared"
     remedy = "Correct what it names, in `config.yaml` or the inputs."

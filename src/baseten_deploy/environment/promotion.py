@@ -1,7 +1,8 @@
 """Brings a deployment into an environment and says "done" only when the environment serves it.
 
-What an environment's state means for us is a pure judgement; following it, promoting and rolling back act on it. A
-promotion may give the deployment a new id (`redeploy_on_promotion`): `Ours` knows all that count as ours.
+What an environment's state means for us is a pure judgement; asking for a promotion and following it act on it. When
+to promote, and when to roll back, is `gate`. A promotion may give the deployment a new id (`redeploy_on_promotion`):
+`ours` knows all that count as ours.
 """
 
 from collections.abc import Callable, Mapping, Sequence

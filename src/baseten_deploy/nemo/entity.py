@@ -29,7 +29,7 @@ OURS = (
 class DeployedModel:
     """What is registered: a deployed model, `""` where a fact is not known.
 
-    `endpoint_url` is OpenAI-compatible (see `service.endpoints`): the environment's when the deployment was pushed or
+    `endpoint_url` is OpenAI-compatible (see `service.model_urls`): the environment's when the deployment was pushed or
     promoted into one, since that stays the same over the next deployment; else the deployment's.
     """
 

@@ -3,7 +3,7 @@
 from baseten_deploy.errors import Problem
 from baseten_deploy.run import Run
 from baseten_deploy.service.answers import Deployment, Model
-from baseten_deploy.service.endpoints import openai_url
+from baseten_deploy.service.model_urls import openai_url
 
 from .api import Registry
 from .entity import DeployedModel, wanted_registration

@@ -13,7 +13,7 @@ from baseten_deploy.inputs.settings import Settings
 from baseten_deploy.report.amounts import count, size
 from baseten_deploy.report.markdown import block, code, escape, record, table, texts
 from baseten_deploy.service.answers import Deployment
-from baseten_deploy.service.destination import Destination
+from baseten_deploy.service.model_lookup import Destination
 from baseten_deploy.truss.packing_list import PackedFile
 
 from .diff import FileChange, SettingChange, setting_changes

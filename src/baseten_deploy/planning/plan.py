@@ -8,6 +8,7 @@ from baseten_deploy.archive.digest import content_digest, file_digest
 from baseten_deploy.background import in_background
 from baseten_deploy.checks.check import Suite
 from baseten_deploy.deployment.assembly import Draft, draft_deployment, find_environments
+from baseten_deploy.deployment.payload import deployment_name
 from baseten_deploy.deployment.push import prepare
 from baseten_deploy.errors import DeployError, Problem, RegistrationFailed, Rejected
 from baseten_deploy.nemo.entity import DeployedModel, wanted_registration
@@ -15,9 +16,9 @@ from baseten_deploy.nemo.registration import open_registry
 from baseten_deploy.nemo.upsert import RegistrationPlan, plan_registration
 from baseten_deploy.run import Run
 from baseten_deploy.service.answers import Model
-from baseten_deploy.service.destination import Destination, find_by_name, find_team, in_team
-from baseten_deploy.service.endpoints import openai_url
 from baseten_deploy.service.http import HttpError
+from baseten_deploy.service.model_lookup import Destination, find_by_name, find_team, in_team
+from baseten_deploy.service.model_urls import openai_url
 from baseten_deploy.truss.credentials import secrets_in
 from baseten_deploy.truss.directory import Truss
 
@@ -104,7 +105,7 @@ def plan_offline(run: Run, truss: Truss | None, suite: Suite | None = None) -> N
         plan = Plan(
             settings=settings,
             name=run.outputs.get("model-name") or settings.model_id or settings.model_name or settings.library_listing,
-            deployment_name="" if settings.development else settings.deployment_name or run.origin.deployment_name,
+            deployment_name=deployment_name(settings, run.origin),
             files=truss.files if truss else (),
             digest=digest,
             dropped=truss.dropped if truss else (),

@@ -1,7 +1,7 @@
 """How a deployed Truss can be asked: by its predict route, at a route of its own server, or not by one request. Pure.
 
 From the config alone, as `truss` reads it: `runtime.transport.kind`, the older `is_websocket_endpoint`, and
-`docker_server`, whose `no_build` leaves out the proxy that maps `/predict`. Addresses are `service.endpoints`.
+`docker_server`, whose `no_build` leaves out the proxy that maps `/predict`. Addresses are `service.model_urls`.
 """
 
 from collections.abc import Mapping

@@ -5,7 +5,7 @@ import pytest
 from baseten_deploy.checks.check import Check, Kind
 from baseten_deploy.checks.route import Endpoint, Proxy, endpoint_of, proxy_of, url_of
 from baseten_deploy.network.way_out import WayOut
-from baseten_deploy.service.endpoints import environment_url, predict_url
+from baseten_deploy.service.model_urls import environment_url, predict_url
 
 INFERENCE = "https://model-{model_id}.api.test"
 PLACES = [

@@ -13,8 +13,8 @@ from baseten_deploy.checks.smoke_test import ask, cut, smoke_test
 from baseten_deploy.ci.redaction import Redactor
 from baseten_deploy.errors import PredictFailed
 from baseten_deploy.inputs.expectation import parse_expectation
-from baseten_deploy.service.endpoints import environment_url, predict_url
 from baseten_deploy.service.http import ERROR_BYTES
+from baseten_deploy.service.model_urls import environment_url, predict_url
 
 URL = "https://model-m1.api.test/deployment/d1/predict"
 INFERENCE = "https://model-{model_id}.api.test"

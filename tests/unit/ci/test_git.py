@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from baseten_deploy.ci.event import Origin, read_origin
 from baseten_deploy.ci.git import Head, read_head
+from baseten_deploy.ci.origin import Origin, read_origin
 
 STARTED = "5f1e0b7d8c9a4e6f3b2a1908f7e6d5c4b3a29180"
 _QUIET = {

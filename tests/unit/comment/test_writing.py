@@ -12,7 +12,7 @@ import httpx
 import pytest
 from transport import FakeClock, make_client, make_run, printed
 
-from baseten_deploy.ci.event import Origin
+from baseten_deploy.ci.origin import Origin
 from baseten_deploy.ci.runner import Runner
 from baseten_deploy.comment.writing import BODY_CHARACTERS, compose, leave
 from baseten_deploy.errors import Cancelled

@@ -9,7 +9,7 @@ from baseten_deploy.deployment import creation as module
 from baseten_deploy.deployment.creation import NameTakenError, archive_source, commit, find_committed
 from baseten_deploy.errors import AuthFailed, CommitFailed
 from baseten_deploy.service.answers import Model
-from baseten_deploy.service.destination import Destination
+from baseten_deploy.service.model_lookup import Destination
 
 NEW = Destination("m", None)
 COMMIT = r"POST .*/(models|deployments)$"

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from baseten_deploy.ci.event import Origin
+from baseten_deploy.ci.origin import Origin
 from baseten_deploy.deployment.payload import deployment_payload, new_deploy_key, sent_config
 from baseten_deploy.inputs.objects import merged
 from baseten_deploy.inputs.settings import read_settings, variable_of

@@ -7,7 +7,7 @@ from transport import BY_NAME, Fault, Service, make_run, refusal
 from baseten_deploy.deployment.assembly import draft_deployment
 from baseten_deploy.deployment.push import prepare, push
 from baseten_deploy.errors import Rejected
-from baseten_deploy.service.destination import Destination
+from baseten_deploy.service.model_lookup import Destination
 from baseten_deploy.truss.directory import read_truss
 from runner import ROOT
 

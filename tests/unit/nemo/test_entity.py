@@ -14,7 +14,7 @@ from baseten_deploy.nemo.entity import (
     update_warnings,
     wanted_registration,
 )
-from baseten_deploy.service.endpoints import openai_url
+from baseten_deploy.service.model_urls import openai_url
 
 INFERENCE = "https://model-{model_id}.api.baseten.co"
 ENDPOINT = "https://model-m1.api.baseten.co/environments/production/sync/v1"

@@ -6,8 +6,8 @@ from transport import FakeClock, Service, make_api, make_run, refusal
 from baseten_deploy.environment.target import Target
 from baseten_deploy.planning.live_deployment import Live, find_live, unchanged
 from baseten_deploy.service.answers import Deployment, Environment, Model
-from baseten_deploy.service.destination import Destination
 from baseten_deploy.service.http import HttpError
+from baseten_deploy.service.model_lookup import Destination
 
 DIGEST = "d" * 64
 

@@ -17,7 +17,7 @@ from baseten_deploy.planning.diff import FileChange
 from baseten_deploy.planning.live_deployment import Live
 from baseten_deploy.planning.page import Comparison, Plan, describe
 from baseten_deploy.service.answers import Deployment, Environment, Model
-from baseten_deploy.service.destination import Destination
+from baseten_deploy.service.model_lookup import Destination
 from baseten_deploy.truss.packing_list import PackedFile
 
 SERVING = Deployment("dep1", "v1", "ACTIVE")

@@ -3,7 +3,7 @@
 import pytest
 import yaml
 
-from baseten_deploy.service.endpoints import environment_url, own_route, predict_url
+from baseten_deploy.service.model_urls import environment_url, own_route, predict_url
 from baseten_deploy.truss.transport import PREDICT, Transport, transport_of
 
 HOST = "https://model-{model_id}.api.baseten.co"

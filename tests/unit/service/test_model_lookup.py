@@ -6,7 +6,7 @@ from transport import BY_NAME, TRANSIENT, Script, Service, make_api, refusal
 
 from baseten_deploy.errors import AuthFailed, InvalidInput, Rejected
 from baseten_deploy.service.answers import Model, Team
-from baseten_deploy.service.destination import Destination, find_team, resolve
+from baseten_deploy.service.model_lookup import Destination, find_team, resolve
 
 TEAMS = {"teams": [{"id": "t1", "name": "Core"}, {"id": "t2", "name": "Lab"}, {"id": "t3", "name": "Lab"}]}
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from baseten_deploy.ci.event import Origin, read_origin
+from baseten_deploy.ci.origin import Origin, read_origin
 from runner import HEAD_SHA, MERGE_SHA, PUSHED_SHA, Action, Event, Runner, pull_request, push
 
 SHA = "1234567890abcdef1234567890abcdef12345678"

@@ -12,6 +12,7 @@ from baseten_deploy.ci.heartbeat import SILENCE_SECONDS
 from baseten_deploy.clock import Clock
 from baseten_deploy.environment import promotion
 from baseten_deploy.environment.ours import Ours
+from baseten_deploy.environment.overtaken import Lookout
 from baseten_deploy.errors import DeployFailed, DeployTimeout, DeployUnseen
 from baseten_deploy.inputs.settings import Mode
 from baseten_deploy.run import Run
@@ -48,13 +49,16 @@ def wait(run: Run, model: Model, ours: Ours, environment: str = "") -> None:
     def left() -> float:
         return max(0.0, round(end - run.clock.now(), 1))  # as people read it
 
+    lookout = Lookout(run.api, model.id, environment, ours, run.clock)
+    glance = lookout.glance if environment else lambda: None
+
     def until() -> None:
         progress = Progress(changed, run.say, run.warn_text)
         retried = live_in_the_end(
             run,
             model,
             ours.deployment,
-            lambda each: until_live(run.api, model.id, each, left(), run.clock, progress, rhythm),
+            lambda each: until_live(run.api, model.id, each, left(), run.clock, progress, rhythm, glance),
         )
         if environment and retried:
             promote_again(run, model, ours, environment)
@@ -123,8 +127,11 @@ def until_live(
     clock: Clock,
     progress: Progress,
     rhythm: Rhythm | None = None,
+    glance: Callable[[], None] = lambda: None,
 ) -> Deployment:
     """Wait at most `seconds` until the deployment is live, and return it as it then is.
+
+    `glance` is called after each look, and ends the wait by what it raises.
 
     Raises `DeployFailed` when it failed or is gone, `DeployTimeout` and `DeployUnseen` (both leave the deployment as it
     is), and `AuthFailed`.
@@ -148,6 +155,7 @@ def until_live(
         clock.sleep(min(rhythm.pause(), left))
         try:
             course.take(reads.look(), missing=reads.missing)
+            glance()
         except UnseenError as nothing:
             raise _unknown(deployment.id, nothing) from nothing
         except HttpError as error:

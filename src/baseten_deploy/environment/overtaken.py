@@ -5,6 +5,7 @@ A run that is overtaken ends at once: the service promotes one deployment after 
 
 from contextlib import suppress
 
+from baseten_deploy.clock import Clock
 from baseten_deploy.errors import PromotionFailed
 from baseten_deploy.service.answers import Deployment, Environment
 from baseten_deploy.service.api import Api
@@ -14,6 +15,8 @@ from .ours import Ours
 
 # A promotion that ended so gives nobody anything, although its candidate may still be shown.
 FAILED = frozenset({"FAILED", "CANCELED"})
+# How often the environment is looked at while the deployment is still built.
+GLANCE_SECONDS = 30.0
 # The labels that tell whose a deployment is, and how each is said.
 WHOSE = {"github-pr": "pull request #{}", "git-sha": "commit {}", "git-ref": "of {}", "github-run": "run {}"}
 
@@ -52,3 +55,27 @@ def overtaken(api: Api, model_id: str, environment: Environment, ours: Ours, oth
         "Nothing is left to do when that is the version to keep; else run this one again. `concurrency` in the "
         "workflow makes runs wait for each other.",
     )
+
+
+class Lookout:
+    """Looks now and then, while a deployment is built for an environment, whether somebody else's overtook it."""
+
+    def __init__(self, api: Api, model_id: str, name: str, ours: Ours, clock: Clock) -> None:
+        self._api = api
+        self._model_id = model_id
+        self._name = name
+        self._ours = ours
+        self._clock = clock
+        self._looked_at = clock.now()
+
+    def glance(self) -> None:
+        """Look, if it is time. A look that fails says nothing. Raises `PromotionFailed` when it was overtaken."""
+        if self._clock.now() - self._looked_at < GLANCE_SECONDS:
+            return
+        self._looked_at = self._clock.now()
+        try:
+            environment = self._api.environment(self._model_id, self._name, retry=False, seconds=GLANCE_SECONDS / 3)
+        except HttpError:
+            return
+        if other := overtaker(environment, self._ours):
+            raise overtaken(self._api, self._model_id, environment, self._ours, other)

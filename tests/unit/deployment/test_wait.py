@@ -8,7 +8,7 @@ from transport import BY_NAME, TRANSIENT, FakeClock, make_api
 
 from baseten_deploy.deployment.states import FAILED, IN_PROGRESS, LIVE, Verdict, is_known, verdict
 from baseten_deploy.deployment.wait import Progress, until_live
-from baseten_deploy.errors import AuthFailed, DeployFailed, DeployTimeout
+from baseten_deploy.errors import AuthFailed, DeployFailed, DeployTimeout, PromotionFailed
 from baseten_deploy.service.answers import Deployment
 from baseten_deploy.service.polling import CALM
 
@@ -144,6 +144,21 @@ class TestStatuses:
         looks = Looks(*["BUILDING"] * 40, "ACTIVE")
         looks.wait()
         assert ["Still BUILDING after 30 s", "Still BUILDING after 62 s"] == looks.said
+
+
+def test_somebody_may_end_it():
+    """What is called after each look ends the wait by what it raises: an environment that was overtaken."""
+    looks, glances = Looks("BUILDING"), []
+
+    def glance():
+        glances.append(looks.clock.now())
+        if len(glances) == 3:
+            raise PromotionFailed("overtaken", "Nothing is left to do.")
+
+    progress = Progress(looks.statuses.append, looks.said.append, looks.warned.append)
+    with pytest.raises(PromotionFailed, match="overtaken"):
+        until_live(make_api(looks, looks.clock), "m1", BUILDING, 3600.0, looks.clock, progress, glance=glance)
+    assert 3 == len(looks.times)
 
 
 class TestTimeout:

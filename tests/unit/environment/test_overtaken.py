@@ -6,7 +6,8 @@ import pytest
 from transport import Service, make_api, refusal
 
 from baseten_deploy.environment.ours import Ours
-from baseten_deploy.environment.overtaken import overtaken, overtaker, whose
+from baseten_deploy.environment.overtaken import GLANCE_SECONDS, Lookout, overtaken, overtaker, whose
+from baseten_deploy.errors import PromotionFailed
 from baseten_deploy.service.answers import Deployment, Environment, Promotion
 
 MINE = Deployment("d2", "v2", "ACTIVE", labels={"deploy-key": "k2"}, created_at="2026-01-02")
@@ -91,3 +92,49 @@ class TestWhose:
         error = overtaken(make_api(service), "model1", look(bare), Ours(MINE), bare)
         assert said in error.problems[0].message
         assert "`concurrency`" in error.problems[0].remedy
+
+
+class TestLookout:
+    """While ours is still built."""
+
+    def lookout(self):
+        """Of an environment that is being given the deployment of another run."""
+        service = Service()
+        service.add_model()
+        service.add_environment("prod", service.add_deployment(name="v1"))
+        mine = service.add_deployment(name="v2", labels={"deploy-key": "k2"})
+        other = service.add_deployment(name="v3", labels={"deploy-key": "k3", "github-run": "77"})
+        service.environments["prod"]["candidate_deployment"] = other
+        api = make_api(service, service.clock)
+        ours = Ours(api.deployment("model1", mine["id"]))
+        service.requests.clear()
+        return service, Lookout(api, "model1", "prod", ours, service.clock)
+
+    def test_ends_the_wait_and_says_by_whom(self):
+        """At the first look, not after the build and not at the end of the wait."""
+        service, lookout = self.lookout()
+        lookout.glance()
+        assert [] == service.requests
+        service.clock.sleep(GLANCE_SECONDS)
+        with pytest.raises(
+            PromotionFailed, match=r"Overtaken: 'prod' is being given the newer deployment dep3 \(run 77\)"
+        ):
+            lookout.glance()
+
+    def test_looks_seldom(self):
+        """Twice a minute at most, beside the status."""
+        service, lookout = self.lookout()
+        service.environments["prod"]["candidate_deployment"] = None
+        for _ in range(120):
+            service.clock.sleep(1)
+            lookout.glance()
+        assert 4 == len(service.requests)
+
+    def test_a_look_that_fails_says_nothing(self):
+        """Unseen is not overtaken."""
+        service, lookout = self.lookout()
+        service.fail("environments/prod", refusal(503), times=9)
+        for _ in range(5):
+            service.clock.sleep(GLANCE_SECONDS)
+            lookout.glance()
+        assert 5 == len(service.requests)

@@ -12,8 +12,9 @@ PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; 
 RUN := PYTHONPATH=src $(BIN)/python
 
 PYTEST_ARGS ?=
-# More than cores: half of the time a whole run waits, as the service makes it wait.
-WORKERS ?= 6
+# More than cores: half of the time a whole run waits, as the service makes it wait. Stealing: else one worker is left with
+# the long ones in the end.
+WORKERS ?= 8
 # The real parts need ../shared, a network and minutes: .ci/run has them.
 FAST := not real_s3 and not real_image and not real_core and not real_nemo and not soak and not hostile
 WORKFLOWS := $(wildcard .github/workflows/*.yml examples/workflows/*.yml)
@@ -28,7 +29,7 @@ sandbox: $(VENV)/ready ## start the sandbox and print what to set to deploy to i
 	@$(RUN) -m baseten_sandbox
 
 test: $(VENV)/ready ## all tests that need nothing but this checkout
-	$(BIN)/python -m pytest -n $(WORKERS) -m "$(FAST)" $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -m "$(FAST)" $(PYTEST_ARGS)
 
 # Each contender in an environment of its own, with what it needs and no more.
 BENCH_ARGS ?=

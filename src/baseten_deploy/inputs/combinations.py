@@ -119,9 +119,24 @@ def _url_problem(url: str) -> str:
     # urlsplit drops line breaks, and clients disagree about what a backslash means.
     if parts.scheme not in ("http", "https") or not host or re.search(r"[\s\\\x00-\x20\x7f]", url):
         return f"{url!r} is not an http(s) URL"
+    if not _is_name(host):
+        return f"{url!r} names a host that cannot be looked up"
     if parts.scheme == "http" and not is_loopback(host):
         return f"{url!r} is not https: credentials would travel in clear"
     return ""
+
+
+def _is_name(host: str) -> bool:
+    """Whether a host in other scripts, or written as `xn--...`, is a name that the domain name system can have."""
+    if host.isascii() and "xn--" not in host:
+        return True
+    import idna  # noqa: PLC0415 - httpx loads it anyway, and hardly any host needs it
+
+    try:
+        idna.decode(idna.encode(host))
+    except idna.IDNAError:
+        return False
+    return True
 
 
 def is_loopback(host: str) -> bool:

@@ -247,7 +247,8 @@ class TestUrls:
             *("api.example", "//api.example", "ftp://api.example", "https://", "https:///path", "file:///etc/passwd"),
             *("https://api.example:99999", "https://[::1", "https://api.example/?a=b", "https://api.example/#a"),
             *("https://user@api.example", "https://api .example", "https://api.\nexample", "https://good\\@evil"),
-            *("https://api.example\u2028/", "https://a\x00b", "javascript:alert(1)"),
+            *("https://api.example\u2028/", "https://a\x00b", "javascript:alert(1)", "https://xn--/"),
+            *("https://xn--a.example",),
         ],
     )
     def test_malformed(self, make_settings, name, url):

@@ -28,15 +28,23 @@ def cancel() -> None:
     """From now on the first signal raises `Cancelled` where the run is; one that waits does so now."""
     from baseten_deploy.errors import Cancelled  # noqa: PLC0415 - see above
 
-    def raise_once(_number: int, _frame: "FrameType | None") -> None:
+    telling = False
+
+    def raise_once(number: int, _frame: "FrameType | None") -> None:
+        if telling:  # within Python's own report what is raised is lost as well
+            _soon(number)
+            return
         _handle(_pass)
         raise Cancelled
 
     def again(lost: "sys.UnraisableHookArgs") -> None:
         """Python drops what is raised within a destructor or a callback: then the next moment is the right one."""
+        nonlocal telling
         if lost.exc_type is Cancelled:
+            telling = True
             _handle(raise_once)
             _soon(_SIGNALS[0])
+            telling = False
         else:
             _report_unraisable(lost)
 
@@ -62,10 +70,10 @@ def _pass(_number: int, _frame: "FrameType | None") -> None:
 
 
 def _soon(number: int) -> None:
-    """Send this process a signal when what runs now is over."""
+    """Send the main thread a signal when what runs now is over: only one that is sent to it interrupts its sleep."""
     import threading  # noqa: PLC0415 - is there by now
 
-    threading.Timer(0.001, signal.raise_signal, [number]).start()
+    threading.Timer(0.001, signal.pthread_kill, [threading.main_thread().ident, number]).start()
 
 
 def _handle(handler: "Handler") -> None:

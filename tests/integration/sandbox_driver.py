@@ -1,5 +1,6 @@
 """Drives the sandbox as its clients do: the official SDK's client, boto3 and httpx. Shared by test_sandbox_*.py."""
 
+import gzip
 import io
 import tarfile
 import time
@@ -33,7 +34,7 @@ class Clock:
 def archive(**files: str) -> bytes:
     """A gzipped tar of these files, by default with a config.yaml."""
     buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w:gz") as tar:
+    with gzip.GzipFile(fileobj=buffer, mode="wb", mtime=0) as packed, tarfile.open(fileobj=packed, mode="w") as tar:
         for name, text in ({"config_yaml": ""} | files).items():
             data = text.encode()
             member = tarfile.TarInfo(name.replace("_yaml", ".yaml"))

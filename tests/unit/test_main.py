@@ -298,11 +298,13 @@ class TestSignals:
         signals.cancel()
         signals.let_pass()
 
-    def test_one_that_python_drops_comes_again(self):
+    @pytest.mark.parametrize("delay", [0, 0.02])
+    def test_one_that_python_drops_comes_again(self, delay):
         """What is raised within a destructor is lost: an import has such moments. It cancels all the same."""
 
         class Dying:
             def __del__(self):
+                time.sleep(delay)
                 os.kill(os.getpid(), signal.SIGINT)
 
         def run():

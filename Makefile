@@ -14,7 +14,7 @@ RUN := PYTHONPATH=src $(BIN)/python
 PYTEST_ARGS ?=
 # More than cores: half of the time a whole run waits, as the service makes it wait. Stealing: else one worker is left with
 # the long ones in the end.
-WORKERS ?= 8
+WORKERS ?= 6
 # The real parts need ../shared, a network and minutes: .ci/run has them.
 FAST := not real_s3 and not real_image and not real_core and not real_nemo and not soak and not hostile
 WORKFLOWS := $(wildcard .github/workflows/*.yml examples/workflows/*.yml)

@@ -212,8 +212,8 @@ CONTINUE = Slowly(b"", 0.05, repeat=b"HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n
 SILENCE = Slowly(b"", 1.0)
 TRICKLE = Slowly(b"", 0.5, repeat=b" ", at_once=b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n")
 
-# What other parts of the project are about to mend: each with the part. Moved up into `ROWS` when it is there.
-AWAITED = (
+# The same, each with the part of the project that answers for it.
+BY_PART = (
     (
         "waits",
         Row(

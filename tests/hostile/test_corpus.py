@@ -1,11 +1,7 @@
-"""Whole runs of the action as a process, with 512 MB of memory, against what the corpus says of the other side.
-
-`HOSTILE_AWAITED=1` also runs the rows that other parts are about to mend.
-"""
+"""Whole runs of the action as a process, with 512 MB of memory, against what the corpus says of the other side."""
 
 import base64
 import html
-import os
 import re
 import resource
 import shutil
@@ -20,7 +16,7 @@ from urllib.parse import unquote
 
 import pytest
 from adversary import Adversary
-from corpus import AWAITED, ROWS, Row
+from corpus import BY_PART, ROWS, Row
 
 from baseten_deploy.status import Status
 from baseten_sandbox import Sandbox
@@ -29,7 +25,7 @@ from runner import ROOT, Launcher, Result, Runner, from_checkout, pull_request, 
 pytestmark = pytest.mark.hostile
 MEMORY = 512 * 1024 * 1024
 KEY = 'hostile/KEY&<+"q7Zp'  # with what each form writes in its own way
-RUN = [*ROWS, *(row for _, row in AWAITED)] if os.environ.get("HOSTILE_AWAITED") else [*ROWS]
+RUN = [*ROWS, *(row for _, row in BY_PART)]
 
 
 @dataclass(frozen=True)

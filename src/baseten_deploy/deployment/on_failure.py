@@ -5,7 +5,6 @@ the facts saved as the step's state, to the post step (`post`).
 """
 
 import json
-import re
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
@@ -17,6 +16,7 @@ from baseten_deploy.errors import Cancelled, DeployError, Problem
 from baseten_deploy.inputs.settings import Aftermath, Mode
 from baseten_deploy.report.markdown import code
 from baseten_deploy.run import Run, make_api
+from baseten_deploy.service import shapes
 from baseten_deploy.service.answers import Model
 from baseten_deploy.service.api import Api
 from baseten_deploy.service.http import HttpError, make_client
@@ -28,8 +28,6 @@ from .retirement import reason_to_stay, retire
 
 # GitHub kills a cancelled step 7.5 s after SIGINT; the report needs some of that too.
 CANCEL_SECONDS = 3.5
-
-_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 T = TypeVar("T")
 
@@ -68,7 +66,7 @@ class Saved:
             return None
         named = [*ids, *filter(None, (texts["model_id"], texts["team_id"]))]
         found_by = texts["model_id"] if ids else texts["deploy_key"]
-        if not found_by or not all(_ID.fullmatch(text) for text in named):
+        if not found_by or not all(map(shapes.is_identifier, named)):
             return None
         return cls(
             **texts,

@@ -45,6 +45,11 @@ def identifier(value: object, what: str = "id") -> str:
     return _matching(_ID, text(value, what), what, "has not the shape of an id")
 
 
+def is_identifier(text: str) -> bool:
+    """Whether a text has the shape of an id."""
+    return _ID.fullmatch(text) is not None
+
+
 def optional_identifier(value: object, what: str) -> str:
     """An id, `""` for none."""
     return "" if value in (None, "") else identifier(value, what)

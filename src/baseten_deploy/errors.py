@@ -9,6 +9,7 @@
     ├── Rejected                   rejected             the dry run or the prepare refused; nothing was uploaded
     ├── UploadFailed               upload_failed
     ├── CommitFailed               commit_failed        no deployment exists, and that was checked
+    │   └── CommitUnseen           commit_failed        whether one exists could not be checked
     ├── DeployFailed               deploy_failed
     │   └── DeployTimeout          deploy_timeout
     │       └── DeployUnseen       deploy_timeout       its state could not be read: nothing is undone
@@ -113,6 +114,12 @@ class CommitFailed(DeployError):
     """The archive is uploaded, but no deployment exists, and that was checked."""
 
     status = Status.COMMIT_FAILED
+
+
+class CommitUnseen(CommitFailed):
+    """The commit's answer was lost, and whether it made a deployment could not be checked."""
+
+    unseen = True
 
 
 class DeployFailed(DeployError):

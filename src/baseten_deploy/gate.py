@@ -48,13 +48,13 @@ def promote(
     with run.phase(f"Promote into {target.name}"):
         if already:
             run.say(f"{target.name} serves the deployment {ours.deployment.id} already")
-            run.outputs.set("promoted-deployment-id", target.previous_id)
+            run.ledger.serves(target.name, target.previous_id, ours=True)
         else:
             served = _promote(run, model, ours, target)
     run.outputs.set("predict-url", url)
     try:
         if run.settings.rollback_on_failure:
-            ask(run, url, payload)
+            ask(run, url, payload, target.name)
         if proof and run.settings.wait:
             proof.hold(target.name, url, run.outputs.get("promoted-deployment-id") or ours.deployment.id)
     except PredictFailed as error:
@@ -78,6 +78,7 @@ def _promote(run: Run, model: Model, ours: Ours, target: Target) -> Environment 
     end = run.clock.now() + run.settings.wait_timeout_seconds
     run.api.http.deadline = end
     fields = settings.of_promotion(run.settings, target.before)
+    run.ledger.asks(target.name)
     try:
         promotion.start(run.api, model.id, target.name, ours, settings=fields, clock=run.clock, say=run.say)
     except PromotionFailed as error:
@@ -132,7 +133,7 @@ def roll_back(
             f"{problem}. Rolling {target.name!r} back to {previous.id} failed too: {error.problems[0].message}",
             f"{target.name!r} may still serve {failed}: promote {previous.id} by hand.",
         )
-    run.outputs.set("promoted-deployment-id", "")
+    run.ledger.took_back(target.name, previous.id)
     return RolledBack(
         f"{problem}. {target.name!r} serves the previous deployment {previous.id} again instead of {failed}",
         "Correct the model and run again.",

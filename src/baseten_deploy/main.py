@@ -6,23 +6,28 @@ import os
 import sys
 import traceback
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from baseten_deploy import signals
 from baseten_deploy.ci.outputs import Outputs
 from baseten_deploy.ci.redaction import Redactor
-from baseten_deploy.ci.runner import ANNOTATIONS, Colour, Nobody, Runner, silenced
+from baseten_deploy.ci.runner import ANNOTATIONS, SUMMARY_BYTES, Colour, Nobody, Runner, silenced
 from baseten_deploy.errors import Cancelled, DeployError, Problem
 from baseten_deploy.status import Status
 
 if TYPE_CHECKING:
     from baseten_deploy.clock import Clock
-    from baseten_deploy.report.summary import Facts
+    from baseten_deploy.report.blocks import Page
+    from baseten_deploy.report.facts import Facts
     from baseten_deploy.run import Run
 
 # A short process that mostly imports: to look for garbage after each 700 objects costs a tenth of its start.
 _GARBAGE = 50_000, 20, 20
+# GitHub takes 65 536 characters of a comment, the marker's and the last line's included.
+COMMENT_CHARACTERS = 63_000
+_SPARE = 4096  # of the summary: what redacting makes longer
 
 
 def main(
@@ -145,6 +150,10 @@ def run(
         end.status = go(end.run)
 
 
+def _bytes(text: str) -> int:
+    return len(text.encode("utf-8", "replace"))
+
+
 class Ending:
     """How the run ended, and the report of it."""
 
@@ -172,31 +181,43 @@ class Ending:
         self.outputs.set("status", self.status)
         self.runner.state("status", self.status)
         self.outputs.close()
-        for problem in self.errors:
-            self.runner.error(problem)
         known = self.outputs.shown()
-        markdown = self._summary(known)
-        self.runner.summary(markdown)
+        self._annotate(known)
+        page = self._page(known)
+        self.runner.summary(page.text(SUMMARY_BYTES - _SPARE, _bytes))
         if not self.runner.keeps_outputs:
             self.runner.info("\n".join(f"{name}={value}" for name, value in known.items()))
         code = self.status.exit_code
         if self.run and self.status is not Status.CANCELLED:  # then there are seconds left, and others need them
-            code = self._comment(self.run, markdown)
+            code = self._comment(self.run, page.text(COMMENT_CHARACTERS))
         self._last_lines(known)
         return code
 
-    def _summary(self, known: Mapping[str, str]) -> str:
-        """The Markdown of the summary. A bug in it does not change how the run ended."""
-        try:
-            from baseten_deploy.report.summary import summary  # the imports of a run come first
+    def _annotate(self, known: Mapping[str, str]) -> None:
+        """Each error as an annotation, the first one with what the log says. A bug in that shows them as they are."""
+        errors = list(self.errors)
+        if errors and self.run:
+            from baseten_deploy.report.annotation import annotated  # the imports of a run come first
 
-            return summary(self._facts(known))
+            with suppress(Exception):
+                errors[0] = annotated(errors[0], self._facts(known))
+        for problem in errors:
+            self.runner.error(problem)
+
+    def _page(self, known: Mapping[str, str]) -> "Page":
+        """The page of the summary and the comment. A bug in it does not change how the run ended."""
+        from baseten_deploy.report.blocks import Page
+
+        try:
+            from baseten_deploy.report import summary
+
+            return summary.page(self._facts(known))
         except Exception:  # noqa: BLE001 - the outputs are written, and the exit code is not the summary's
             self.errors.clear()
             self.bug(traceback.format_exc())
             for problem in self.errors:
                 self.runner.warning(problem)
-            return f"## {self.status}\n"
+            return Page(str(self.status))
 
     def _comment(self, run: "Run", markdown: str) -> int:
         """Leave the comment, and return the exit code: a signal ends the waiting for it."""
@@ -213,17 +234,17 @@ class Ending:
 
     def _last_lines(self, known: Mapping[str, str]) -> None:
         """What somebody looks for at the end of a log."""
-        if self.status is Status.SUCCESS and self.run:
-            settings = self.run.settings
-            if known.get("predict-url") and settings.wait and not settings.cleanup:  # else nothing answers there
-                self.runner.info(f"Endpoint: {known['predict-url']}")
+        if not self.status.exit_code and self.run:
+            account = self.run.ledger.account
+            if account.deployment and account.deployment.answers and account.route:  # else nothing answers there
+                self.runner.info(f"Endpoint: {account.route}")
             if known.get("logs-url"):
                 self.runner.info(f"Logs: {known['logs-url']}")
         self.runner.info(f"Status: {self.status}", Colour.RED if self.status.exit_code else Colour.GREEN)
 
     def _facts(self, outputs: Mapping[str, str]) -> "Facts":
         """What the summary is made of, without secrets: what Markdown makes of one, the redactor would not know."""
-        from baseten_deploy.report.summary import Facts
+        from baseten_deploy.report.facts import Facts
 
         redact, run = self.runner.redactor.redact, self.run
         facts = Facts(
@@ -236,14 +257,17 @@ class Ending:
             return facts
         return replace(
             facts,
-            mode=run.settings.mode,
+            account=run.ledger.account.redacted(redact),
             warnings=self._shown(run.warnings),
             phases=[replace(phase, title=redact(phase.title)) for phase in run.phases],
             packed_files=run.packed_files,
             packed_bytes=run.packed_bytes,
             log_errors=[*map(redact, run.log.errors)] if run.log else (),
             log_tail=[*map(redact, run.log.tail)] if run.log else (),
+            log_error=redact(run.log.first_error) if run.log else "",
             notes=run.notes,
+            blocks=run.blocks,
+            plan=run.plan,
         )
 
     def _shown(self, problems: Iterable[Problem]) -> list[Problem]:

@@ -12,6 +12,7 @@ from baseten_deploy.errors import DeployError, InvalidInput, PredictFailed, Prob
 from baseten_deploy.inputs.combinations import is_offline
 from baseten_deploy.inputs.objects import merged
 from baseten_deploy.inputs.settings import Mode
+from baseten_deploy.report.account import State
 from baseten_deploy.run import Run
 from baseten_deploy.service.answers import Deployment, Model
 from baseten_deploy.service.http import HttpError
@@ -31,6 +32,17 @@ def go(run: Run) -> Status:
     """Do what `mode` says. Raises `DeployError` with the status that a run ends in that fails."""
     if is_offline(run.settings, secretless=run.origin.secretless):
         return plan_offline(run)
+    try:
+        return by_mode(run)
+    except DeployError:
+        from baseten_deploy.environment.last_look import look_again
+
+        look_again(run)
+        raise
+
+
+def by_mode(run: Run) -> Status:
+    """What each `mode` does."""
     modes = {Mode.DEPLOY: deploy, Mode.PLAN: plan, Mode.PROMOTE: promote, Mode.ROLLBACK: rollback, Mode.CLEANUP: retire}
     return modes[run.settings.mode](run)
 
@@ -60,12 +72,12 @@ def deploy(run: Run) -> Status:
     with on_failure.of_deployment(run, committed.model, ours):
         if settings.wait:
             wait(run, committed.model, ours, settings.environment)
-            ask(run, run.outputs.get("predict-url"), payload)
+            ask(run, run.outputs.get("predict-url"), payload, settings.environment)
             if proof:
                 where = settings.environment or "the deployment"
                 proof.hold(where, run.outputs.get("predict-url"), committed.deployment.id)
         else:
-            run.outputs.set("deployment-status", committed.deployment.status)
+            run.ledger.saw(committed.deployment.status, State.GOES_ON)
             run.say("Not waiting (`wait: false`)")
         if settings.environment:
             environment_settings.finish(
@@ -149,12 +161,12 @@ def bring_in(run: Run, model: Model, deployment: Deployment, target: "Target", s
     from baseten_deploy.environment.ours import Ours
 
     found = Committed(model, deployment, created_model=False)
-    announce(run, found)
+    announce(run, found, made=False)
     if target.previous_id:
         run.outputs.set("previous-deployment-id", target.previous_id)
     payload = smoke_test_payload(run, {}) if not run.settings.predict else stored_payload(run, model, deployment)
     if rests := deployment.status in ("INACTIVE", "DEACTIVATING"):
-        run.outputs.set("deployment-status", deployment.status)
+        run.ledger.saw(deployment.status, State.FAILED)
         with run.phase("Activate"):
             deployment = bring_up(run, model, deployment.id, end=run.clock.now() + run.settings.wait_timeout_seconds)
     ours = Ours(deployment)
@@ -228,10 +240,11 @@ def is_live_already(run: Run, draft: Draft) -> bool:
     where = " and ".join(place.where for place in places)
     run.say(f"Unchanged: this content is live already in {where}")
     run.notes.append(f"Unchanged: this content is live already in {escape(where)}.")
-    announce(run, Committed(model, deployment, created_model=False))
-    run.outputs.set("deployment-status", deployment.status)
+    announce(run, Committed(model, deployment, created_model=False), made=False)
+    run.ledger.saw(deployment.status, State.LIVE, deployment.environment)
+    run.ledger.did_nothing(f"this content is live already in {where}")
     if settings.promote_to and places[-1].deployment:
-        run.outputs.set("promoted-deployment-id", places[-1].deployment.id)
+        run.ledger.serves(settings.promote_to, places[-1].deployment.id, ours=True)
     wanted = settings.environment_settings or {}
     if any(target.before and not applied(wanted, target.before.settings) for target in draft.targets):
         run.warn(
@@ -243,8 +256,8 @@ def is_live_already(run: Run, draft: Draft) -> bool:
     return True
 
 
-def announce(run: Run, committed: "Committed") -> None:
-    """Write ids and URLs at once: whatever happens from here on, they name what was made."""
+def announce(run: Run, committed: "Committed", *, made: bool = True) -> None:
+    """Write ids and URLs at once: whatever happens from here on, they name what was `made`, or found."""
     from baseten_deploy.service.model_urls import environment_url, predict_url
 
     settings, model, deployment = run.settings, committed.model, committed.deployment
@@ -260,6 +273,13 @@ def announce(run: Run, committed: "Committed") -> None:
     run.outputs.set("model-created", committed.created_model)
     run.outputs.set("deployment-id", deployment.id)
     run.outputs.set("deployment-name", deployment.name)
+    run.ledger.model(model.name, model.id)
+    if made:
+        run.ledger.made(deployment.id, deployment.name, deployment.status, new_model=committed.created_model)
+        if settings.environment:
+            run.ledger.asks(settings.environment)
+    else:
+        run.ledger.works_on(deployment.id, deployment.name, deployment.status)
     if settings.environment:
         run.outputs.set("environment", settings.environment)
     run.outputs.set("predict-url", url)

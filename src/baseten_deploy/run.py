@@ -18,6 +18,9 @@ from baseten_deploy.clock import Clock
 from baseten_deploy.errors import Problem
 from baseten_deploy.inputs.settings import Settings
 from baseten_deploy.network.way_out import WayOut
+from baseten_deploy.report.account import Account
+from baseten_deploy.report.blocks import Block, Page
+from baseten_deploy.report.ledger import Ledger
 from baseten_deploy.report.timeline import Phase
 from baseten_deploy.service.api import Api
 from baseten_deploy.service.http import Http
@@ -33,6 +36,7 @@ class Log(Protocol):
 
     tail: deque[str]
     errors: deque[str]
+    first_error: str
 
     def poll(self) -> bool:
         """Print what is new; whether reading on at once is worth it."""
@@ -59,9 +63,26 @@ class Run:
     log: Log | None = None
     transport: Transport = PREDICT  # of what is asked
     sent: tuple[Destination, str] | None = None  # of a commit that is on its way, with its deploy key
-    notes: list[str] = field(default_factory=list)  # Markdown for the summary
+    notes: list[str] = field(default_factory=list)  # lines of Markdown for the summary
+    blocks: list[Block] = field(default_factory=list)  # what steps have to show on the pages; see `report.blocks`
+    plan: Page | None = None  # what a plan found out
     packed_files: int = 0
     packed_bytes: int = 0  # of these files, before compression
+    ledger: Ledger = field(init=False)  # what happened so far
+
+    def __post_init__(self) -> None:
+        settings = self.settings
+        self.ledger = Ledger(
+            Account(
+                mode=settings.mode.value,
+                target=settings.promote_to or settings.environment,
+                development=settings.development,
+                waits=settings.wait,
+                model_name=settings.model_name,
+                model_id=settings.model_id,
+            ),
+            self.outputs.set,
+        )
 
     @contextmanager
     def phase(self, title: str) -> Iterator[None]:

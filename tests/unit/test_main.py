@@ -199,7 +199,7 @@ class TestEnding:
         def break_down(_facts):
             raise RuntimeError("boom")
 
-        monkeypatch.setattr("baseten_deploy.report.summary.summary", break_down)
+        monkeypatch.setattr("baseten_deploy.report.summary.page", break_down)
         assert 1 == job.run()
         assert ("invalid", "invalid") == (job.outputs["status"], json.loads(job.outputs["result"])["status"])
         assert "## invalid" in job.summary

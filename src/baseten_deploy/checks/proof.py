@@ -101,6 +101,7 @@ class Proof:
         finally:
             self._tell(title, results)
         if failed := [result for result in results if not result.passed]:
+            run.ledger.is_wrong(f"checks of {title}")
             raise PredictFailed(_problem(result, title) for result in failed)
 
     def _unasked(self) -> list[CheckResult]:

@@ -65,8 +65,15 @@ class _NotReady(Exception):
         super().__init__(message)
 
 
-def ask(run: Run, url: str, payload: Any) -> None:
-    """Smoke-test what answers at `url`, if a payload is known and there is a route to send it to."""
+def ask(run: Run, url: str, payload: Any, where: str = "") -> None:
+    """Smoke-test what answers at `url`, if a payload is known and there is a route to send it to.
+
+    `where` is the environment that is asked, `""` for the deployment itself.
+    """
+    run.ledger.can_be_asked(
+        "" if run.transport.unaskable else own_route(url, run.transport.path) if run.transport.path else url,
+        "" if payload is None else json.dumps(payload, ensure_ascii=False),
+    )
     if said := _why_not(run, payload):
         run.say(f"No smoke test: {said}" if run.settings.predict else said)
         return
@@ -81,7 +88,6 @@ def ask(run: Run, url: str, payload: Any) -> None:
 
     def answered(prediction: Prediction) -> None:
         run.outputs.set("predict-seconds", f"{prediction.seconds:.3f}")
-        run.outputs.set("predict-response", last)
         if last:
             run.say(f"Answered in {prediction.seconds:.2f} s:")
             run.runner.foreign(last)
@@ -104,12 +110,12 @@ def ask(run: Run, url: str, payload: Any) -> None:
                 seen=seen,
             )
     except PredictFailed:
-        if last or run.outputs.get("predict-response"):  # an earlier answer would say nothing about this failure
-            run.outputs.set("predict-response", last)
+        run.ledger.answered(where, last, good=False)
         if run.log:  # it may have the traceback of what the model raised
             run.clock.sleep(LOG_SECONDS)
             run.log.poll()
         raise
+    run.ledger.answered(where, last, good=True)
 
 
 def _why_not(run: Run, payload: Any) -> str:

@@ -61,6 +61,7 @@ def find_environments(run: Run, destination: Destination) -> list[Target]:
 def show_destination(run: Run, destination: Destination) -> None:
     """Say and write where the deployment goes, as far as it is known before the commit."""
     run.outputs.set("model-name", destination.name)
+    run.ledger.model(destination.name, destination.model.id if destination.model else "")
     if destination.model:
         run.outputs.set("model-id", destination.model.id)
         run.say(f"New deployment of the model {destination.name!r} ({destination.model.id})")

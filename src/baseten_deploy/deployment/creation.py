@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from baseten_deploy.clock import Clock
-from baseten_deploy.errors import CommitFailed
+from baseten_deploy.errors import CommitFailed, CommitUnseen
 from baseten_deploy.inputs.settings import DEPLOY_KEY_LABEL
 from baseten_deploy.service.answers import Deployment, Model
 from baseten_deploy.service.api import Api
@@ -69,6 +69,9 @@ def commit(
                     return found
             unsure = not key and failure.ambiguous
             if unsure or not tries.again(failure, lambda seconds: say(_again(seconds, tries.number))):
+                if unsure:
+                    what = f"{_what(destination)} failed, and whether a model was made is not known"
+                    raise explain(error, CommitUnseen, what, _remedy(key)) from error
                 checked = " failed, and no deployment was made (checked)" if key else " failed"
                 raise explain(error, CommitFailed, _what(destination) + checked, _remedy(key)) from error
 
@@ -103,7 +106,7 @@ def _look(
             if found:
                 return found
     if blind and thorough:
-        raise CommitFailed(
+        raise CommitUnseen(
             f"{_what(destination)}: {cause.message}. Whether a deployment was made could not be checked: "
             f"{blind.message}",
             f"Look for a deployment with the label `{DEPLOY_KEY_LABEL}: {key}` before you run again.",

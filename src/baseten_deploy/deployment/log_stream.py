@@ -30,6 +30,10 @@ _ERROR_TEXT = re.compile(
 )
 
 
+# It says that an error follows, and not which.
+_HEAD = re.compile(r"Traceback \(most recent call last\):?$|During handling of the above")
+
+
 class LogReader:
     """The lines of one deployment that were not read before, poll by poll.
 
@@ -96,12 +100,14 @@ def _millis(line: LogLine) -> int:
 class LogStream:
     """Follows the log in a thread. `tail` and `errors` keep the last lines, and those that tell of errors.
 
+    `first_error` is what the first of these says, without time and replica: the rest often follows from it.
     `rhythm` tells after how many seconds it is read next.
     """
 
     def __init__(self, reader: LogReader, show: Callable[[str], None], rhythm: Callable[[], float]) -> None:
         self.tail: deque[str] = deque(maxlen=TAIL)
         self.errors: deque[str] = deque(maxlen=ERRORS)
+        self.first_error = ""
         self._reader = reader
         self._show = show
         self._rhythm = rhythm
@@ -124,6 +130,7 @@ class LogStream:
         texts = [format_line(line) for line in lines]
         self.tail.extend(texts)
         self.errors.extend(text for line, text in zip(lines, texts, strict=True) if is_error(line))
+        self.first_error = self.first_error or next(filter(None, map(error_in, lines)), "")
         if texts:
             self._show("\n".join(texts))
         return self._reader.behind
@@ -159,6 +166,16 @@ class LogStream:
 def is_error(line: LogLine) -> bool:
     """Whether a line tells what went wrong."""
     return line.level.upper() in _ERROR_LEVELS or bool(_ERROR_TEXT.search(without_escapes(line.message[:1000])))
+
+
+def error_in(line: LogLine) -> str:
+    """What a line says is wrong, `""` for nothing; of a traceback its last line, and nothing of its head alone."""
+    if not is_error(line):
+        return ""
+    said = [text.strip() for text in last_states(without_escapes(line.message)).split("\n") if text.strip()]
+    said = [text for text in said if not _HEAD.match(text)]
+    telling = [text for text in said if _ERROR_TEXT.search(text)]
+    return (telling or said or [""])[-1]
 
 
 def format_line(line: LogLine) -> str:

@@ -187,6 +187,7 @@ def clear_away(run: Run, api: Api, model: Model, ids: Collection[str], how: Afte
                 )
             else:
                 became = retire(api, model, deployment_id, how)
+                run.ledger.became(deployment_id, became)
                 run.say(f"The deployment {deployment_id}: {became}")
                 run.notes.append(f"The deployment {code(deployment_id)} is {became} now.")
         except HttpError as error:

@@ -6,7 +6,7 @@ from typing import Any
 from baseten_deploy.archive import deflate
 from baseten_deploy.archive.stream import Archives
 from baseten_deploy.environment.target import ensure_target
-from baseten_deploy.errors import CommitFailed, Rejected
+from baseten_deploy.errors import CommitFailed, CommitUnseen, DeployError, Rejected
 from baseten_deploy.inputs.settings import DEPLOY_KEY_LABEL
 from baseten_deploy.run import Run
 from baseten_deploy.service.answers import UploadTarget
@@ -59,10 +59,22 @@ def validate_and_commit(run: Run, draft: Draft, archives: Archives) -> Committed
             source = archive_source(destination, payload, s3_key, locked=run.settings.disable_archive_download)
             on_failure.remember_commit(run, destination, payload["labels"][DEPLOY_KEY_LABEL])
             try:
-                return commit(run.api, destination, source, run.clock, run.say)
+                return commit_once(run, destination, source)
             except NameTakenError:
                 run.say(_MADE_MEANWHILE.format(destination.name))
                 destination = resolve(run.api, run.settings, destination.name)
+
+
+def commit_once(run: Run, destination: Destination, source: dict[str, Any]) -> Committed:
+    """Commit, and note what that made: nothing where that was checked, unknown where it could not be."""
+    run.ledger.sends(new_model=destination.model is None)
+    try:
+        return commit(run.api, destination, source, run.clock, run.say)
+    except CommitUnseen:
+        raise
+    except (DeployError, NameTakenError):
+        run.ledger.made_nothing()
+        raise
 
 
 def _made_meanwhile(run: Run, destination: Destination, refused: Rejected) -> Destination:
@@ -152,7 +164,7 @@ def create_from_listing(run: Run) -> Committed:
             source["deployed_model_name"] = settings.model_name
         destination = in_team(settings.model_name or settings.library_listing, None, team)
         try:
-            return commit(run.api, destination, source, run.clock, run.say)
+            return commit_once(run, destination, source)
         except NameTakenError:
             raise CommitFailed(
                 f"A model {settings.model_name!r} exists already", "Choose another `model-name`."

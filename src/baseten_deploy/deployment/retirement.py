@@ -184,6 +184,7 @@ def clean_up(run: Run, model: Model, deployment_id: str) -> None:
                 run.warn(Problem(f"`cleanup`: the deployment {deployment_id} stays: {reason}", "Remove `cleanup`."))
             else:
                 became = retire(run.api, model, deployment_id, Aftermath.DEACTIVATE)
+                run.ledger.became(deployment_id, became)
                 run.say(f"{deployment_id}: {became}")
                 run.notes.append(f"The deployment {code(deployment_id)} is {became} again, as `cleanup` says.")
         except HttpError as error:

@@ -58,6 +58,7 @@ def name_model(run: Run, config: Mapping[str, Any], config_file: str) -> list[Pr
         return []
     if name := run.settings.model_name or written.strip():
         run.outputs.set("model-name", name)
+        run.ledger.model(name)
         return []
     message = "The model has no name: the config has no `model_name`"
     return [Problem(message, "Add `model_name: my-model` to it, or set the input `model-name`.", config_file)]

@@ -4,7 +4,8 @@ What a status means is `states`, what an environment's state means is `environme
 and what a read means that fails, is `service.polling`.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -15,6 +16,7 @@ from baseten_deploy.environment.ours import Ours
 from baseten_deploy.environment.overtaken import Lookout
 from baseten_deploy.errors import DeployFailed, DeployTimeout, DeployUnseen
 from baseten_deploy.inputs.settings import Mode
+from baseten_deploy.report.account import State
 from baseten_deploy.run import Run
 from baseten_deploy.service.answers import Deployment, Environment, Model
 from baseten_deploy.service.api import Api
@@ -41,7 +43,7 @@ def wait(run: Run, model: Model, ours: Ours, environment: str = "") -> None:
     run.api.http.deadline = end
 
     def changed(status: str) -> None:
-        run.outputs.set("deployment-status", status)
+        run.ledger.saw(status, state_of(status))
         run.say(f"{status} after {run.clock.now() - start:.0f} s")
 
     rhythm = Rhythm(run.clock)
@@ -52,20 +54,23 @@ def wait(run: Run, model: Model, ours: Ours, environment: str = "") -> None:
     lookout = Lookout(run.api, model.id, environment, ours, run.clock)
     glance = lookout.glance if environment else lambda: None
 
+    def seen(live: Deployment) -> None:
+        run.ledger.saw(live.status, State.LIVE, live.environment)
+
     def until() -> None:
         progress = Progress(changed, run.say, run.warn_text)
         retried = live_in_the_end(
             run,
             model,
             ours.deployment,
-            lambda each: until_live(run.api, model.id, each, left(), run.clock, progress, rhythm, glance),
+            lambda each: seen(until_live(run.api, model.id, each, left(), run.clock, progress, rhythm, glance)),
         )
         if environment and retried:
             promote_again(run, model, ours, environment)
         if environment:
             follow(run, model, ours, environment, started=False, end=end)
 
-    with run.phase(f"Wait until {environment} serves it" if environment else "Wait until it is live"):
+    with telling(run), run.phase(f"Wait until {environment} serves it" if environment else "Wait until it is live"):
         if run.settings.stream_logs:
             run.log = open_log(run, model, ours.deployment, rhythm)
             with run.log.following():
@@ -75,6 +80,27 @@ def wait(run: Run, model: Model, ours: Ours, environment: str = "") -> None:
     seconds = run.clock.now() - start
     run.outputs.set("deploy-time-seconds", f"{seconds:.1f}")
     run.say(f"Live after {seconds:.1f} s")
+
+
+@contextmanager
+def telling(run: Run) -> Iterator[None]:
+    """Note what the end of a wait says about the deployment."""
+    try:
+        yield
+    except DeployUnseen:
+        run.ledger.lost_sight()
+        raise
+    except DeployTimeout:
+        raise
+    except DeployFailed:
+        run.ledger.failed()
+        raise
+
+
+def state_of(status: str) -> State:
+    """What a status that was just seen says of a deployment."""
+    judged = verdict(status, 0.0)
+    return {Verdict.LIVE: State.LIVE, Verdict.FAILED: State.FAILED}.get(judged, State.GOES_ON)
 
 
 def open_log(run: Run, model: Model, deployment: Deployment, rhythm: Rhythm) -> LogStream:
@@ -105,7 +131,7 @@ def follow(run: Run, model: Model, ours: Ours, environment: str, *, started: boo
         run.api, model.id, environment, ours, started=started, end=end, clock=run.clock, say=run.say, warn=run.warn_text
     )
     if served.current:
-        run.outputs.set("promoted-deployment-id", served.current.id)
+        run.ledger.serves(environment, served.current.id, ours=True)
         run.say(f"{environment} serves the deployment {served.current.id}")
     return served
 

@@ -6,6 +6,7 @@ from typing import Any
 from baseten_deploy.clock import Clock
 from baseten_deploy.errors import InvalidInput, Rejected
 from baseten_deploy.inputs.settings import suggestion
+from baseten_deploy.report.account import Serving
 from baseten_deploy.run import Run
 from baseten_deploy.service.answers import Environment
 from baseten_deploy.service.api import Api
@@ -43,6 +44,7 @@ def find_target(run: Run, model_id: str, name: str) -> Target:
     Raises `InvalidInput` when it is not there and `create-environment` does not allow to create it.
     """
     if not model_id:
+        run.ledger.goes_into(name, Serving(known=True))
         if name == PRODUCTION or run.settings.create_environment:
             return Target(name, None)
         raise InvalidInput(
@@ -52,8 +54,11 @@ def find_target(run: Run, model_id: str, name: str) -> Target:
     with failing_as(Rejected, f"Looking up the environment {name!r}"):
         existing = {environment.name: environment for environment in run.api.environments(model_id)}
     if name in existing:
-        return Target(name, existing[name])
+        target = Target(name, existing[name])
+        run.ledger.goes_into(name, Serving(True, target.previous_id))
+        return target
     if name == PRODUCTION or run.settings.create_environment:
+        run.ledger.goes_into(name, Serving(known=True))
         return Target(name, None)
     near = suggestion(name, list(existing), "Did you mean `{}`? ")
     names = ", ".join(sorted(existing)) or "none"
@@ -82,6 +87,8 @@ def ensure_target(run: Run, model_id: str, target: Target) -> None:
     settings = {name: wanted[name] for name in WITH_A_CREATION if wanted.get(name)}
     with failing_as(Rejected, f"Creating the environment {target.name!r}", "Correct `environment-settings`."):
         existing = _create(run.api, model_id, target.name, settings, run.clock)
+    if not existing:
+        run.ledger.environment_made(target.name)
     run.say(f"{'Another job created' if existing else 'Created'} the environment {target.name!r}")
 
 

@@ -1,136 +1,126 @@
-"""The step summary: outcome, what to do, the log's errors, ids and links, smoke test, timeline. Pure text.
+"""The page of a run, for the step summary and the comment: heading and verdict, problems, evidence, details. Pure text.
 
-Everything in it may be foreign: it passes through `markdown`. Secrets are taken out before, by who makes the `Facts`.
+What a run was about is in its `Facts`; what a step adds is a block (`blocks`). Everything in it may be foreign: it
+passes through `markdown`. Secrets are taken out before, by who makes the `Facts`.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+import shlex
+from collections.abc import Iterator, Sequence
 
 from baseten_deploy.errors import Problem
 from baseten_deploy.status import Status
 
+from .account import Account
 from .amounts import count, duration, size
-from .markdown import block, code, link, record, texts
-from .timeline import Phase, gantt
-
-HEADLINES = {
-    Status.SUCCESS: "✅ Deployed",
-    Status.PLANNED: "📝 Planned, nothing was changed",
-    Status.SKIPPED: "⏭️ Skipped",
-    Status.INVALID: "❌ Invalid input, nothing was changed",
-    Status.AUTH_FAILED: "❌ The API key was refused",
-    Status.REJECTED: "❌ Refused before the upload, nothing was changed",
-    Status.UPLOAD_FAILED: "❌ The upload failed, no deployment was made",
-    Status.COMMIT_FAILED: "❌ The commit failed, no deployment was made",
-    Status.DEPLOY_FAILED: "❌ The deployment did not become live",
-    Status.DEPLOY_TIMEOUT: "❌ The deployment was not live in time",
-    Status.PREDICT_FAILED: "❌ Live, but the smoke test failed",
-    Status.PROMOTION_FAILED: "❌ Live, but the promotion failed",
-    Status.ROLLED_BACK: "❌ Rolled back",
-    Status.REGISTRATION_FAILED: "❌ Live, but the registration failed",
-    Status.CLEANUP_FAILED: "❌ The clean-up failed",
-    Status.CANCELLED: "⚠️ Cancelled",
-    Status.INTERNAL_ERROR: "💥 A bug of this action",
-}
-
-SUCCESSES = {"promote": "✅ Promoted", "rollback": "✅ Rolled back as asked for", "cleanup": "✅ Cleaned up"}
+from .blocks import Block, Page, Weight, folded
+from .facts import Facts
+from .markdown import block, code, record, texts
+from .timeline import gantt
+from .verdict import heading, verdict
 
 # The summary has room for 1 MiB, a comment for 64 KiB.
 PROBLEMS = 100
 LOG_CHARACTERS = 400  # of a line
-
-
-@dataclass(frozen=True)
-class Facts:
-    """What is known at the end of a run. Without secrets.
-
-    `annotated` is how many annotations of a kind the CI system shows, 0 when it shows none. `packed_bytes` are those of
-    the `packed_files` before compression. `notes` are Markdown of the steps. `log_errors` are the lines of the log that
-    tell of errors, `log_tail` the last ones whatever they tell.
-    """
-
-    status: Status
-    mode: str = "deploy"
-    outputs: Mapping[str, str] = field(default_factory=dict)
-    errors: Sequence[Problem] = ()
-    warnings: Sequence[Problem] = ()
-    annotated: int = 0
-    phases: Sequence[Phase] = ()
-    packed_files: int = 0
-    packed_bytes: int = 0
-    log_errors: Sequence[str] = ()
-    log_tail: Sequence[str] = ()
-    notes: Sequence[str] = ()
+PAYLOAD_CHARACTERS = 2000  # of a curl; a longer one is a file's
+SHORT = 12  # digits of a digest
+TIMELINE_SECONDS = 10.0  # a shorter run has none
 
 
 def summary(facts: Facts) -> str:
-    """The Markdown of the step summary."""
-    outputs = facts.outputs
-    plan = outputs.get("plan", "").rstrip()
-    parts = [f"## {_headline(facts)}", *_problems(facts.errors, facts.annotated, "error")]
-    parts += facts.notes
-    answered_wrongly = facts.status in (Status.PREDICT_FAILED, Status.ROLLED_BACK)
-    response = outputs.get("predict-response", "")
-    if response and answered_wrongly:
-        parts.append(_response(response, is_open=True))
-    if facts.errors:
-        parts += _log(facts, tail_is_open=not (response and answered_wrongly))
-    if plan:
-        parts.append(plan)
-    elif rows := list(_rows(facts)):
-        parts.append(record(rows))
-    if links := _links(outputs):
-        parts.append(links)
-    if response and not answered_wrongly:
-        parts.append(_response(response))
-    if facts.warnings and not plan:  # which has them
-        parts += ["### Warnings", *_problems(facts.warnings, facts.annotated, "warning")]
-    if len(facts.phases) > 1:  # one bar tells nothing
-        total = duration(max(phase.end for phase in facts.phases))
-        parts.append(_folded(f"Timeline, {total}", gantt(facts.phases), is_open=not plan))
-    parts.append(f"Status: {code(facts.status)}")
-    return "\n\n".join(parts) + "\n"
+    """The Markdown of the step summary, as long as it may be."""
+    return page(facts).text()
 
 
-def _headline(facts: Facts) -> str:
-    text = HEADLINES[facts.status]
-    if facts.status is Status.SUCCESS:
-        text = SUCCESSES.get(facts.mode, text)
-    if facts.status is Status.PREDICT_FAILED and facts.outputs.get("checks-failed", "0") != "0":
-        text = "❌ Live, but a check failed"
-    name = code(facts.outputs.get("model-name", ""))
-    return f"{text}: {name}" if name else text
+def page(facts: Facts) -> Page:
+    """The page of a run."""
+    blocks = [*_problems(facts.errors, facts.annotated, "error"), *_way_back(facts)]
+    if facts.plan:
+        said, blocks = facts.plan, [*facts.plan.blocks, *(blocks if not facts.plan.refused else [])]
+        return Page(said.heading, said.verdict, (*blocks, *facts.blocks, *_trace(facts)))
+    blocks += _problems(facts.warnings, facts.annotated, "warning")
+    blocks += [Block(note, Weight.EVIDENCE, "notes") for note in facts.notes]
+    blocks += facts.blocks
+    blocks += _evidence(facts)
+    blocks += _how_to_ask(facts)
+    if rows := list(_rows(facts)):
+        blocks.append(Block(record(rows), Weight.DETAIL, "the facts"))
+    if whole := _whole(facts):
+        blocks.append(Block(folded("Digests", record(whole)), Weight.DETAIL, "digests"))
+    return Page(heading(facts), verdict(facts), (*blocks, *_trace(facts)))
 
 
-def _problems(problems: Sequence[Problem], annotated: int, noun: str) -> list[str]:
+def _problems(problems: Sequence[Problem], annotated: int, noun: str) -> Iterator[Block]:
     """Each with its place and remedy; and how many there are, when the reader has not seen them all elsewhere."""
-    parts = [_problem(problem) for problem in problems[:PROBLEMS]]
-    if more := len(problems) - len(parts):
-        parts.append(f"… and {count(more, f'more {noun}')}, in the log of the step.")
     if 0 < annotated < len(problems):
-        parts.insert(0, f"{count(len(problems), noun)}; only the first {annotated} are annotations.")
-    return parts
+        said = f"{count(len(problems), noun)}; only the first {annotated} are annotations."
+        yield Block(said, Weight.PROBLEM, f"how many {noun}s there are")
+    for problem in problems[:PROBLEMS]:
+        yield Block(alert(problem, "CAUTION" if noun == "error" else "WARNING"), Weight.PROBLEM, f"{noun}s")
+    if (more := len(problems) - PROBLEMS) > 0:
+        yield Block(f"… and {count(more, f'more {noun}')}, in the log of the step.", Weight.PROBLEM, f"{noun}s")
 
 
-def _problem(problem: Problem) -> str:
+def alert(problem: Problem, kind: str) -> str:
+    """A problem as GitHub draws an alert. `kind` is `CAUTION` or `WARNING`."""
     place = ":".join(str(part) for part in (problem.file, problem.line, problem.column) if part)
-    lines = [f"{code(place)}: " if place else "", f"**{texts(problem.message)}**"]
+    lines = [f"{f'{code(place)}: ' if place else ''}**{texts(problem.message)}**"]
     if problem.remedy:
-        lines.append(f"<br>{texts(problem.remedy)}")
-    return "> " + "".join(lines) + (f"\n\n{block(problem.excerpt)}" if problem.excerpt else "")
+        lines[0] += "<br>"
+        lines.append(texts(problem.remedy))
+    if problem.excerpt:
+        lines += ["", *block(problem.excerpt).split("\n")]
+    return "\n".join(f"> {line}".rstrip() for line in (f"[!{kind}]", *lines))
 
 
-def _response(text: str, *, is_open: bool = False) -> str:
-    return _folded("Smoke test's response", block(text), is_open=is_open)
+def _way_back(facts: Facts) -> Iterator[Block]:
+    """How to bring an environment back that serves a deployment that failed, with the ids."""
+    account = facts.account
+    target = account.serves_ours
+    if target is None or facts.status not in _FAILING or not account.is_failing:
+        return
+    previous = target.before.deployment_id
+    if not previous or account.is_ours(previous):
+        said = f"{code(target.name)} served nothing before that could be brought back."
+        yield Block(f"**The way back:** {said}", Weight.PROBLEM, "the way back")
+        return
+    inputs = {
+        "mode": "rollback",
+        "model-id": account.model_id,
+        "environment": target.name,
+        "deployment-id": previous,
+    }
+    step = "\n".join(f"{name}: {value}" for name, value in inputs.items())
+    said = f"**The way back** to {code(previous)}, which {code(target.name)} served before: run this action with"
+    yield Block(f"{said}\n\n{block(step, 'yaml')}", Weight.PROBLEM, "the way back")
 
 
-def _log(facts: Facts, *, tail_is_open: bool) -> Iterator[str]:
-    """Errors first; what stands around them is one click away."""
-    errors, tail = _block(facts.log_errors), _block(facts.log_tail)
-    if errors:
-        yield _folded("Errors in the log", errors, is_open=True)
-    if tail:
-        yield _folded("Last lines of the log", tail, is_open=tail_is_open and not errors)
+# A deployment that ends so is not one to keep.
+_FAILING = frozenset({"predict_failed", "watch_failed", "promotion_failed"})
+
+
+def _evidence(facts: Facts) -> Iterator[Block]:
+    """The answer that the verdict speaks of, and the log of what failed: errors first."""
+    answers = facts.account.answers
+    last = answers[-1] if answers else None
+    wrong = last is not None and not last.good and bool(facts.errors)
+    if last and last.text:
+        where = code(last.asked) if last.asked else "the deployment"
+        title = f"What {where} answered to the smoke test" if wrong else f"The smoke test's answer, of {where}"
+        title = title.replace("`", "")
+        yield Block(
+            folded(title, block(last.text), is_open=wrong), Weight.EVIDENCE if wrong else Weight.DETAIL, "the answer"
+        )
+    if not facts.errors:
+        return
+    if errors := _block(facts.log_errors):
+        yield Block(folded("Errors in the log", errors, is_open=True), Weight.EVIDENCE, "errors of the log")
+    if tail := _block(facts.log_tail):
+        is_open = not (wrong and last and last.text) and not errors
+        yield Block(
+            folded("Last lines of the log", tail, is_open=is_open),
+            Weight.EVIDENCE if is_open else Weight.TRACE,
+            "the last lines of the log",
+        )
 
 
 def _block(lines: Sequence[str]) -> str:
@@ -141,32 +131,80 @@ def _shortened(line: str) -> str:
     return line if len(line) <= LOG_CHARACTERS else f"{line[:LOG_CHARACTERS]} …"
 
 
-def _folded(title: str, markdown: str, *, is_open: bool = False) -> str:
-    return f"<details{' open' if is_open else ''}><summary>{title}</summary>\n\n{markdown}\n\n</details>"
+def _how_to_ask(facts: Facts) -> Iterator[Block]:
+    """A `curl` for what answers; nothing for what cannot."""
+    if not facts.endpoint:
+        return
+    payload = facts.account.payload
+    if not payload or len(payload) > PAYLOAD_CHARACTERS or "***" in payload:
+        payload = "@payload.json"
+    command = " \\\n  ".join(
+        (
+            f"curl -X POST {shlex.quote(facts.endpoint)}",
+            '-H "Authorization: Api-Key $BASETEN_API_KEY"',
+            '-H "Content-Type: application/json"',
+            f"-d {payload if payload.startswith('@') else shlex.quote(payload)}",
+        )
+    )
+    is_open = not facts.status.exit_code
+    yield Block(folded("Ask it", block(command, "bash"), is_open=is_open), Weight.NEXT, "the curl")
 
 
 def _rows(facts: Facts) -> Iterator[tuple[str, str]]:
     """What was made and how it went, as far as it is known."""
-    known = {name: code(value) for name, value in facts.outputs.items() if value}
-    new = " (new)" if facts.outputs.get("model-created") == "true" and "model-name" in known else ""
+    outputs = facts.outputs
+    known = {name: code(value) for name, value in outputs.items() if value}
+    new = " (new)" if outputs.get("model-created") == "true" and "model-name" in known else ""
     rows = (
         ("Model", f"{known.get('model-name', '')} {known.get('model-id', '')}{new}"),
         ("Deployment", f"{known.get('deployment-name', '')} {known.get('deployment-id', '')}"),
         ("Last status seen", known.get("deployment-status", "")),
-        ("Environment", known.get("environment", "")),
-        ("Environment serves", known.get("promoted-deployment-id", "")),
-        (
-            "It serves" if facts.status is Status.SKIPPED else "It served before",
-            known.get("previous-deployment-id", ""),
-        ),
-        ("Live after", _seconds(facts.outputs.get("deploy-time-seconds", ""))),
-        ("Smoke test answered in", _seconds(facts.outputs.get("predict-seconds", ""))),
+        *_environments(facts.account),
+        ("Live after", _seconds(outputs.get("deploy-time-seconds", ""))),
+        ("Smoke test answered in", _seconds(outputs.get("predict-seconds", ""))),
         ("Archive" if "archive-bytes" in known else "Truss", _archive(facts)),
-        ("Archive's SHA-256", known.get("archive-sha256", "")),
-        ("Content digest", known.get("content-digest", "")),
+        ("Content digest", _short(outputs.get("content-digest", ""))),
         ("Model entity", known.get("nemo-entity", "")),
     )
     return ((title, text.strip()) for title, text in rows if text.strip())
+
+
+def _environments(account: Account) -> Iterator[tuple[str, str]]:
+    """What each environment of the run serves and served."""
+    for target in account.targets:
+        name = code(target.name)
+        if target.before.known:
+            before = code(target.before.deployment_id) or "nothing"
+            now = code(target.now.deployment_id) or "nothing"
+            if not target.now.known:
+                yield f"{name} served", f"{before} when this run began"
+            elif target.now == target.before:
+                yield f"{name} serves", before
+            else:
+                yield f"{name} serves", f"{now}, before {before}"
+        elif target.now.known:
+            yield f"{name} serves", code(target.now.deployment_id) or "nothing"
+
+
+def _whole(facts: Facts) -> list[tuple[str, str]]:
+    """The digests in full; a header comes first, as a table has one."""
+    names = {"Content digest": "content-digest", "Archive's SHA-256": "archive-sha256"}
+    rows = [(title, code(facts.outputs[name])) for title, name in names.items() if facts.outputs.get(name)]
+    return [("Digest", "SHA-256"), *rows] if rows else []
+
+
+def _short(digest: str) -> str:
+    return code(digest[:SHORT]) if digest else ""
+
+
+def _trace(facts: Facts) -> Iterator[Block]:
+    """How long each step took, of a run that took long enough, and the status."""
+    total = max((phase.end for phase in facts.phases), default=0.0)
+    if len(facts.phases) > 1 and total >= TIMELINE_SECONDS:  # one bar tells nothing
+        is_open = bool(facts.status.exit_code) and facts.status is not Status.INVALID and not facts.plan
+        chart = folded(f"Timeline, {duration(total)}", gantt(facts.phases), is_open=is_open)
+        yield Block(chart, Weight.TRACE, "the timeline")
+    yield Block(f"Status: {code(facts.status)}", Weight.TRACE, "the status")
 
 
 def _seconds(value: str) -> str:
@@ -189,8 +227,3 @@ def _archive(facts: Facts) -> str:
     elif packed:
         parts.append(code(packed))
     return " ".join(parts)
-
-
-def _links(outputs: Mapping[str, str]) -> str:
-    found = (("Logs", "logs-url"), ("Predict endpoint", "predict-url"))
-    return " · ".join(link(text, outputs[key]) for text, key in found if outputs.get(key))

@@ -28,7 +28,7 @@ def explain(
     if error.remedy:  # something in between answered, not the service
         unseen = unanswered or what if error.failure.transient else what
         look = (
-            remedy if kind is CommitFailed and error.failure.ambiguous else ""
+            remedy if issubclass(kind, CommitFailed) and error.failure.ambiguous else ""
         )  # where to see whether something was made all the same
         return kind(f"{unseen}: {error.message}", " ".join(filter(None, (error.remedy, look))))
     if error.status == 401:

@@ -8,7 +8,8 @@ from markdown_it.token import Token
 
 from baseten_deploy.ci.outputs import OUTPUTS
 from baseten_deploy.errors import Problem
-from baseten_deploy.report.summary import HEADLINES, PROBLEMS, Facts, summary
+from baseten_deploy.report.facts import Facts
+from baseten_deploy.report.summary import PROBLEMS, summary
 from baseten_deploy.report.timeline import Phase
 from baseten_deploy.status import Status
 

@@ -15,7 +15,7 @@ from baseten_deploy.inputs.settings import Mode
 from baseten_deploy.run import Run
 from baseten_deploy.service.answers import Deployment, Environment, Model
 from baseten_deploy.service.http import HttpError
-from baseten_deploy.service.model_urls import environment_url
+from baseten_deploy.service.model_urls import environment_url, own_route
 
 # However long an activation took, the promotion back gets this much of time.
 RESTORE_SECONDS = 60.0
@@ -52,6 +52,8 @@ def promote(
         else:
             served = _promote(run, model, ours, target)
     run.outputs.set("predict-url", url)
+    if run.settings.wait:
+        run.ledger.answers_at(own_route(url, run.transport.path) if run.transport.path else url)
     try:
         if run.settings.rollback_on_failure:
             ask(run, url, payload, target.name)

@@ -16,6 +16,7 @@ from baseten_deploy.report.account import State
 from baseten_deploy.run import Run
 from baseten_deploy.service.answers import Deployment, Model
 from baseten_deploy.service.http import HttpError
+from baseten_deploy.service.model_lookup import ModelMissing, resolve
 from baseten_deploy.service.model_urls import logs_page
 from baseten_deploy.service.remedies import failing_as
 from baseten_deploy.status import Status
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 def go(run: Run) -> Status:
     """Do what `mode` says. Raises `DeployError` with the status that a run ends in that fails."""
     if is_offline(run.settings, secretless=run.origin.secretless):
-        return plan_offline(run)
+        return skip_cleanup(run) if run.settings.mode is Mode.CLEANUP else plan_offline(run)
     try:
         return by_mode(run)
     except DeployError:
@@ -116,6 +117,17 @@ def plan_offline(run: Run) -> Status:
     return Status.SKIPPED
 
 
+def skip_cleanup(run: Run) -> Status:
+    """`mode: cleanup` of a run that gets no API key: it can retire nothing, and has deployed nothing either."""
+    begin(run)
+    said = "there is no API key: GitHub gives no secrets to a run from a fork or of Dependabot"
+    run.runner.notice(
+        Problem(f"Nothing was retired: {said}", "`fail-without-credentials: true` makes such a run fail.")
+    )
+    run.ledger.did_nothing(said)
+    return Status.SKIPPED
+
+
 def promote(run: Run) -> Status:
     """`mode: promote`: bring an existing deployment into an environment, after it passed its checks."""
     from baseten_deploy.environment.target import ensure_target, find_target
@@ -186,8 +198,24 @@ def retire(run: Run) -> Status:
     from baseten_deploy.deployment.retirement import retire_old
 
     begin(run)
-    retire_old(run, existing_model(run))
+    model = model_to_clean_up(run)
+    if model:
+        retire_old(run, model)
     return Status.SUCCESS
+
+
+def model_to_clean_up(run: Run) -> Model | None:
+    """The model of the inputs, `None` where there is none: then there is nothing to retire either, and that is said."""
+    settings = run.settings
+    try:
+        model = resolve(run.api, settings, settings.model_name).model
+    except ModelMissing:
+        model = None
+    if model is None:
+        said = f"there is no model {settings.model_id or settings.model_name!r} that this API key can see"
+        run.runner.notice(Problem(f"Nothing to retire: {said}", "If there should be one, correct its name or `team`."))
+        run.ledger.did_nothing(said)
+    return model
 
 
 def read_checks(run: Run) -> "Suite | None":
@@ -229,7 +257,6 @@ def is_live_already(run: Run, draft: Draft) -> bool:
     from baseten_deploy.deployment.creation import Committed
     from baseten_deploy.inputs.environment_settings import applied
     from baseten_deploy.planning.live_deployment import find_live, unchanged
-    from baseten_deploy.report.markdown import escape
 
     with failing_as(Rejected, "Looking up what is live"):
         places = find_live(run, draft.destination, draft.targets)
@@ -239,7 +266,6 @@ def is_live_already(run: Run, draft: Draft) -> bool:
         return False
     where = " and ".join(place.where for place in places)
     run.say(f"Unchanged: this content is live already in {where}")
-    run.notes.append(f"Unchanged: this content is live already in {escape(where)}.")
     announce(run, Committed(model, deployment, created_model=False), made=False)
     run.ledger.saw(deployment.status, State.LIVE, deployment.environment)
     run.ledger.did_nothing(f"this content is live already in {where}")
@@ -276,8 +302,6 @@ def announce(run: Run, committed: "Committed", *, made: bool = True) -> None:
     run.ledger.model(model.name, model.id)
     if made:
         run.ledger.made(deployment.id, deployment.name, deployment.status, new_model=committed.created_model)
-        if settings.environment:
-            run.ledger.asks(settings.environment)
     else:
         run.ledger.works_on(deployment.id, deployment.name, deployment.status)
     if settings.environment:
@@ -312,8 +336,6 @@ def promotion_target(run: Run, model: Model, name: str) -> "Target":
 
 def existing_model(run: Run) -> Model:
     """The model of the inputs, which must exist."""
-    from baseten_deploy.service.model_lookup import resolve
-
     destination = resolve(run.api, run.settings, run.settings.model_name)
     if destination.model:
         return destination.model

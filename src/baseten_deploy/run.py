@@ -77,6 +77,7 @@ class Run:
                 mode=settings.mode.value,
                 target=settings.promote_to or settings.environment,
                 development=settings.development,
+                directory="" if settings.library_listing else settings.truss_directory,
                 waits=settings.wait,
                 model_name=settings.model_name,
                 model_id=settings.model_id,

@@ -14,6 +14,7 @@ from baseten_deploy.background import in_background
 from baseten_deploy.environment.ours import Ours
 from baseten_deploy.errors import Cancelled, DeployError, Problem
 from baseten_deploy.inputs.settings import Aftermath, Mode
+from baseten_deploy.report.blocks import Block, Weight
 from baseten_deploy.report.markdown import code
 from baseten_deploy.run import Run, make_api
 from baseten_deploy.service import shapes
@@ -189,7 +190,8 @@ def clear_away(run: Run, api: Api, model: Model, ids: Collection[str], how: Afte
                 became = retire(api, model, deployment_id, how)
                 run.ledger.became(deployment_id, became)
                 run.say(f"The deployment {deployment_id}: {became}")
-                run.notes.append(f"The deployment {code(deployment_id)} is {became} now.")
+                block = Block(f"The deployment {code(deployment_id)} is {became} now.", Weight.DETAIL, "what was retired")
+                run.blocks.append(block)
         except HttpError as error:
             done = False
             message = f"The deployment {deployment_id} could not be cleared away: {error.message}"

@@ -67,7 +67,7 @@ def validate_and_commit(run: Run, draft: Draft, archives: Archives) -> Committed
 
 def commit_once(run: Run, destination: Destination, source: dict[str, Any]) -> Committed:
     """Commit, and note what that made: nothing where that was checked, unknown where it could not be."""
-    run.ledger.sends(new_model=destination.model is None)
+    run.ledger.sends(run.settings.environment, new_model=destination.model is None)
     try:
         return commit(run.api, destination, source, run.clock, run.say)
     except CommitUnseen:

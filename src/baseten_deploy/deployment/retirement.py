@@ -11,6 +11,7 @@ from typing import Any
 from baseten_deploy.environment.target import serving
 from baseten_deploy.errors import CleanupFailed, Problem, Rejected
 from baseten_deploy.inputs.settings import Aftermath
+from baseten_deploy.report.blocks import Block, Weight
 from baseten_deploy.report.markdown import code, escape, table
 from baseten_deploy.run import Run
 from baseten_deploy.service.answers import Deployment, Model
@@ -96,13 +97,15 @@ def retire_old(run: Run, model: Model) -> None:
         wanted = settings.cleanup_labels or {}
         if not decisions:
             looked_for = ", ".join(f"{name}: {value}" for name, value in wanted.items())
-            run.say(f"No deployment of {model.name!r} carries the labels {looked_for}")
+            said = f"no deployment of {model.name!r} carries the labels {looked_for}"
+            run.say(said[0].upper() + said[1:])
+            run.ledger.did_nothing(said)
     with run.phase("Retire"):
         results = _retire_all(run, model, decisions)
     rows = [(code(row.name), code(row.id), escape(results[row.id])) for row in (d.deployment for d in decisions)]
-    looked_for = ", ".join(code(f"{name}: {value}") for name, value in wanted.items())
-    nothing = f"Nothing to retire: no deployment carries the labels {looked_for}."
-    run.notes.append(table(("Deployment", "Id", "What became of it"), rows) if rows else nothing)
+    if rows:
+        found = table(("Deployment", "Id", "What became of it"), rows)
+        run.blocks.append(Block(found, Weight.RESULT, "what became of each"))
     failed = [f"{name} ({results[name]})" for name in results if results[name].startswith("failed")]
     if failed:
         raise CleanupFailed(
@@ -118,6 +121,7 @@ def _retire_all(run: Run, model: Model, decisions: Sequence[Decision]) -> dict[s
         row = decision.deployment
         if decision.kept_because:
             results[row.id] = f"kept: {decision.kept_because}"
+            run.ledger.keeps()
             continue
         if run.settings.retire is Aftermath.DEACTIVATE:
             run.clock.sleep(pause_before(sent, run.clock.now()))
@@ -125,7 +129,12 @@ def _retire_all(run: Run, model: Model, decisions: Sequence[Decision]) -> dict[s
         run.allow_retries()
         try:
             reason = held(run.api, model).get(row.id)  # an environment may have taken it since
-            results[row.id] = f"kept: {reason}" if reason else retire(run.api, model, row.id, run.settings.retire)
+            if reason:
+                results[row.id] = f"kept: {reason}"
+                run.ledger.keeps()
+            else:
+                results[row.id] = retire(run.api, model, row.id, run.settings.retire)
+                run.ledger.became(row.id, results[row.id])
         except HttpError as error:
             if error.status in (401, 403):  # nor may the key retire the others
                 raise explain(error, CleanupFailed, f"Retiring the deployment {row.id}") from error

@@ -4,7 +4,7 @@ A look that fails is no other failure: what is not seen is unknown, and is said 
 """
 
 from baseten_deploy.inputs.settings import DEPLOY_KEY_LABEL
-from baseten_deploy.report.account import Known, Switch, Target
+from baseten_deploy.report.account import Known, Switch
 from baseten_deploy.run import Run
 from baseten_deploy.service.answers import Deployment
 from baseten_deploy.service.http import HttpError
@@ -15,30 +15,39 @@ SECONDS = 5.0
 def look_again(run: Run) -> None:
     """Look at each environment that this run may have changed. Raises nothing."""
     account = run.ledger.account
-    if not account.model_id or account.made is Known.UNKNOWN:
+    if not account.model_id:
         return
     for target in account.targets:
-        if _may_have_moved(target):
+        if target.switch is not Switch.UNTOUCHED:
             _look(run, account.model_id, target.name)
-
-
-def _may_have_moved(target: Target) -> bool:
-    return target.switch is not Switch.UNTOUCHED
 
 
 def _look(run: Run, model_id: str, name: str) -> None:
     run.api.http.deadline = max(run.api.http.deadline, run.clock.now() + SECONDS)
     try:
         current = run.api.environment(model_id, name, retry=False, seconds=SECONDS).current
+        ours = current is not None and _is_ours(run, model_id, current)
     except HttpError:
         run.ledger.unseen(name)
         return
-    run.ledger.serves(name, current.id if current else "", ours=_is_ours(run, current))
+    run.ledger.serves(name, current.id if current else "", ours=ours)
 
 
-def _is_ours(run: Run, current: Deployment | None) -> bool:
-    """Whether it is the deployment of this run, or the copy that a promotion made of it."""
-    if current is None:
+def _is_ours(run: Run, model_id: str, current: Deployment) -> bool:
+    """Whether it is the deployment of this run, or the copy that a promotion made of it. Raises `HttpError`.
+
+    Of a commit whose answer was lost it tells that it made something.
+    """
+    account, key = run.ledger.account, run.sent[1] if run.sent else ""
+    if account.is_ours(current.id):
+        return True
+    if not key or current.id in {target.before.deployment_id for target in account.targets}:
         return False
-    key = run.sent[1] if run.sent else ""
-    return run.ledger.account.is_ours(current.id) or (bool(key) and current.labels.get(DEPLOY_KEY_LABEL) == key)
+    if not current.says_labels:  # they may be left out within other objects
+        current = run.api.deployment(model_id, current.id, retry=False, seconds=SECONDS)
+    if current.labels.get(DEPLOY_KEY_LABEL) != key:
+        return False
+    if account.made is Known.UNKNOWN:
+        run.outputs.set("deployment-id", current.id)
+        run.ledger.made(current.id, current.name, current.status, new_model=account.model_made is Known.UNKNOWN)
+    return True

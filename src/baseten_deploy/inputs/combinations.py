@@ -37,8 +37,11 @@ def check(settings: Settings, *, secretless: bool = False) -> list[Problem]:
 
 
 def is_offline(settings: Settings, *, secretless: bool) -> bool:
-    """Whether this is a fork's or Dependabot's run without a key that is to do the half that needs none."""
-    may_be = settings.mode in (Mode.DEPLOY, Mode.PLAN) and not settings.fail_without_credentials
+    """Whether this is a fork's or Dependabot's run without a key that is to do the half that needs none.
+
+    Of a clean-up that is nothing.
+    """
+    may_be = settings.mode in (Mode.DEPLOY, Mode.PLAN, Mode.CLEANUP) and not settings.fail_without_credentials
     return secretless and may_be and not settings.baseten_api_key
 
 

@@ -91,11 +91,11 @@ class Answer:
 @dataclass(frozen=True)
 class Account:
     """One run. `target` is where it goes in the end: an environment's name, or `""`; `development` says that it is the
-    development slot.
+    development slot. `directory` is the Truss's, as the inputs name it.
 
     `made` and `model_made` say whether this run made its deployment and its model. `payload` is the JSON that a live
     deployment is asked with, `route` where people send it to, `""` where nothing can be asked. `why` is why a run did
-    nothing, as the end of a sentence; `wrong` is what was proved to be wrong with the live deployment, `""` for nothing.
+    nothing, as the end of a sentence; `retired` are ids and what became of each, `kept` is how many stay; `wrong` is what was proved to be wrong with the live deployment, `""` for nothing.
     """
 
     mode: str = "deploy"
@@ -103,12 +103,15 @@ class Account:
     model_id: str = ""
     model_name: str = ""
     development: bool = False
+    directory: str = ""
     waits: bool = True
     made: Known = Known.NO
     model_made: Known = Known.NO
     deployment: Deployment | None = None
     targets: tuple[Target, ...] = ()
     answers: tuple[Answer, ...] = ()
+    retired: tuple[tuple[str, str], ...] = ()
+    kept: int = 0
     payload: str = ""
     route: str = ""
     why: str = ""
@@ -124,7 +127,7 @@ class Account:
         """Whether this run is known to have changed nothing in the service."""
         made = (self.made, self.model_made)
         touched = any(each.created or each.switch is not Switch.UNTOUCHED for each in self.targets)
-        return made == (Known.NO, Known.NO) and not touched and not (self.deployment and self.deployment.became)
+        return made == (Known.NO, Known.NO) and not touched and not self.retired
 
     def is_ours(self, deployment_id: str) -> bool:
         """Whether an id is one of the deployment that this run is about."""

@@ -33,13 +33,22 @@ class Ledger:
         nothing = Serving(known=True)
         self._target(name, created=True, before=nothing, now=nothing)
 
-    def sends(self, *, new_model: bool) -> None:
-        """A commit is on its way: from now on it may have made something, whether its answer is seen or not."""
+    def sends(self, into: str, *, new_model: bool) -> None:
+        """A commit is on its way: from now on it may have made something, whether its answer is seen or not.
+
+        `into` is the environment that it is a push into, `""` for none.
+        """
         self._note(made=Known.UNKNOWN, model_made=Known.UNKNOWN if new_model else self.account.model_made)
+        if into:
+            self.asks(into)
 
     def made_nothing(self) -> None:
         """The commit is known to have made nothing."""
-        self._note(made=Known.NO, model_made=Known.NO)
+        calm = tuple(
+            replace(each, switch=Switch.UNTOUCHED) if each.switch is Switch.ASKED else each
+            for each in self.account.targets
+        )
+        self._note(made=Known.NO, model_made=Known.NO, targets=calm)
 
     def made(self, deployment_id: str, name: str, status: str, *, new_model: bool) -> None:
         """The commit made this deployment. A push into an environment asks for its promotion with that."""
@@ -96,6 +105,11 @@ class Ledger:
         """Where people send requests to, once it is live, and the JSON of one, `""` where none is known."""
         self._note(route=route, payload=payload)
 
+    def answers_at(self, route: str) -> None:
+        """What can be asked answers there now."""
+        if self.account.route:
+            self._note(route=route)
+
     def answered(self, asked: str, text: str, *, good: bool) -> None:
         """A smoke test was answered, or not (`""`). The last answer is the output."""
         if text or self.account.answers:  # an earlier answer would say nothing about this one
@@ -109,8 +123,13 @@ class Ledger:
     def became(self, deployment_id: str, what: str) -> None:
         """The run retired a deployment: `deactivated` or `deleted`."""
         deployment = self.account.deployment
+        self._note(retired=(*self.account.retired, (deployment_id, what)))
         if deployment and deployment_id in deployment.ids:
             self._note(deployment=replace(deployment, became=what))
+
+    def keeps(self) -> None:
+        """The run looked at a deployment that it might have retired, and it stays."""
+        self._note(kept=self.account.kept + 1)
 
     def did_nothing(self, why: str) -> None:
         """The run leaves everything as it is, because `why`."""

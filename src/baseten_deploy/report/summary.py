@@ -115,7 +115,8 @@ def _evidence(facts: Facts) -> Iterator[Block]:
     if errors := _block(facts.log_errors):
         yield Block(folded("Errors in the log", errors, is_open=True), Weight.EVIDENCE, "errors of the log")
     if tail := _block(facts.log_tail):
-        is_open = not (wrong and last and last.text) and not errors
+        deployment = facts.account.deployment
+        is_open = not errors and not (deployment and deployment.answers)
         yield Block(
             folded("Last lines of the log", tail, is_open=is_open),
             Weight.EVIDENCE if is_open else Weight.TRACE,

@@ -5,15 +5,19 @@ The verdict has at most three lines: what serves now; then of a red run the firs
 are; of a green one endpoint and logs; of one that did not wait, or did nothing, that and why.
 """
 
+from collections import Counter
+
 from baseten_deploy.errors import Problem
 from baseten_deploy.status import Status
 
 from .account import Account, Deployment, Known, Serving, State, Switch, Target
+from .amounts import count
 from .facts import Facts
 from .markdown import code, link, texts
 
-ERROR_CHARACTERS = 300
-REMEDY_CHARACTERS = 260
+# What is longer is said whole in the alert below.
+ERROR_CHARACTERS = 160
+REMEDY_CHARACTERS = 200
 
 
 def heading(facts: Facts) -> str:
@@ -21,6 +25,8 @@ def heading(facts: Facts) -> str:
     account = facts.account
     said = _what(facts)
     name = code(account.model_name or facts.outputs.get("model-name", "") or account.model_id)
+    if not name and account.mode in ("deploy", "plan") and account.directory != ".":
+        name = code(account.directory)  # of a Truss that cannot be read
     where = code(account.target) or ("the development slot" if account.development and name else "")
     to_what = " → ".join(filter(None, (name, where)))
     return f"{said}: {to_what}" if to_what else said
@@ -86,6 +92,8 @@ def _upload_failed(facts: Facts) -> str:
 def _commit_failed(facts: Facts) -> str:
     if facts.account.made is Known.UNKNOWN:
         return "❌ It is not known whether a deployment was made"
+    if facts.account.made is Known.YES:
+        return "❌ The answer to the commit was lost, and a deployment was made"
     return f"❌ The commit failed, no deployment was made{_environments_made(facts.account)}"
 
 
@@ -180,7 +188,9 @@ def _environments_made(account: Account) -> str:
 def serves_now(account: Account, status: Status = Status.SUCCESS) -> str:
     """What the target serves now, and what is known of this run's deployment."""
     target, deployment = account.final, account.deployment
-    if account.mode in ("cleanup", "discover"):
+    if account.mode == "cleanup":
+        return _retired(account)
+    if account.mode == "discover":
         return ""
     if target is None:
         return _without_target(account)
@@ -194,6 +204,15 @@ def serves_now(account: Account, status: Status = Status.SUCCESS) -> str:
     return " ".join(parts)
 
 
+def _retired(account: Account) -> str:
+    """How many deployments were retired, and how many stay."""
+    words = Counter(what for _, what in account.retired)
+    parts = [f"{count(number, 'deployment')} {what}" for what, number in sorted(words.items())]
+    if account.kept:
+        parts.append(f"{account.kept} kept")
+    return f"{', '.join(parts)}." if parts else ""
+
+
 def _of_target(target: Target, account: Account, status: Status) -> str:
     name, now, before = _name(target), target.now, target.before
     if not now.known:
@@ -202,14 +221,14 @@ def _of_target(target: Target, account: Account, status: Status) -> str:
     serves = _id(now)
     if now.deployment_id and account.is_ours(now.deployment_id):
         if target.switch is Switch.UNTOUCHED:
-            return f"{name} serves {serves}, as it did before."
+            return f"{name} serves {serves}{'' if account.why else ', as it did before'}."
         replaced = before.deployment_id if before.deployment_id != now.deployment_id else ""
         instead = f" instead of {code(replaced)}" if replaced else ""
         return f"{name} serves {serves} now{instead}."
     if target.switch is Switch.BACK:
         return f"{name} serves {serves} again, as before this run."
     if now != before:
-        return f"{name} serves {serves} now, which is not this run's."
+        return f"{name} serves {serves} now; when this run began it served {_id(before)}."
     if target.created and not now.deployment_id:
         return f"{name} was created and serves nothing yet."
     if target.switch is Switch.ASKED and _may_come(account, status):
@@ -246,9 +265,10 @@ def _of_deployment(deployment: Deployment, account: Account) -> str:
 
 
 def _state(deployment: Deployment) -> str:
-    if deployment.became:
-        return f"was {deployment.became}"
     status = f" ({code(deployment.status)})" if deployment.status else ""
+    if deployment.became:
+        failed = f"failed{status} and " if deployment.state is State.FAILED else ""
+        return f"{failed}was {deployment.became}"
     return {
         State.LIVE: f"is live{status}",
         State.FAILED: f"failed{status}",

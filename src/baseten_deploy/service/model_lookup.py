@@ -11,6 +11,10 @@ from .http import HttpError
 from .remedies import failing_as
 
 
+class ModelMissing(InvalidInput):  # noqa: N818 - named as its kind is
+    """There is no model of the id that was given."""
+
+
 @dataclass(frozen=True)
 class Destination:
     """Where the deployment goes: an existing `model`, or (`None`) a new one called `name`.
@@ -67,7 +71,7 @@ def _by_id(api: Api, model_id: str, expected_name: str) -> Destination:
         except HttpError as error:
             if error.status != 404:
                 raise
-            raise InvalidInput(
+            raise ModelMissing(
                 f"`model-id`: there is no model {model_id!r} that this API key can see",
                 "Copy the id from the model's page, and check that the key belongs to the same workspace.",
             ) from None

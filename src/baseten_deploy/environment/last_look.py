@@ -18,7 +18,11 @@ def look_again(run: Run) -> None:
     if not account.model_id:
         return
     for target in account.targets:
-        if target.switch is not Switch.UNTOUCHED:
+        if target.switch is Switch.UNTOUCHED:
+            continue
+        if account.made is Known.UNKNOWN:  # then nothing could be told of what it serves
+            run.ledger.unseen(target.name)
+        else:
             _look(run, account.model_id, target.name)
 
 
@@ -34,10 +38,7 @@ def _look(run: Run, model_id: str, name: str) -> None:
 
 
 def _is_ours(run: Run, model_id: str, current: Deployment) -> bool:
-    """Whether it is the deployment of this run, or the copy that a promotion made of it. Raises `HttpError`.
-
-    Of a commit whose answer was lost it tells that it made something.
-    """
+    """Whether it is the deployment of this run, or the copy that a promotion made of it. Raises `HttpError`."""
     account, key = run.ledger.account, run.sent[1] if run.sent else ""
     if account.is_ours(current.id):
         return True
@@ -45,9 +46,4 @@ def _is_ours(run: Run, model_id: str, current: Deployment) -> bool:
         return False
     if not current.says_labels:  # they may be left out within other objects
         current = run.api.deployment(model_id, current.id, retry=False, seconds=SECONDS)
-    if current.labels.get(DEPLOY_KEY_LABEL) != key:
-        return False
-    if account.made is Known.UNKNOWN:
-        run.outputs.set("deployment-id", current.id)
-        run.ledger.made(current.id, current.name, current.status, new_model=account.model_made is Known.UNKNOWN)
-    return True
+    return current.labels.get(DEPLOY_KEY_LABEL) == key

@@ -92,8 +92,6 @@ def _upload_failed(facts: Facts) -> str:
 def _commit_failed(facts: Facts) -> str:
     if facts.account.made is Known.UNKNOWN:
         return "❌ It is not known whether a deployment was made"
-    if facts.account.made is Known.YES:
-        return "❌ The answer to the commit was lost, and a deployment was made"
     return f"❌ The commit failed, no deployment was made{_environments_made(facts.account)}"
 
 

@@ -165,7 +165,16 @@ def rejected(stage: Stage) -> Result:
 def refused_after_creating(stage: Stage) -> Result:
     """The prepare was refused, and an environment was created before."""
     stage.served()
-    stage.sandbox.faults.add(Fault(Kind.STATUS, "POST", "prepare_model_upload", nth=2, status=400, body='{"error": "quota of uploads exceeded"}'))
+    stage.sandbox.faults.add(
+        Fault(
+            Kind.STATUS,
+            "POST",
+            "prepare_model_upload",
+            nth=2,
+            status=400,
+            body='{"error": "quota of uploads exceeded"}',
+        )
+    )
     return stage.run(environment="canary", create_environment="true")
 
 

@@ -190,7 +190,9 @@ def clear_away(run: Run, api: Api, model: Model, ids: Collection[str], how: Afte
                 became = retire(api, model, deployment_id, how)
                 run.ledger.became(deployment_id, became)
                 run.say(f"The deployment {deployment_id}: {became}")
-                block = Block(f"The deployment {code(deployment_id)} is {became} now.", Weight.DETAIL, "what was retired")
+                block = Block(
+                    f"The deployment {code(deployment_id)} is {became} now.", Weight.DETAIL, "what was retired"
+                )
                 run.blocks.append(block)
         except HttpError as error:
             done = False

@@ -114,6 +114,15 @@ def retire_old(run: Run, model: Model) -> None:
         )
 
 
+def skip_without_key(run: Run) -> None:
+    """Say that a run without a key, such as a fork's, retires nothing. Sends nothing."""
+    said = "there is no API key: GitHub gives no secrets to a run from a fork or of Dependabot"
+    run.runner.notice(
+        Problem(f"Nothing was retired: {said}", "`fail-without-credentials: true` makes such a run fail.")
+    )
+    run.ledger.did_nothing(said)
+
+
 def _retire_all(run: Run, model: Model, decisions: Sequence[Decision]) -> dict[str, str]:
     sent: list[float] = []
     results = {}

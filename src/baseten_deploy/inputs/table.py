@@ -46,9 +46,9 @@ INPUTS: tuple[Input, ...] = (
             "deploy",
             Kind.CHOICE,
             "`deploy`, `plan` (change nothing, say what would happen), `promote` (an existing deployment into an "
-            "environment), `rollback` (an environment back to what it served before) or `cleanup` (retire old "
-            "deployments)",
-            ("deploy", "plan", "promote", "rollback", "cleanup"),
+            "environment), `rollback` (an environment back to what it served before), `cleanup` (retire old "
+            "deployments) or `discover` (find the repository's Trusses, and which of them changed)",
+            ("deploy", "plan", "promote", "rollback", "cleanup", "discover"),
         ),
         ("baseten-api-key", "", Kind.SECRET, "Baseten API key, from the secrets; masked at once"),
     ),
@@ -109,6 +109,20 @@ INPUTS: tuple[Input, ...] = (
             "false",
             Kind.FLAG,
             "do nothing when what is live in the target already has this content digest",
+        ),
+        (
+            "redeploy-trigger",
+            "",
+            Kind.TEXT,
+            "any text (a rotated secret's date): as a label, shortened SHA-256, it counts as content for "
+            "`skip-unchanged`, `changes` and `mode: discover`",
+        ),
+        (
+            "max-hourly-cost",
+            "",
+            Kind.NUMBER,
+            "USD: refuse a deploy that can cost more per hour at its environment's largest number of replicas, or that "
+            "costs nobody knows what",
         ),
     ),
     *_group(

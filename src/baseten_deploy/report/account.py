@@ -141,11 +141,7 @@ class Account:
     @property
     def serves_ours(self) -> Target | None:
         """The environment that was last seen to serve this run's deployment, the final one first."""
-        found = [
-            each
-            for each in reversed(self.targets)
-            if each.now.known and self.is_ours(each.now.deployment_id)
-        ]
+        found = [each for each in reversed(self.targets) if each.now.known and self.is_ours(each.now.deployment_id)]
         return found[0] if found else None
 
     def redacted(self, redact: Callable[[str], str]) -> "Account":

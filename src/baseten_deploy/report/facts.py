@@ -16,13 +16,13 @@ class Facts:
     """The end of a run.
 
     `annotated` is how many annotations of a kind the CI system shows, 0 when it shows none. `packed_bytes` are those of
-    the `packed_files` before compression. `notes` are Markdown of the steps, `blocks` too. `log_error` is the first line
-    of the deployment's log that tells of an error, `log_errors` are those lines, `log_tail` the last ones whatever they
-    tell. `plan` is the page of a plan.
+    the `packed_files` before compression. `notes` are Markdown of the steps, `blocks` too. `log_error` is what the
+    deployment's log first told of an error, `log_errors` are such lines, `log_tail` the last ones whatever they tell.
+    `plan` is the page of a plan.
     """
 
     status: Status
-    account: Account = Account()
+    account: Account = field(default_factory=Account)
     outputs: Mapping[str, str] = field(default_factory=dict)
     errors: Sequence[Problem] = ()
     warnings: Sequence[Problem] = ()

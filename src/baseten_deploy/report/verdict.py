@@ -132,7 +132,11 @@ def _registration_failed(facts: Facts) -> str:
 
 
 def _cleanup_failed(facts: Facts) -> str:
-    return "❌ Not everything could be retired" if facts.account.mode == "cleanup" else "❌ Live, but not deactivated again"
+    return (
+        "❌ Not everything could be retired"
+        if facts.account.mode == "cleanup"
+        else "❌ Live, but not deactivated again"
+    )
 
 
 def _cancelled(facts: Facts) -> str:

@@ -17,6 +17,7 @@ from .answers import (
     Model,
     Promoted,
     Retry,
+    Secret,
     StoredConfig,
     Team,
     UploadTarget,
@@ -27,12 +28,14 @@ from .answers import (
     read_model,
     read_promoted,
     read_retry,
+    read_secret,
     read_stored_config,
     read_team,
     read_upload_target,
     rows,
 )
 from .http import READ_SECONDS, Http, HttpError
+from .instance_types import PricedInstanceType, read_price
 from .retry import Failure, Fault
 
 T = TypeVar("T")
@@ -47,6 +50,19 @@ class Api:
     def teams(self, *, retry: bool = True) -> list[Team]:
         """All teams that the key can see."""
         return self._list("/v1/teams", "teams", read_team, retry=retry)
+
+    def instance_type_prices(self, *, retry: bool = True) -> list[PricedInstanceType]:
+        """What each instance type costs."""
+        return self._list("/v1/instance_type_prices", "instance_types", read_price, retry=retry)
+
+    def secrets(self, team_id: str = "", *, retry: bool = True) -> list[Secret]:
+        """The names of the secrets of one team, or of those that the key can see."""
+        path = f"/v1/teams/{quote(team_id, safe='')}/secrets" if team_id else "/v1/secrets"
+        return self._list(path, "secrets", read_secret, retry=retry)
+
+    def models(self) -> list[Model]:
+        """All models that the key can see, of all teams."""
+        return self._list("/v1/models", "models", read_model)
 
     def models_named(self, name: str, team_id: str = "") -> list[Model]:
         """The models of that name, in one team or in all. The server's filter is new, so it is applied here as well."""

@@ -11,7 +11,7 @@ from .http import HttpError
 from .remedies import failing_as
 
 
-class ModelMissing(InvalidInput):  # noqa: N818 - named as its kind is
+class ModelMissing(InvalidInput):
     """There is no model of the id that was given."""
 
 

@@ -1,0 +1,106 @@
+"""The cost of a run as people read it: one line in words, and a table of now and then. Pure.
+
+Names in it are the service's: they pass through `redact` and `markdown`.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+
+from baseten_deploy.report.markdown import code, escape, table, texts
+
+from .estimate import HOURS_PER_MONTH, Cost, Estimate
+
+# Less is no difference that anybody pays: prices have five digits.
+_SAME_USD = 0.00005
+_HEADER = ("", "Instance type", "Replicas", "Per hour", f"Per month of {HOURS_PER_MONTH} h")
+
+
+def sentence(found: Estimate) -> str:
+    """What it will cost and how that differs from now, in one sentence of Markdown, without the note."""
+    if found.then is None:
+        return f"{_subject(found)}: **the cost is not known**, because {texts(found.why_not_then)}."
+    most = f"{_subject(found)}: at most **{usd(found.then.most)} an hour** ({usd(_month(found.then.most))} a month)"
+    return f"{most}, {_difference(found)}."
+
+
+def section(estimates: Sequence[Estimate], redact: Callable[[str], str]) -> list[str]:
+    """The cost for the plan: what a reviewer decides by, as blocks of Markdown. Nothing when there is none."""
+    parts = []
+    for found in estimates:
+        parts.append(f"**Cost** of {redact(sentence(found))}")
+        if found.then:
+            parts.append(redact(table(_HEADER, _rows(found))))
+    return [*parts, note()] if parts else []
+
+
+def line(found: Estimate) -> str:
+    """For the log."""
+    return sentence(found).replace("**", "").replace("`", "")
+
+
+def note() -> str:
+    """What the numbers are."""
+    return (
+        "<sub>An estimate at list prices, as if that many replicas ran all the time: without discounts, and without "
+        "what runs twice while a promotion goes on.</sub>"
+    )
+
+
+def usd(amount: float) -> str:
+    """Dollars, with as many digits as somebody decides by: `$0.0348`, `$1.21`, `$1,762`."""
+    digits = 0 if amount >= 1000 else 2 if amount >= 0.1 or amount == 0 else 4
+    return f"${amount:,.{digits}f}"
+
+
+def plain(amount: float) -> str:
+    """Dollars as a number for machines: `1.2072`, `12`."""
+    return f"{amount:.4f}".rstrip("0").rstrip(".")
+
+
+def short(cost: Cost | None) -> str:
+    """For a cell of a table of many: `$0.00 to $1.21`."""
+    if cost is None:
+        return "?"
+    return usd(cost.most) if cost.least == cost.most else f"{usd(cost.least)} to {usd(cost.most)}"
+
+
+def _subject(found: Estimate) -> str:
+    return code(found.where) if found.where else "this deployment"
+
+
+def _difference(found: Estimate) -> str:
+    difference = found.difference
+    if difference is None:
+        return f"and what it costs now is not known, because {texts(found.why_not_now)}"
+    if not found.where:
+        return "beside what serves now"
+    if not found.serves:
+        return "where nothing is served now"
+    if abs(difference) < _SAME_USD:
+        return "the same as now"
+    assert found.now is not None
+    share = f" ({100 * difference / found.now.most:+.0f} %)" if found.now.most > 0 else ""
+    return f"**{usd(abs(difference))} {'more' if difference > 0 else 'less'}** than now{share}"
+
+
+def _rows(found: Estimate) -> Iterator[list[str]]:
+    if found.now:
+        yield ["Now", *_cells(found.now)]
+    elif found.where:
+        yield ["Now", "not known" if found.serves else "nothing", "", "", ""]
+    if found.then:
+        yield ["Then", *_cells(found.then)]
+
+
+def _cells(cost: Cost) -> list[str]:
+    nodes = f", {cost.nodes} nodes" if cost.nodes > 1 else ""
+    by_default = ", the service's default" if cost.replicas.by_default else ""
+    months = _span(_month(cost.least), _month(cost.most))
+    return [code(cost.machine.name) + nodes, escape(f"{cost.replicas}{by_default}"), short(cost), months]
+
+
+def _span(low: float, high: float) -> str:
+    return usd(high) if low == high else f"{usd(low)} to {usd(high)}"
+
+
+def _month(per_hour: float) -> float:
+    return per_hour * HOURS_PER_MONTH

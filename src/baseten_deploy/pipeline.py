@@ -11,7 +11,6 @@ from baseten_deploy.deployment.assembly import Draft, draft_deployment
 from baseten_deploy.deployment.truss_input import begin, read_source
 from baseten_deploy.errors import DeployError, InvalidInput, PredictFailed, PromotionFailed, Rejected
 from baseten_deploy.inputs.combinations import is_offline
-from baseten_deploy.inputs.objects import merged
 from baseten_deploy.inputs.settings import Mode
 from baseten_deploy.report.account import State
 from baseten_deploy.run import Run
@@ -19,7 +18,6 @@ from baseten_deploy.service.answers import Deployment, Model
 from baseten_deploy.service.model_urls import logs_page
 from baseten_deploy.service.remedies import failing_as
 from baseten_deploy.status import Status
-from baseten_deploy.truss.transport import transport_of
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
@@ -348,13 +346,10 @@ def promotion_target(run: Run, model: Model, name: str) -> "Target":
 
 def smoke_test_payload(run: Run, config: dict[str, Any]) -> Any:
     """`predict-payload`, else the config's example input, else `None`: nothing is known to ask. Notes the transport."""
-    changed = (run.settings.deployment_settings or {}).get("config")
-    config = merged(config, changed) if isinstance(changed, dict) else config
-    run.transport = transport_of(config)
-    if run.settings.predict_payload is not None:
-        return run.settings.predict_payload
-    metadata = config.get("model_metadata")
-    return metadata.get("example_model_input") if isinstance(metadata, dict) else None
+    from baseten_deploy.checks.payload import payload_and_transport
+
+    payload, run.transport = payload_and_transport(run.settings, config)
+    return payload
 
 
 def stored_payload(run: Run, model: Model, deployment: Deployment) -> Any:

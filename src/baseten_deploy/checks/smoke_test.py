@@ -29,6 +29,7 @@ from baseten_deploy.service.model_urls import own_route
 from baseten_deploy.service.retry import ATTEMPTS, Failure, Fault, Tries, parse_hint
 
 from .content import read_content
+from .payload import UNSET
 
 # Answers of the way to the model rather than of the model.
 NOT_READY = frozenset({408, 425, 429, 502, 503, 504, *range(520, 531)})
@@ -126,7 +127,7 @@ def _why_not(run: Run, payload: Any) -> str:
         run.notes.append(
             "No smoke test: set `predict-payload`, or `model_metadata.example_model_input` in `config.yaml`."
         )
-        return "neither `predict-payload` nor `model_metadata.example_model_input` is set"
+        return UNSET
     if run.transport.unaskable:
         run.notes.append(f"No smoke test: {texts(run.transport.unaskable)}.")
     return run.transport.unaskable

@@ -36,12 +36,16 @@ class ArchivedFile:
 
 @dataclass(frozen=True)
 class FileChange:
-    """A file that differs. Sizes are in bytes; `None` where it is not there. Equal sizes: content or mode differ."""
+    """A file that differs. Sizes are in bytes; `None` where it is not there. Equal sizes: content or mode differ.
+
+    `lines` are a unified diff of a small text; none of anything else.
+    """
 
     name: str
     before: int | None
     after: int | None
     mode_only: bool = False
+    lines: tuple[str, ...] = ()
 
     @property
     def kind(self) -> str:
@@ -88,6 +92,22 @@ def config_diff(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[st
     """The lines of a unified diff of both as YAML with sorted keys, `without_secrets`; none when they show the same."""
     old, new = (normalised(without_secrets(config)).rstrip("\n").split("\n") for config in (before, after))
     return tuple(difflib.unified_diff(old, new, "live", "this run", lineterm=""))
+
+
+def changed_keys(before: Mapping[str, Any], after: Mapping[str, Any]) -> int:
+    """How many values differ, at any depth, of what may be shown; a list is one value."""
+    old, new = (dict(_leaves(without_secrets(config))) for config in (before, after))
+    return sum(
+        name not in old or name not in new or normalised(old[name]) != normalised(new[name]) for name in old | new
+    )
+
+
+def _leaves(value: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
+    if isinstance(value, Mapping) and value:
+        for key, item in value.items():
+            yield from _leaves(item, (*path, key))
+    else:
+        yield path, value
 
 
 def normalised(value: Any) -> str:

@@ -4,7 +4,7 @@ How the facts are found out is `plan`. Names, configs and answers in it are fore
 """
 
 from collections.abc import Callable, Collection, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from baseten_deploy.cost.estimate import Estimate
@@ -12,8 +12,11 @@ from baseten_deploy.cost.page import section as cost_section
 from baseten_deploy.environment.target import Target
 from baseten_deploy.errors import Problem
 from baseten_deploy.inputs.settings import Settings
+from baseten_deploy.report.alerts import errors, warnings
 from baseten_deploy.report.amounts import count, size
+from baseten_deploy.report.blocks import Block, Page, Weight, folded
 from baseten_deploy.report.markdown import block, code, escape, record, table, texts
+from baseten_deploy.report.verdict import ERROR_CHARACTERS, REMEDY_CHARACTERS, shortened
 from baseten_deploy.service.answers import Deployment
 from baseten_deploy.service.model_lookup import Destination
 from baseten_deploy.truss.packing_list import PackedFile
@@ -39,13 +42,15 @@ class Comparison:
 
     `everywhere`: the run goes there, and to no place where something else is live or about to be, or nothing serves.
     `triggers`: `redeploy-trigger` is another one than that of what serves in one of the places.
-    `config_lines` is a diff without secrets, so that it can be empty although `same_config` is false.
+    `config_lines` is a diff without secrets, so that it can be empty although `same_config` is false; `config_keys` is
+    how many values differ that can be shown.
     """
 
     live: Live
     everywhere: bool = False
     same_config: bool | None = None
     config_lines: tuple[str, ...] = ()
+    config_keys: int = 0
     why_no_config: str = ""
     files: tuple[FileChange, ...] | None = None
     why_no_files: str = ""
@@ -83,6 +88,8 @@ class Plan:
     registration: "RegistrationPlan | None" = None
     cost: Sequence[Estimate] = ()
     missing: Sequence[Problem] = ()  # secrets
+    no_smoke_test: str = ""  # why a deploy will run none, as the end of a sentence
+    blocks: Sequence[Block] = ()  # what other parts of a run have to say, without secrets
 
     @property
     def changes(self) -> bool | None:
@@ -98,9 +105,9 @@ class Plan:
         return self.destination is None
 
 
-def describe(plan: Plan, redact: Callable[[str], str]) -> str:
-    """The plan as Markdown."""
-    return _Description(plan, redact).text()
+def page(plan: Plan, redact: Callable[[str], str]) -> Page:
+    """The plan as a page."""
+    return _Description(plan, redact).page()
 
 
 class _Description:
@@ -111,31 +118,171 @@ class _Description:
         self._settings = plan.settings
         self._redact = redact
 
-    def text(self) -> str:
-        parts = [f"### {self._title()}", record(self._facts())]
-        for section in (
-            cost_section(self._plan.cost, self._redact),
-            self._missing(),
-            self._environment_settings(),
-            self._config(),
-            self._files(),
-            self._ignored(),
-            self._warnings(),
-        ):
-            parts += section
-        return "\n\n".join(parts) + "\n"
+    def page(self) -> Page:
+        plan = self._plan
+        refused = (
+            [replace(each, message=redact(each.message), remedy=redact(each.remedy)) for each in plan.verdict or ()]
+            if (redact := self._redact)
+            else []
+        )
+        verdict = tuple(filter(None, self._verdict_lines()))
+        details = Block(folded("Details", record(self._facts())), Weight.DETAIL, "the details")
+        changes = (*self._settings_table(), *self._config(), *self._files())
+        known = tuple(self._redacted(plan.warnings))
+        if plan.changes is False and not refused:
+            rest = [
+                each.markdown for each in (*warnings(known, 0), *self._cost(), *changes, *self._ignored(), *plan.blocks)
+            ]
+            rest = [record(self._facts()), *rest]
+            return Page(
+                self._title(), verdict, (Block(folded("Details", "\n\n".join(rest)), Weight.DETAIL, "the details"),)
+            )
+        blocks = (
+            *errors(refused, 0),
+            *warnings(tuple(self._redacted(plan.missing)), 0),
+            *warnings(known, 0),
+            *self._cost(),
+            *changes,
+            *plan.blocks,
+            details,
+            *self._ignored(),
+        )
+        return Page(self._title(), verdict, blocks, refused=bool(refused))
+
+    def _redacted(self, problems: Sequence[Problem]) -> Iterator[Problem]:
+        for each in problems:
+            yield replace(each, message=self._redact(each.message), remedy=self._redact(each.remedy))
 
     def _title(self) -> str:
         plan, name = self._plan, self._name(self._plan.name)
+        where = self._where()
+        to_what = f"{name} → {where}" if where else name
         if plan.offline:
-            return f"Offline plan for {name}"
+            return f"⏭️ Offline plan for {to_what}"
+        if plan.verdict:
+            return f"❌ Plan refused: {to_what}"
         if plan.changes is False:
-            return f"Plan: {name} is unchanged"
+            return f"📝 Plan: {name} is unchanged{f' in {where}' if where else ''}"
+        is_new = not (plan.destination and plan.destination.model)
+        return f"📝 Plan: {'new model' if is_new else 'new deployment of'} {to_what}"
+
+    def _where(self) -> str:
+        """The target, `""` for none."""
+        name = self._settings.promote_to or self._settings.environment
+        return self._name(name) if name else "the development slot" if self._settings.development else ""
+
+    def _verdict_lines(self) -> Iterator[str]:
+        """What will be served where, what is in the way, and what will not be checked. At most three."""
+        plan = self._plan
+        if plan.offline:
+            yield "Nothing was sent, and nothing is known of what is live: this run has no API key, as GitHub gives none to it."
+            yield f"What can be checked without one is fine: {self._amount()}."
+            yield self._unasked()
+        elif plan.verdict:
+            yield self._stays()
+            problem = next(iter(self._redacted(plan.verdict)))
+            more = f" (and {len(plan.verdict) - 1} more)" if len(plan.verdict) > 1 else ""
+            yield f"**Error:** {texts(shortened(problem.message, ERROR_CHARACTERS))}{more}"
+            yield texts(shortened(problem.remedy, REMEDY_CHARACTERS))
+        elif plan.changes is False:
+            yield f"{self._stays()} It has this config and these files already{self._again()}."
+        else:
+            yield self._will()
+            yield f"{self._dry_run()} {self._unasked()}".strip()
+
+    def _stays(self) -> str:
+        """What serves now, and goes on doing so."""
+        plan, where = self._plan, self._where()
+        live = plan.comparison.live.deployment if plan.comparison else None
+        if plan.targets:
+            current = plan.targets[-1].now.current
+            return f"{where} serves {self._name(current.id) if current else 'nothing'}."
         return (
-            f"Plan: new deployment of {name}"
-            if plan.destination and plan.destination.model
-            else f"Plan: new model {name}"
+            f"{escape(self._redact(plan.comparison.live.where)).capitalize()} serves {self._name(live.id)}."
+            if live and plan.comparison
+            else ""
         )
+
+    def _again(self) -> str:
+        if self._settings.skip_unchanged:
+            return ": `skip-unchanged` skips" if self._plan.skips else ", and `skip-unchanged` deploys it again"
+        return "; a deploy makes the same once more, unless `skip-unchanged` is set"
+
+    def _will(self) -> str:
+        """What the deploy will do to what serves, and how much of it differs."""
+        plan, where = self._plan, self._where()
+        name = self._name(plan.name)
+        is_new = not (plan.destination and plan.destination.model)
+        counts = self._counts()
+        if plan.targets:
+            current = plan.targets[-1].now.current
+            if current:
+                return f"{where}: {self._name(current.id)} will be replaced{f': {counts}' if counts else ''}."
+            made = (
+                " will be created, and"
+                if plan.targets[-1].before is None and not self._is_built_in(plan.targets[-1])
+                else ""
+            )
+            serves = f"{where}{made} will serve it" if made else f"{where} serves nothing yet, and will serve it"
+            does = f"The model {name} will be created" if is_new else f"A deployment of {name} will be made"
+            return f"{does}; {serves}{f'. Against what is live: {counts}' if counts else ''}."
+        if is_new:
+            return f"The model {name} will be created with one deployment, in no environment."
+        live = plan.comparison.live if plan.comparison else None
+        if self._settings.development:
+            does = (
+                f"{self._name(live.deployment.id)} in the development slot will be overwritten"
+                if live and live.deployment
+                else "The development slot will be filled"
+            )
+        else:
+            does = "A deployment will be made in no environment; what serves stays"
+        beside = (
+            f". Against {self._name(live.deployment.id)} in {escape(self._redact(live.where))}: {counts}"
+            if live and live.deployment and counts
+            else ""
+        )
+        return f"{does}{beside}."
+
+    def _counts(self) -> str:
+        """How much differs: config keys, files, settings; `""` where there is nothing to compare with."""
+        found = self._plan.comparison
+        if found is None or found.live.deployment is None:
+            settings = len(self._changed_settings())
+            return count(settings, "setting") if settings else ""
+        parts = []
+        if found.same_config is None:
+            parts.append("config not compared")
+        elif not found.same_config:
+            parts.append(count(found.config_keys, "config key") if found.config_keys else "secret values of the config")
+        if found.files is None:
+            parts.append("files not compared")
+        elif found.files:
+            noun = "file" if len(found.files) == 1 else "files"
+            parts.append(f"{noun} {_counts(found.files, ('added', 'removed', 'changed'))}")
+        if settings := len(self._changed_settings()):
+            parts.append(count(settings, "setting"))
+        return ", ".join(parts) or "the same config and files"
+
+    def _dry_run(self) -> str:
+        if self._plan.verdict is None:
+            return "There is no dry run of a library listing."
+        return "The service accepts it (dry run)."
+
+    def _unasked(self) -> str:
+        """That no smoke test will run, `""` when one will."""
+        why = self._plan.no_smoke_test
+        return f"**No smoke test will run:** {texts(self._redact(why))}." if why else ""
+
+    def _amount(self) -> str:
+        files = self._plan.files
+        return (
+            f"{count(len(files), 'file')}, {size(sum(file.size for file in files))}" if files else "there are no files"
+        )
+
+    def _cost(self) -> Iterator[Block]:
+        if parts := cost_section(self._plan.cost, self._redact):
+            yield Block("\n\n".join(parts), Weight.RESULT, "the cost")
 
     def _facts(self) -> Iterator[tuple[str, str]]:
         plan, settings = self._plan, self._settings
@@ -212,57 +359,58 @@ class _Description:
             facts.append("❌ the workspace does not exist")
         return ", ".join(facts)
 
-    def _missing(self) -> list[str]:
-        """Secrets that are not there: what keeps a deployment from coming up stands where somebody decides."""
-        return [
-            f"> [!WARNING]\n> {self._name(f'{each.file}:{each.line}' if each.line else each.file)}: "
-            f"{texts(self._redact(each.message))}. {texts(self._redact(each.remedy))}"
-            for each in self._plan.missing
-        ]
-
-    def _environment_settings(self) -> list[str]:
+    def _settings_table(self) -> Iterator[Block]:
+        """What `environment-settings` change."""
         if not self._settings.environment_settings or self._plan.offline:
-            return []
+            return
         rows = [
             (self._name(name), self._name(change.name), self._name(change.before), self._name(change.after))
             for name, change in self._changed_settings()
         ]
         if not rows:
-            return ["`environment-settings`: they are in force already."]
-        return ["#### Environment settings", table(("Environment", "Setting", "Now", "After"), rows)]
+            yield Block("`environment-settings`: they are in force already.", Weight.DETAIL, "settings")
+            return
+        listed = table(("Environment", "Setting", "Now", "After"), rows)
+        yield Block(folded(f"Settings: {count(len(rows), 'change')}", listed), Weight.DETAIL, "settings")
 
     def _changed_settings(self) -> list[tuple[str, SettingChange]]:
         return setting_drift(self._plan.targets, self._settings.environment_settings)
 
-    def _config(self) -> list[str]:
+    def _config(self) -> Iterator[Block]:
+        """The diff of the config, open: it is what a reviewer looks for."""
         found = self._plan.comparison
         if found is None or found.live.deployment is None:
-            return []
-        heading = "#### Config"
+            return
         if found.same_config is None:
-            return [heading, f"Not compared: {texts(self._redact(found.why_no_config))}."]
-        if found.same_config:
-            return [heading, "The same as what is live."]
-        if not found.config_lines:
-            return [heading, "It differs from what is live only in values that are secret and not shown."]
-        lines = [_shortened(self._redact(line), LINE_CHARACTERS) for line in found.config_lines[:DIFF_LINES]]
-        more = len(found.config_lines) - len(lines)
-        parts = [heading, block("\n".join(lines), "diff")]
-        return [*parts, f"… and {more} more lines"] if more else parts
+            said = f"Config not compared: {texts(self._redact(found.why_no_config))}."
+        elif found.same_config:
+            said = "Config: the same as what is live."
+        elif not found.config_lines:
+            said = "Config: it differs from what is live only in values that are secret and not shown."
+        else:
+            lines = [_shortened(self._redact(line), LINE_CHARACTERS) for line in found.config_lines[:DIFF_LINES]]
+            more = len(found.config_lines) - len(lines)
+            rest = f"\n\n… and {more} more lines" if more else ""
+            yield Block(f"{block(chr(10).join(lines), 'diff')}{rest}", Weight.RESULT, "the config's diff")
+            return
+        yield Block(said, Weight.DETAIL if found.same_config else Weight.RESULT, "the config")
 
-    def _files(self) -> list[str]:
+    def _files(self) -> Iterator[Block]:
+        """The files that differ, with the diffs of small texts, and the largest ones. Folded."""
         plan = self._plan
         if not plan.files:
-            return []
-        total = size(sum(file.size for file in plan.files))
-        parts = ["#### Files", f"{count(len(plan.files), 'file')}, {total} before compression."]
+            return
+        parts = [f"{self._amount()} before compression."]
+        title = f"Files: {self._amount()}"
         if plan.comparison:
             parts += self._file_changes(plan.comparison)
+            if plan.comparison.files:
+                title = f"Files: {_counts(plan.comparison.files, ('added', 'removed', 'changed'))}"
         largest = sorted(plan.files, key=lambda file: (-file.size, file.name))[:LARGEST]
         rows = [(self._name(file.name), size(file.size)) for file in largest]
-        title = f"The {len(rows)} largest" if len(plan.files) > len(rows) else "By size"
-        parts.append(f"<details><summary>{title}</summary>\n\n{table(('File', 'Size'), rows)}\n\n</details>")
-        return parts
+        by_size = f"The {len(rows)} largest" if len(plan.files) > len(rows) else "By size"
+        parts.append(folded(by_size, table(("File", "Size"), rows)))
+        yield Block(folded(title, "\n\n".join(parts)), Weight.DETAIL, "files")
 
     def _file_changes(self, found: Comparison) -> list[str]:
         if found.files is None:
@@ -277,28 +425,26 @@ class _Description:
             f"Against what is live: {_counts(found.files, ('added', 'removed', 'changed'))}.",
             table(("", "File", "Live", "New"), rows),
         ]
-        more = _counts(set(found.files) - set(shown), _BY_WEIGHT, " more")
-        return [*parts, f"… and {more}"] if more else parts
+        if more := _counts(set(found.files) - set(shown), _BY_WEIGHT, " more"):
+            parts.append(f"… and {more}")
+        return [*parts, *self._file_diffs(shown)]
 
-    def _ignored(self) -> list[str]:
+    def _file_diffs(self, changes: Sequence[FileChange]) -> Iterator[str]:
+        left = DIFF_LINES
+        for change in changes:
+            if change.lines and left > 0:
+                lines = [_shortened(self._redact(line), LINE_CHARACTERS) for line in change.lines[:left]]
+                left -= len(lines)
+                yield f"{self._name(change.name)}\n\n{block(chr(10).join(lines), 'diff')}"
+
+    def _ignored(self) -> Iterator[Block]:
         dropped = self._plan.dropped
         if not dropped:
-            return []
+            return
         names = ", ".join(self._name(name) for name in dropped[:NAMES])
         more = f" and {len(dropped) - NAMES} more" if len(dropped) > NAMES else ""
-        return ["#### Left out by the ignore rules", f"{names}{more}"]
-
-    def _warnings(self) -> list[str]:
-        if not self._plan.warnings:
-            return []
-        lines = []
-        for problem in self._plan.warnings:
-            place = ":".join(str(part) for part in (problem.file, problem.line) if part)
-            said = ". ".join(
-                texts(self._redact(text)) for text in (problem.message.rstrip("."), problem.remedy) if text
-            )
-            lines.append(f"- ⚠️ {self._name(place) + ': ' if place else ''}{said}")
-        return ["#### Warnings", "\n".join(lines)]
+        title = f"Left out by the ignore rules: {len(dropped)}"
+        yield Block(folded(title, f"{names}{more}"), Weight.DETAIL, "what is left out")
 
     def _serves(self, deployment: Deployment | None) -> str:
         return f"serves {self._deployment(deployment)}" if deployment else "serves nothing yet"

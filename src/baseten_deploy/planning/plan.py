@@ -4,9 +4,12 @@ Also its offline half, for runs that get no API key. What is not known is said i
 a refusal of the dry run does, after the plan was shown. How the facts read is `page`.
 """
 
+from dataclasses import replace
+
 from baseten_deploy.archive.digest import content_digest, file_digest
 from baseten_deploy.background import in_background
 from baseten_deploy.checks.check import Suite
+from baseten_deploy.checks.payload import no_smoke_test
 from baseten_deploy.cost import pricing
 from baseten_deploy.cost.pricing import Pricing
 from baseten_deploy.deployment.assembly import Draft, draft_deployment, find_environments
@@ -17,6 +20,8 @@ from baseten_deploy.errors import DeployError, Problem, RegistrationFailed, Reje
 from baseten_deploy.nemo.entity import DeployedModel, wanted_registration
 from baseten_deploy.nemo.registration import open_registry
 from baseten_deploy.nemo.upsert import RegistrationPlan, plan_registration
+from baseten_deploy.report.blocks import Block, Weight
+from baseten_deploy.report.plain import plain
 from baseten_deploy.run import Run
 from baseten_deploy.service.answers import Model
 from baseten_deploy.service.http import HttpError
@@ -25,11 +30,15 @@ from baseten_deploy.service.model_urls import openai_url
 from baseten_deploy.truss.credentials import secrets_in
 from baseten_deploy.truss.directory import Truss, place_of
 
-from .diff import FileChange, config_diff, file_changes, same_config
+from .diff import FileChange, changed_keys, config_diff, file_changes, same_config
 from .live_archive import Unreadable, read_archive
 from .live_config import Incomparable, comparable
 from .live_deployment import Live, find_live, find_production, unchanged
-from .page import Comparison, Plan, describe
+from .page import Comparison, Plan, page
+
+
+# All outputs of a step together may have 1 MiB.
+OUTPUT_CHARACTERS = 250_000
 
 
 def plan_push(run: Run, truss: Truss, suite: Suite | None = None) -> None:
@@ -72,6 +81,7 @@ def plan_push(run: Run, truss: Truss, suite: Suite | None = None) -> None:
             dropped=truss.dropped,
             warnings=[warning for warning in run.warnings if warning not in missing],
             registration=registration,
+            no_smoke_test=no_smoke_test(run.settings, truss.config),
         )
         _show(run, plan, suite)
     if refusal:
@@ -128,21 +138,27 @@ def plan_offline(run: Run, truss: Truss | None, suite: Suite | None = None) -> N
             digest=digest,
             dropped=truss.dropped if truss else (),
             warnings=run.warnings,
+            no_smoke_test=no_smoke_test(settings, truss.config if truss else {}),
         )
         _show(run, plan, suite)
 
 
 def _show(run: Run, plan: Plan, suite: Suite | None) -> None:
-    markdown = describe(plan, run.redactor.redact)
+    """Write the page, and say it in the log as text."""
+    redact = run.redactor.redact
+    blocks = list(run.blocks)
+    run.blocks.clear()  # they are the plan's
     if suite:
         from baseten_deploy.checks.table import described  # noqa: PLC0415 - most runs have none
 
-        markdown = f"{markdown.rstrip()}\n\n{run.redactor.redact(described(suite))}\n"
+        blocks.append(Block(redact(described(suite)), Weight.RESULT, "the checks"))
+    run.plan = page(replace(plan, blocks=blocks), redact)
+    markdown = run.plan.text(OUTPUT_CHARACTERS)
     run.outputs.set("plan", markdown)
     if plan.changes is not None:
         run.outputs.set("changes", plan.changes)
     if run.runner.on_github:  # elsewhere all outputs are printed at the end
-        run.runner.foreign(markdown)
+        run.runner.foreign(plain(markdown))
 
 
 def _default_team(run: Run, destination: Destination) -> str:
@@ -170,7 +186,7 @@ def _compare(run: Run, draft: Draft) -> tuple[Comparison | None, bool]:
     if live.deployment is None:
         return Comparison(live, why_no_files="nothing is live yet"), False
     reading = in_background(lambda: _live_files(run, draft, model, live))
-    same, lines, why_no_config, touches = _live_config(run, draft, model, live)
+    same, lines, keys, why_no_config, touches = _live_config(run, draft, model, live)
     files, why_no_files = reading.result()
     trigger = run.settings.trigger
     comparison = Comparison(
@@ -181,6 +197,7 @@ def _compare(run: Run, draft: Draft) -> tuple[Comparison | None, bool]:
         triggers=any(each.deployment and each.triggered(trigger) for each in places),
         same_config=same,
         config_lines=lines,
+        config_keys=keys,
         why_no_config=why_no_config,
         touches_resources=touches,
         files=files,
@@ -189,8 +206,10 @@ def _compare(run: Run, draft: Draft) -> tuple[Comparison | None, bool]:
     return comparison, unchanged(places, draft.digest, trigger) is not None
 
 
-def _live_config(run: Run, draft: Draft, model: Model, live: Live) -> tuple[bool | None, tuple[str, ...], str, bool]:
-    """Whether the config is the same, how it differs, why that is not known; and whether its `resources` differ."""
+def _live_config(
+    run: Run, draft: Draft, model: Model, live: Live
+) -> tuple[bool | None, tuple[str, ...], int, str, bool]:
+    """Whether the config is the same, how it differs and in how many values, why that is not known; and whether its `resources` differ."""
     assert live.deployment is not None
     after = draft.payload["config"]
     try:
@@ -199,13 +218,13 @@ def _live_config(run: Run, draft: Draft, model: Model, live: Live) -> tuple[bool
         for secret in secrets_in(before):
             run.redactor.add(secret)
         touches = before.get("resources") != after.get("resources")
-        return same_config(before, after), config_diff(before, after), "", touches
+        return same_config(before, after), config_diff(before, after), changed_keys(before, after), "", touches
     except HttpError as error:
-        return None, (), f"the service does not answer with its config ({error.message})", False
+        return None, (), 0, f"the service does not answer with its config ({error.message})", False
     except Incomparable as error:
-        return None, (), str(error), False
+        return None, (), 0, str(error), False
     except (ValueError, RecursionError):  # a thousand levels: JSON can have what YAML cannot
-        return None, (), "its config cannot be shown", False
+        return None, (), 0, "its config cannot be shown", False
 
 
 def _live_files(run: Run, draft: Draft, model: Model, live: Live) -> tuple[tuple[FileChange, ...] | None, str]:

@@ -6,20 +6,19 @@ passes through `markdown`. Secrets are taken out before, by who makes the `Facts
 
 import shlex
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
-from baseten_deploy.errors import Problem
 from baseten_deploy.status import Status
 
 from .account import Account
+from .alerts import errors, warnings
 from .amounts import count, duration, size
 from .blocks import Block, Page, Weight, folded
 from .facts import Facts
-from .markdown import block, code, record, texts
+from .markdown import block, code, record
 from .timeline import gantt
 from .verdict import heading, verdict
 
-# The summary has room for 1 MiB, a comment for 64 KiB.
-PROBLEMS = 100
 LOG_CHARACTERS = 400  # of a line
 PAYLOAD_CHARACTERS = 2000  # of a curl; a longer one is a file's
 SHORT = 12  # digits of a digest
@@ -33,11 +32,11 @@ def summary(facts: Facts) -> str:
 
 def page(facts: Facts) -> Page:
     """The page of a run."""
-    blocks = [*_problems(facts.errors, facts.annotated, "error"), *_way_back(facts)]
+    blocks = [*errors(facts.errors, facts.annotated), *_way_back(facts)]
     if facts.plan:
-        said, blocks = facts.plan, [*facts.plan.blocks, *(blocks if not facts.plan.refused else [])]
-        return Page(said.heading, said.verdict, (*blocks, *facts.blocks, *_trace(facts)))
-    blocks += _problems(facts.warnings, facts.annotated, "warning")
+        blocks = [*facts.plan.blocks, *([] if facts.plan.refused else blocks), *facts.blocks, *_timeline(facts)]
+        return replace(facts.plan, blocks=tuple(blocks))
+    blocks += [*warnings(facts.warnings, facts.annotated)]
     blocks += [Block(note, Weight.EVIDENCE, "notes") for note in facts.notes]
     blocks += facts.blocks
     blocks += _evidence(facts)
@@ -47,29 +46,6 @@ def page(facts: Facts) -> Page:
     if whole := _whole(facts):
         blocks.append(Block(folded("Digests", record(whole)), Weight.DETAIL, "digests"))
     return Page(heading(facts), verdict(facts), (*blocks, *_trace(facts)))
-
-
-def _problems(problems: Sequence[Problem], annotated: int, noun: str) -> Iterator[Block]:
-    """Each with its place and remedy; and how many there are, when the reader has not seen them all elsewhere."""
-    if 0 < annotated < len(problems):
-        said = f"{count(len(problems), noun)}; only the first {annotated} are annotations."
-        yield Block(said, Weight.PROBLEM, f"how many {noun}s there are")
-    for problem in problems[:PROBLEMS]:
-        yield Block(alert(problem, "CAUTION" if noun == "error" else "WARNING"), Weight.PROBLEM, f"{noun}s")
-    if (more := len(problems) - PROBLEMS) > 0:
-        yield Block(f"… and {count(more, f'more {noun}')}, in the log of the step.", Weight.PROBLEM, f"{noun}s")
-
-
-def alert(problem: Problem, kind: str) -> str:
-    """A problem as GitHub draws an alert. `kind` is `CAUTION` or `WARNING`."""
-    place = ":".join(str(part) for part in (problem.file, problem.line, problem.column) if part)
-    lines = [f"{f'{code(place)}: ' if place else ''}**{texts(problem.message)}**"]
-    if problem.remedy:
-        lines[0] += "<br>"
-        lines.append(texts(problem.remedy))
-    if problem.excerpt:
-        lines += ["", *block(problem.excerpt).split("\n")]
-    return "\n".join(f"> {line}".rstrip() for line in (f"[!{kind}]", *lines))
 
 
 def _way_back(facts: Facts) -> Iterator[Block]:
@@ -199,13 +175,18 @@ def _short(digest: str) -> str:
 
 
 def _trace(facts: Facts) -> Iterator[Block]:
-    """How long each step took, of a run that took long enough, and the status."""
+    """How long each step took, and the status."""
+    yield from _timeline(facts)
+    yield Block(f"Status: {code(facts.status)}", Weight.TRACE, "the status")
+
+
+def _timeline(facts: Facts) -> Iterator[Block]:
+    """How long each step took, of a run that took long enough."""
     total = max((phase.end for phase in facts.phases), default=0.0)
     if len(facts.phases) > 1 and total >= TIMELINE_SECONDS:  # one bar tells nothing
         is_open = bool(facts.status.exit_code) and facts.status is not Status.INVALID and not facts.plan
         chart = folded(f"Timeline, {duration(total)}", gantt(facts.phases), is_open=is_open)
         yield Block(chart, Weight.TRACE, "the timeline")
-    yield Block(f"Status: {code(facts.status)}", Weight.TRACE, "the status")
 
 
 def _seconds(value: str) -> str:

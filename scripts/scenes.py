@@ -222,7 +222,7 @@ def plan_refused(stage: Stage) -> Result:
 
 
 def skipped(stage: Stage) -> Result:
-    """This content is live already."""
+    """Nothing is deployed: it is live already."""
     stage.run(environment="production")
     return stage.run(environment="production", skip_unchanged="true")
 

@@ -39,7 +39,7 @@ def existing_deployment(run: Run, model: Model) -> Deployment:
 
 
 def model_if_any(run: Run) -> Model | None:
-    """The model of the inputs, `None` where there is none: of such a one nothing is left to retire, and that is said."""
+    """The model of the inputs, `None` where there is none: then nothing is left to retire, and that is said."""
     settings = run.settings
     try:
         model = resolve(run.api, settings, settings.model_name).model

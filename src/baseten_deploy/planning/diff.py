@@ -11,6 +11,8 @@ import yaml
 from baseten_deploy.ci.redaction import PLACEHOLDER
 from baseten_deploy.truss.packing_list import PackedFile
 
+from .text_diff import text_diff
+
 # libyaml where there is one (10 times faster).
 _Dumper: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 _MISSING: Any = object()
@@ -26,12 +28,16 @@ _NAME_KEY = re.compile(r"name$", re.IGNORECASE)
 
 @dataclass(frozen=True)
 class ArchivedFile:
-    """A file of an archive: its content's `size` in bytes and `sha256` (hex), `""` for a link that leads nowhere."""
+    """A file of an archive: its content's `size` in bytes and `sha256` (hex), `""` for a link that leads nowhere.
+
+    `content` is kept of what may be a small text, `None` of everything else.
+    """
 
     name: str
     size: int
     sha256: str
     executable: bool = False
+    content: bytes | None = None
 
 
 @dataclass(frozen=True)
@@ -65,9 +71,15 @@ class SettingChange:
 
 
 def file_changes(
-    live: Mapping[str, ArchivedFile], ours: Iterable[PackedFile], sha256: Callable[[PackedFile], str]
+    live: Mapping[str, ArchivedFile],
+    ours: Iterable[PackedFile],
+    sha256: Callable[[PackedFile], str],
+    read: Callable[[PackedFile], bytes | None] = lambda _: None,
 ) -> tuple[FileChange, ...]:
-    """What differs between a live archive and our files, by name. `sha256` is asked only where sizes are equal."""
+    """What differs between a live archive and our files, by name. `sha256` is asked only where sizes are equal.
+
+    `read` gives the content of a small file, for its diff.
+    """
     changes = []
     names = set()
     for file in ours:
@@ -76,7 +88,8 @@ def file_changes(
         if before is None:
             changes.append(FileChange(file.name, None, file.size))
         elif before.size != file.size or before.sha256 != sha256(file):
-            changes.append(FileChange(file.name, before.size, file.size))
+            lines = text_diff(file.name, before.content, read(file)) if before.content is not None else ()
+            changes.append(FileChange(file.name, before.size, file.size, lines=lines))
         elif before.executable != bool(file.mode & 0o100):
             changes.append(FileChange(file.name, before.size, file.size, mode_only=True))
     changes += [FileChange(file.name, file.size, None) for name, file in live.items() if name not in names]

@@ -1,8 +1,8 @@
 """What is in the archive of a live deployment: names, sizes and digests, read while it is downloaded.
 
-The archive is somebody else's and may be of any size, so nothing of it is kept but names and digests, nothing is
-written to disk, and bytes, content, entries and time are bounded. The presigned URL is a credential by itself: it is
-fetched without ours, redirects are not followed, and no message repeats it.
+The archive is somebody else's and may be of any size, so nothing of it is kept but names, digests and some small files
+(for their diffs), nothing is written to disk, and bytes, content, entries and time are bounded. The presigned URL is a
+credential by itself: it is fetched without ours, redirects are not followed, and no message repeats it.
 
 The tar headers are read one by one instead of by `tarfile`, which reads a name of any length into memory.
 """
@@ -26,6 +26,7 @@ from baseten_deploy.network.transport import NotReached
 from baseten_deploy.report import amounts
 
 from .diff import ArchivedFile
+from .text_diff import ALL_TEXT_BYTES, TEXT_BYTES
 
 _GZIP_MAGIC = b"\x1f\x8b"
 _PIECE = 1024 * 1024
@@ -182,6 +183,7 @@ class _Tar:
         self._files: dict[str, ArchivedFile] = {}
         self._links: dict[str, str] = {}
         self._begun = False
+        self._room = ALL_TEXT_BYTES
 
     def files(self) -> dict[str, ArchivedFile]:
         """Everything in it that has content; a link has that of its target, and of equal names the last counts."""
@@ -229,7 +231,14 @@ class _Tar:
         link = extension.link or info.linkname
         self._links.pop(name, None)
         if info.isreg():
-            self._files[name] = ArchivedFile(name, size, self._digest(size), bool(info.mode & 0o100))
+            executable = bool(info.mode & 0o100)
+            if size <= min(TEXT_BYTES, self._room):
+                self._room -= size
+                content = self._padded(size)
+                digest = hashlib.sha256(content).hexdigest()
+                self._files[name] = ArchivedFile(name, size, digest, executable, content)
+            else:
+                self._files[name] = ArchivedFile(name, size, self._digest(size), executable)
         elif info.islnk():
             self._links[name] = link.removeprefix("./")
         elif info.issym():
@@ -247,6 +256,10 @@ class _Tar:
     def _content(self, size: int, limit: int) -> bytes:
         if size > limit:
             raise Unreadable(f"it has a name or header of more than {amounts.size(limit)}")
+        return self._padded(size)
+
+    def _padded(self, size: int) -> bytes:
+        """So much content, and past what fills its last block."""
         content = self._exactly(size)
         self._exactly(-size % tarfile.BLOCKSIZE)
         return content

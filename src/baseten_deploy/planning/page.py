@@ -120,19 +120,13 @@ class _Description:
 
     def page(self) -> Page:
         plan = self._plan
-        refused = (
-            [replace(each, message=redact(each.message), remedy=redact(each.remedy)) for each in plan.verdict or ()]
-            if (redact := self._redact)
-            else []
-        )
+        refused = [*self._redacted(plan.verdict or ())]
         verdict = tuple(filter(None, self._verdict_lines()))
         details = Block(folded("Details", record(self._facts())), Weight.DETAIL, "the details")
-        changes = (*self._settings_table(), *self._config(), *self._files())
+        changes = (*self._config(), *self._cost(), *self._settings_table(), *self._files())
         known = tuple(self._redacted(plan.warnings))
         if plan.changes is False and not refused:
-            rest = [
-                each.markdown for each in (*warnings(known, 0), *self._cost(), *changes, *self._ignored(), *plan.blocks)
-            ]
+            rest = [each.markdown for each in (*warnings(known, 0), *changes, *self._ignored(), *plan.blocks)]
             rest = [record(self._facts()), *rest]
             return Page(
                 self._title(), verdict, (Block(folded("Details", "\n\n".join(rest)), Weight.DETAIL, "the details"),)
@@ -141,7 +135,6 @@ class _Description:
             *errors(refused, 0),
             *warnings(tuple(self._redacted(plan.missing)), 0),
             *warnings(known, 0),
-            *self._cost(),
             *changes,
             *plan.blocks,
             details,
@@ -175,7 +168,7 @@ class _Description:
         """What will be served where, what is in the way, and what will not be checked. At most three."""
         plan = self._plan
         if plan.offline:
-            yield "Nothing was sent, and nothing is known of what is live: this run has no API key, as GitHub gives none to it."
+            yield "Nothing was sent, and what is live is not known: GitHub gives this run no API key."
             yield f"What can be checked without one is fine: {self._amount()}."
             yield self._unasked()
         elif plan.verdict:
@@ -258,8 +251,7 @@ class _Description:
         if found.files is None:
             parts.append("files not compared")
         elif found.files:
-            noun = "file" if len(found.files) == 1 else "files"
-            parts.append(f"{noun} {_counts(found.files, ('added', 'removed', 'changed'))}")
+            parts.append(_files_counted(found.files))
         if settings := len(self._changed_settings()):
             parts.append(count(settings, "setting"))
         return ", ".join(parts) or "the same config and files"
@@ -468,6 +460,12 @@ def _weight(change: FileChange) -> tuple[int, int, str]:
 def _counts(changes: Collection[FileChange], kinds: Sequence[str], more: str = "") -> str:
     numbers = ((sum(change.kind == kind for change in changes), kind) for kind in kinds)
     return ", ".join(f"{number}{more} {kind}" for number, kind in numbers if number)
+
+
+def _files_counted(changes: Sequence[FileChange]) -> str:
+    """As `_counts`, in words that stand by themselves: `1 file added, 2 changed`."""
+    number, rest = _counts(changes, ("added", "removed", "changed")).split(" ", 1)
+    return f"{count(int(number), 'file')} {rest}"
 
 
 def _was(change: FileChange) -> str:

@@ -7,6 +7,7 @@ a refusal of the dry run does, after the plan was shown. How the facts read is `
 from dataclasses import replace
 
 from baseten_deploy.archive.digest import content_digest, file_digest
+from baseten_deploy.archive.reading import fill
 from baseten_deploy.background import in_background
 from baseten_deploy.checks.check import Suite
 from baseten_deploy.checks.payload import no_smoke_test
@@ -29,13 +30,14 @@ from baseten_deploy.service.model_lookup import Destination, find_by_name, find_
 from baseten_deploy.service.model_urls import openai_url
 from baseten_deploy.truss.credentials import secrets_in
 from baseten_deploy.truss.directory import Truss, place_of
+from baseten_deploy.truss.packing_list import PackedFile
 
 from .diff import FileChange, changed_keys, config_diff, file_changes, same_config
 from .live_archive import Unreadable, read_archive
 from .live_config import Incomparable, comparable
 from .live_deployment import Live, find_live, find_production, unchanged
 from .page import Comparison, Plan, page
-
+from .text_diff import TEXT_BYTES
 
 # All outputs of a step together may have 1 MiB.
 OUTPUT_CHARACTERS = 250_000
@@ -209,7 +211,7 @@ def _compare(run: Run, draft: Draft) -> tuple[Comparison | None, bool]:
 def _live_config(
     run: Run, draft: Draft, model: Model, live: Live
 ) -> tuple[bool | None, tuple[str, ...], int, str, bool]:
-    """Whether the config is the same, how it differs and in how many values, why that is not known; and whether its `resources` differ."""
+    """Whether the config is the same, its diff, in how many values it differs, why that is not known; `resources`."""
     assert live.deployment is not None
     after = draft.payload["config"]
     try:
@@ -235,11 +237,20 @@ def _live_files(run: Run, draft: Draft, model: Model, live: Live) -> tuple[tuple
     try:
         url = run.api.download_url(model.id, live.deployment.id)
         run.redactor.add(url)
-        return file_changes(read_archive(run.client, url), draft.truss.files, file_digest), ""
+        return file_changes(read_archive(run.client, url), draft.truss.files, file_digest, _small), ""
     except HttpError as error:
         return None, f"the service does not hand out its archive ({error.message})"
     except Unreadable as error:
         return None, f"its archive could not be read: {error}"
+
+
+def _small(file: PackedFile) -> bytes | None:
+    """The content of a file that may be a small text, `None` of any other."""
+    if file.size > TEXT_BYTES:
+        return None
+    content = bytearray(file.size)
+    fill(memoryview(content), file, 0)
+    return bytes(content)
 
 
 def _plan_registration(run: Run, destination: Destination, digest: str) -> RegistrationPlan | None:

@@ -90,12 +90,12 @@ class Answer:
 
 @dataclass(frozen=True)
 class Account:
-    """One run. `target` is where it goes in the end: an environment's name, or `""`; `development` says that it is the
-    development slot. `directory` is the Truss's, as the inputs name it.
+    """One run. `target` is where it goes in the end: an environment's name, or `""`; `development` says the slot.
 
-    `made` and `model_made` say whether this run made its deployment and its model. `payload` is the JSON that a live
-    deployment is asked with, `route` where people send it to, `""` where nothing can be asked. `why` is why a run did
-    nothing, as the end of a sentence; `retired` are ids and what became of each, `kept` is how many stay; `wrong` is what was proved to be wrong with the live deployment, `""` for nothing.
+    `directory` is the Truss's, as the inputs name it. `made` and `model_made` say whether this run made its deployment
+    and its model. `payload` is the JSON that a live deployment is asked with, `route` where people send it to, `""`
+    where nothing can be asked. `retired` are ids and what became of each, `kept` is how many stay. `why` is why a run
+    did nothing, as the end of a sentence; `wrong` is what was proved to be wrong with what is live, `""` for nothing.
     """
 
     mode: str = "deploy"

@@ -6,6 +6,7 @@ are; of a green one endpoint and logs; of one that did not wait, or did nothing,
 """
 
 from collections import Counter
+from collections.abc import Callable, Mapping
 
 from baseten_deploy.errors import Problem
 from baseten_deploy.status import Status
@@ -146,7 +147,7 @@ def _cancelled(facts: Facts) -> str:
     return f"⚠️ Cancelled{_unchanged(account)}"
 
 
-_OF = {
+_OF: Mapping[Status, Callable[[Facts], str]] = {
     Status.SUCCESS: _success,
     Status.PLANNED: lambda _: "📝 Planned, nothing was changed",
     Status.SKIPPED: _skipped,

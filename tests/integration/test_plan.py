@@ -77,7 +77,7 @@ class TestPlan:
     def test_a_new_model(self, job):
         """There is nothing to compare with; nothing is made."""
         text = planned(job)
-        assert "### Plan: new model `hello-truss`" in text
+        assert "## 📝 Plan: new model `hello-truss`" in text
         assert "| `config.yaml` |" in text
         assert [] == job.sandbox.state.models()
         assert "| Team | `Default`, the default team |" in text
@@ -93,7 +93,7 @@ class TestPlan:
         live = deployed(job, environment="production")
         change(job)
         text = planned(job)
-        assert "### Plan: new deployment of `hello-truss`" in text
+        assert "## 📝 Plan: new deployment of `hello-truss`" in text
         assert f"| Model | `hello-truss` `{live['model-id']}` |" in text
         assert live["deployment-id"] in text
         assert "+environment_variables:\n+  GREETING: hi\n" in text
@@ -109,7 +109,7 @@ class TestPlan:
         change(job)
         staging = deployed(job, environment="staging", create_environment="true")
         text = planned(job, environment="staging", skip_unchanged="true")
-        assert "### Plan: `hello-truss` is unchanged" in text
+        assert "## 📝 Plan: `hello-truss` is unchanged" in text
         assert f"(`{staging['deployment-id']}`, `ACTIVE`)" in text
         assert "skips: this content is live already" in text
         assert [] == job.sent("s3")  # the same digest needs no download
@@ -261,7 +261,7 @@ class TestOffline:
         """The Truss is read and checked, and nothing is sent."""
         result = job.on(event).run(mode=mode, baseten_api_key="")
         assert (0, "skipped") == (result.exit_code, result.outputs["status"]), result.log.text
-        assert "### Offline plan for `hello-truss`" in result.outputs["plan"]
+        assert "## ⏭️ Offline plan for `hello-truss`" in result.outputs["plan"]
         assert "hello-truss" == result.outputs["model-name"]
         assert 64 == len(result.outputs["content-digest"])
         assert ["notice"] == [line.tag for line in result.log.lines if line.tag in ("notice", "error", "warning")]

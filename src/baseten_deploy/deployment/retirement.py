@@ -11,7 +11,6 @@ from typing import Any
 from baseten_deploy.environment.target import serving
 from baseten_deploy.errors import CleanupFailed, Problem, Rejected
 from baseten_deploy.inputs.settings import Aftermath
-from baseten_deploy.report.blocks import Block, Weight
 from baseten_deploy.report.markdown import code, escape, table
 from baseten_deploy.run import Run
 from baseten_deploy.service.answers import Deployment, Model
@@ -104,8 +103,7 @@ def retire_old(run: Run, model: Model) -> None:
         results = _retire_all(run, model, decisions)
     rows = [(code(row.name), code(row.id), escape(results[row.id])) for row in (d.deployment for d in decisions)]
     if rows:
-        found = table(("Deployment", "Id", "What became of it"), rows)
-        run.blocks.append(Block(found, Weight.RESULT, "what became of each"))
+        run.notes.append(table(("Deployment", "Id", "What became of it"), rows))
     failed = [f"{name} ({results[name]})" for name in results if results[name].startswith("failed")]
     if failed:
         raise CleanupFailed(

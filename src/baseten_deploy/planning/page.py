@@ -15,7 +15,7 @@ from baseten_deploy.inputs.settings import Settings
 from baseten_deploy.report.alerts import errors, warnings
 from baseten_deploy.report.amounts import count, size
 from baseten_deploy.report.blocks import Block, Page, Weight, folded
-from baseten_deploy.report.markdown import block, code, escape, record, table, texts
+from baseten_deploy.report.markdown import begun, block, code, escape, record, table, texts
 from baseten_deploy.report.verdict import ERROR_CHARACTERS, REMEDY_CHARACTERS, shortened
 from baseten_deploy.service.answers import Deployment
 from baseten_deploy.service.model_lookup import Destination
@@ -143,8 +143,11 @@ class _Description:
         return Page(self._title(), verdict, blocks, refused=bool(refused))
 
     def _redacted(self, problems: Sequence[Problem]) -> Iterator[Problem]:
+        redact = self._redact
         for each in problems:
-            yield replace(each, message=self._redact(each.message), remedy=self._redact(each.remedy))
+            file = _shortened(redact(each.file), LINE_CHARACTERS)
+            said = {"message": redact(each.message), "remedy": redact(each.remedy), "excerpt": redact(each.excerpt)}
+            yield replace(each, file=file, **said)
 
     def _title(self) -> str:
         plan, name = self._plan, self._name(self._plan.name)
@@ -176,7 +179,7 @@ class _Description:
             problem = next(iter(self._redacted(plan.verdict)))
             more = f" (and {len(plan.verdict) - 1} more)" if len(plan.verdict) > 1 else ""
             yield f"**Error:** {texts(shortened(problem.message, ERROR_CHARACTERS))}{more}"
-            yield texts(shortened(problem.remedy, REMEDY_CHARACTERS))
+            yield begun(texts(shortened(problem.remedy, REMEDY_CHARACTERS)))
         elif plan.changes is False:
             yield f"{self._stays()} It has this config and these files already{self._again()}."
         else:

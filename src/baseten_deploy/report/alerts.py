@@ -6,7 +6,7 @@ from baseten_deploy.errors import Problem
 
 from .amounts import count
 from .blocks import Block, Weight, folded
-from .markdown import block, code, texts
+from .markdown import begun, block, code, texts
 
 # The summary has room for 1 MiB, a comment for 64 KiB.
 PROBLEMS = 100
@@ -39,7 +39,7 @@ def alert(problem: Problem, kind: str) -> str:
     lines = [f"{f'{code(place)}: ' if place else ''}**{texts(problem.message)}**"]
     if problem.remedy:
         lines[0] += "<br>"
-        lines.append(texts(problem.remedy))
+        lines.append(begun(texts(problem.remedy)))
     if problem.excerpt:
         lines += ["", *block(problem.excerpt).split("\n")]
     return "\n".join(f"> {line}".rstrip() for line in (f"[!{kind}]", *lines))

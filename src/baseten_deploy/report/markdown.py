@@ -79,6 +79,14 @@ def texts(message: str) -> str:
     return "".join(code(part) if index % 2 else _escape(part) for index, part in enumerate(parts))
 
 
+def begun(markdown: str) -> str:
+    """`markdown`, which is escaped already, as the beginning of a line: no list, no heading, no rule."""
+    found = re.match(r"([0-9]*)([-+=.])", markdown)
+    if not found:
+        return markdown
+    return f"{found[1]}&#{ord(found[2])};{markdown[found.end() :]}"
+
+
 def visible(text: str) -> str:
     r"""`text` with every character that draws nothing or turns its surroundings around written out: `\u202e`.
 

@@ -15,7 +15,7 @@ from .alerts import errors, warnings
 from .amounts import count, duration, size
 from .blocks import Block, Page, Weight, folded
 from .facts import Facts
-from .markdown import block, code, record
+from .markdown import block, code, escape, record
 from .timeline import gantt
 from .verdict import heading, verdict
 
@@ -80,9 +80,8 @@ def _evidence(facts: Facts) -> Iterator[Block]:
     last = answers[-1] if answers else None
     wrong = last is not None and not last.good and bool(facts.errors)
     if last and last.text:
-        where = code(last.asked) if last.asked else "the deployment"
+        where = escape(last.asked) if last.asked else "the deployment"
         title = f"What {where} answered to the smoke test" if wrong else f"The smoke test's answer, of {where}"
-        title = title.replace("`", "")
         yield Block(
             folded(title, block(last.text), is_open=wrong), Weight.EVIDENCE if wrong else Weight.DETAIL, "the answer"
         )

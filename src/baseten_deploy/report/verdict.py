@@ -14,7 +14,7 @@ from baseten_deploy.status import Status
 from .account import Account, Deployment, Known, Serving, State, Switch, Target
 from .amounts import count
 from .facts import Facts
-from .markdown import code, link, texts
+from .markdown import begun, code, link, texts
 
 # What is longer is said whole in the alert below.
 ERROR_CHARACTERS = 160
@@ -151,7 +151,7 @@ _OF: Mapping[Status, Callable[[Facts], str]] = {
     Status.SUCCESS: _success,
     Status.PLANNED: lambda _: "📝 Planned, nothing was changed",
     Status.SKIPPED: _skipped,
-    Status.INVALID: lambda facts: f"❌ Invalid{_unchanged(facts.account)}",
+    Status.INVALID: lambda facts: f"❌ Invalid input{_unchanged(facts.account)}",
     Status.AUTH_FAILED: _auth_failed,
     Status.REJECTED: _refused,
     Status.UPLOAD_FAILED: _upload_failed,
@@ -319,7 +319,7 @@ def _red(facts: Facts) -> list[str]:
     problem = facts.errors[0]
     more = f" (and {len(facts.errors) - 1} more)" if len(facts.errors) > 1 else ""
     error = code(shortened(facts.first_error, ERROR_CHARACTERS)) if facts.first_error else _message(problem)
-    remedy = texts(shortened(problem.remedy, REMEDY_CHARACTERS))
+    remedy = begun(texts(shortened(problem.remedy, REMEDY_CHARACTERS)))
     logs = link("Logs", facts.logs) if facts.logs else ""
     return [f"**Error:** {error}{more}", " · ".join(filter(None, (remedy, logs)))]
 

@@ -231,7 +231,7 @@ class TestRetireOld:
         """Is said with what was looked for, as it was written, and is no failure."""
         it = scene(cleanup_labels="pr: 0123457\nteam: yes")
         it.retire()
-        assert "Nothing to retire: no deployment carries the labels `pr: 0123457`, `team: yes`." == it.note
+        assert "no deployment of 'm' carries the labels pr: 0123457, team: yes" == it.run.ledger.account.why
         assert "carries the labels pr: 0123457, team: yes" in printed(it.run)
         assert [] == it.service.calls("POST|DELETE")
 

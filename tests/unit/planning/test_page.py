@@ -15,7 +15,7 @@ from baseten_deploy.inputs.settings import read_settings
 from baseten_deploy.nemo.upsert import RegistrationPlan
 from baseten_deploy.planning.diff import FileChange
 from baseten_deploy.planning.live_deployment import Live
-from baseten_deploy.planning.page import Comparison, Plan, describe
+from baseten_deploy.planning.page import Comparison, Plan, page
 from baseten_deploy.service.answers import Deployment, Environment, Model
 from baseten_deploy.service.model_lookup import Destination
 from baseten_deploy.truss.packing_list import PackedFile
@@ -36,7 +36,7 @@ def settings(**inputs):
 def plan(inputs=None, **facts):
     """Write a plan of these facts, by default of a new deployment that the service accepts."""
     facts = {"name": "m", "destination": OLD, "verdict": (), **facts}
-    return describe(Plan(settings=settings(**(inputs or {})), **facts), lambda text: text.replace("hunter22", "***"))
+    return page(Plan(settings=settings(**(inputs or {})), **facts), lambda text: text.replace("hunter22", "***")).text()
 
 
 def files(*sizes):
@@ -50,7 +50,7 @@ class TestOutcome:
     def test_a_new_model(self):
         """Is created; nothing is compared."""
         text = plan({"team": "Core ML"}, destination=NEW, digest="abc", files=files(1))
-        assert "### Plan: new model `m`" in text
+        assert "## 📝 Plan: new model `m`" in text
         assert "| Model | `m`, created |" in text
         assert "| Team | `Core ML` |" in text
         assert "live" not in text.replace("deliver", "")
@@ -58,7 +58,7 @@ class TestOutcome:
     def test_a_new_deployment(self):
         """Names model, team and deployment."""
         text = plan(deployment_name="PR-7_0a1b2c3")
-        assert "### Plan: new deployment of `m`" in text
+        assert "## 📝 Plan: new deployment of `m`" in text
         for row in ("| Model | `m` `model1` |", "| Team | `Core` |", "| Deployment | `PR-7_0a1b2c3` |"):
             assert row in text
 
@@ -128,7 +128,7 @@ class TestOutcome:
     def test_offline(self):
         """Says what was not looked up, and why."""
         text = plan({"environment": "staging"}, destination=None, verdict=None, files=files(1))
-        assert "### Offline plan for `m`" in text
+        assert "## ⏭️ Offline plan for `m`" in text
         assert "no API key" in text
         assert "| Environment | `staging`, not looked up |" in text
 
@@ -152,8 +152,9 @@ class TestComparison:
     def test_unchanged(self):
         """Config and files are the same: the title says it."""
         text = plan(comparison=Comparison(Live("production", SERVING), True, True, files=()), files=files(1))
-        assert "### Plan: `m` is unchanged" in text
-        assert 2 == text.count("The same as what is live.")
+        assert "## 📝 Plan: `m` is unchanged" in text
+        assert "Config: the same as what is live." in text
+        assert 1 == text.count("The same as what is live.")
         assert "| Compared with | production: `v1` (`dep1`, `ACTIVE`) |" in text
 
     @pytest.mark.parametrize(
@@ -182,7 +183,7 @@ class TestComparison:
     def test_config(self):
         """Is a diff."""
         found = Comparison(Live("production", SERVING), True, False, ("--- live", "+++ this run", "-a: 1", "+a: 2"))
-        assert "#### Config\n\n```diff\n--- live\n+++ this run\n-a: 1\n+a: 2\n```\n" in plan(comparison=found)
+        assert "\n\n```diff\n--- live\n+++ this run\n-a: 1\n+a: 2\n```\n" in plan(comparison=found)
 
     def test_a_long_diff_is_cut(self):
         """In lines and in columns."""
@@ -255,7 +256,7 @@ class TestComparison:
         """Is said, with the reason."""
         found = Comparison(Live("production", SERVING), why_no_config="it is 403", why_no_files="download is disabled")
         text = plan(comparison=found, files=files(1))
-        assert "Not compared: it is 403." in text
+        assert "Config not compared: it is 403." in text
         assert "Not compared with what is live: download is disabled." in text
 
 
@@ -271,12 +272,12 @@ class TestFiles:
 
     def test_dropped(self):
         """What the ignore rules left out and somebody may miss."""
-        assert "#### Left out by the ignore rules\n\n`lib/`, `x.so`" in plan(dropped=("lib/", "x.so"))
+        assert "<details><summary>Left out by the ignore rules: 2</summary>\n\n`lib/`, `x.so`\n" in plan(dropped=("lib/", "x.so"))
 
     def test_warnings(self):
         """With place and remedy."""
         text = plan(warnings=[Problem("`python_version`: old", "Use `py311`.", "t/config.yaml", 3, 1)])
-        assert "- ⚠️ `t/config.yaml:3`: `python_version`: old. Use `py311`." in text
+        assert "> [!WARNING]\n> `t/config.yaml:3:1`: **`python_version`: old**<br>\n> Use `py311`." in text
 
 
 # What an HTML or Markdown reader stumbles over, besides any character at all. One is a secret.

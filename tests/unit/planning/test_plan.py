@@ -85,7 +85,7 @@ class TestConfig:
         """Defaults that a client filled in are no difference."""
         service.stored = {"config": {**CONFIG, "spec_version": "2.0", "build": {"no_cache": False}}, "raw_config": TEXT}
         run, _, _ = plan(make_settings(), service)
-        assert "#### Config\n\nThe same as what is live.\n" in run.outputs.get("plan")
+        assert "Config: the same as what is live.\n" in run.outputs.get("plan")
 
     def test_of_this_action(self, make_settings, service):
         """What is not in the text is an override, and counts."""
@@ -99,7 +99,7 @@ class TestConfig:
         """Then the text is what was deployed, not an empty config."""
         service.stored = answer
         run, _, _ = plan(make_settings(), service)
-        assert "#### Config\n\nThe same as what is live.\n" in run.outputs.get("plan")
+        assert "Config: the same as what is live.\n" in run.outputs.get("plan")
 
     @pytest.mark.parametrize(
         ("answer", "said"),
@@ -136,8 +136,8 @@ class TestConfig:
         run, _, error = plan(make_settings(), service)
         assert error is None
         text = run.outputs.get("plan")
-        assert "Not compared: its config cannot be shown." in text
-        assert "#### Files" in text
+        assert "Config not compared: its config cannot be shown." in text
+        assert "<details><summary>Files: " in text
 
 
 class TestFiles:
@@ -178,15 +178,16 @@ class TestUnchanged:
         """Config and files are the same."""
         run, _, _ = plan(make_settings(), service)
         assert "ACTIVE" == live["status"]
-        assert "### Plan: `hello-truss` is unchanged" in run.outputs.get("plan")
+        assert "## 📝 Plan: `hello-truss` is unchanged" in run.outputs.get("plan")
 
     @pytest.mark.parametrize("status", ["INACTIVE", "BUILD_FAILED", "DEPLOYING", "UNHEALTHY"])
     def test_not_serving(self, make_settings, service, live, status):
         """A deployment would bring it back; that its content is the same is said below."""
         live["status"] = status
         run, _, _ = plan(make_settings(), service)
-        assert "### Plan: new deployment of `hello-truss`" in run.outputs.get("plan")
-        assert 2 == run.outputs.get("plan").count("The same as what is live.")
+        assert "## 📝 Plan: new deployment of `hello-truss`" in run.outputs.get("plan")
+        assert "Config: the same as what is live." in run.outputs.get("plan")
+        assert "The same as what is live." in run.outputs.get("plan")
 
     @pytest.mark.parametrize("labels", [{"content-digest": "other"}, {}])
     @pytest.mark.parametrize("inputs", [{"environment": "staging"}, {"environment": "staging", "promote_to": "prod"}])
@@ -197,10 +198,10 @@ class TestUnchanged:
         service.add_environment("prod", live)
         service.environments[list(inputs.values())[-1]]["candidate_deployment"] = candidate
         run, _, _ = plan(make_settings(**inputs), service)
-        assert "### Plan: new deployment of `hello-truss`" in run.outputs.get("plan")
+        assert "## 📝 Plan: new deployment of `hello-truss`" in run.outputs.get("plan")
         service.environments[list(inputs.values())[-1]]["candidate_deployment"] = None
         run, _, _ = plan(make_settings(**inputs), service)
-        assert "### Plan: `hello-truss` is unchanged" in run.outputs.get("plan")
+        assert "## 📝 Plan: `hello-truss` is unchanged" in run.outputs.get("plan")
 
 
 class TestTeam:

@@ -148,8 +148,8 @@ class TestPlan:
         (job.truss / "lib").mkdir()
         (job.truss / "lib" / "vendored.py").write_text("")
         text = planned(job)
-        assert "#### Left out by the ignore rules\n\n`lib/`" in text
-        assert "- ⚠️ " in text
+        assert "Left out by the ignore rules: 1</summary>\n\n`lib/`" in text
+        assert "> [!WARNING]\n" in text
 
     def test_a_refusal(self, job):
         """Of the dry run: the run is red, and the plan shown with the service's words."""
@@ -187,7 +187,7 @@ class TestPlan:
         deployed(job, environment="production")
         job.sandbox.faults.add(faults.status(404, method="GET", path="/config", times=None))
         text = planned(job)
-        assert "Not compared: the service does not answer with its config" in text
+        assert "Config not compared: the service does not answer with its config" in text
         assert "is unchanged" not in text
 
     def test_a_library_listing(self, job):
@@ -284,7 +284,7 @@ class TestOffline:
             (pull_request(fork=True), {"fail_without_credentials": "true"}),
             (pull_request(), {}),
             (push(), {"mode": "plan"}),
-            (pull_request(fork=True), {"mode": "cleanup", "model_name": "m", "cleanup_labels": "{a: b}"}),
+            (push(), {"mode": "cleanup", "model_name": "m", "cleanup_labels": "{a: b}"}),
         ],
     )
     def test_a_missing_key_is_invalid(self, job, event, inputs):
@@ -292,6 +292,15 @@ class TestOffline:
         result = job.on(event).run(baseten_api_key="", **inputs)
         assert (1, "invalid") == (result.exit_code, result.outputs["status"])
         assert "baseten-api-key" in result.log.text
+        assert () == job.sandbox.requests
+
+    @pytest.mark.parametrize("event", [pull_request(fork=True), pull_request(actor="dependabot[bot]")])
+    def test_a_clean_up(self, job, event):
+        """Has nothing to retire: such a run has deployed nothing either."""
+        inputs = {"mode": "cleanup", "model_name": "m", "cleanup_labels": "{a: b}"}
+        result = job.on(event).run(baseten_api_key="", **inputs)
+        assert (0, "skipped") == (result.exit_code, result.outputs["status"]), result.log.text
+        assert "there is no API key" in result.summary.split("\n\n")[1]
         assert () == job.sandbox.requests
 
     def test_a_fork_with_a_key(self, job):
@@ -313,7 +322,7 @@ class TestComment:
         assert "Nice!" == github.bodies()[0]
         marker, heading, *_ = github.bodies()[1].splitlines()
         assert "<!-- baseten-deploy: directory=hello-truss model=hello-truss target= run=1000000001.1 -->" == marker
-        assert heading.startswith("## 📝 Planned")
+        assert heading.startswith("## 📝 Plan: new model `hello-truss`")
         assert text.rstrip() in github.bodies()[1]
         assert {f"Bearer {TOKEN}"} == github.tokens
 

@@ -21,6 +21,7 @@ from baseten_deploy.inputs.expectation import Expectation
 from baseten_deploy.network.deadline import bounded
 from baseten_deploy.network.interception import recognise
 from baseten_deploy.network.transport import LOCATION, NotReached
+from baseten_deploy.report.amounts import duration
 from baseten_deploy.report.markdown import texts
 from baseten_deploy.run import Run
 from baseten_deploy.service.error_answer import error_text
@@ -90,10 +91,10 @@ def ask(run: Run, url: str, payload: Any, where: str = "") -> None:
     def answered(prediction: Prediction) -> None:
         run.outputs.set("predict-seconds", f"{prediction.seconds:.3f}")
         if last:
-            run.say(f"Answered in {prediction.seconds:.2f} s:")
+            run.say(f"Answered in {duration(prediction.seconds)}:")
             run.runner.foreign(last)
         else:
-            run.say(f"Answered in {prediction.seconds:.2f} s, with an empty body")
+            run.say(f"Answered in {duration(prediction.seconds)}, with an empty body")
 
     try:
         with run.phase("Smoke test"):

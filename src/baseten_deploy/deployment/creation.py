@@ -11,6 +11,7 @@ from typing import Any
 from baseten_deploy.clock import Clock
 from baseten_deploy.errors import CommitFailed, CommitUnseen
 from baseten_deploy.inputs.settings import DEPLOY_KEY_LABEL
+from baseten_deploy.report.amounts import duration
 from baseten_deploy.service.answers import Deployment, Model
 from baseten_deploy.service.api import Api
 from baseten_deploy.service.http import HttpError
@@ -77,7 +78,7 @@ def commit(
 
 
 def _again(seconds: float, number: int) -> str:
-    return f"Sending the commit again in {seconds:.1f} s (try {number + 1} of {ATTEMPTS})"
+    return f"Sending the commit again in {duration(seconds)} (try {number + 1} of {ATTEMPTS})"
 
 
 def _send(api: Api, destination: Destination, source: dict[str, Any]) -> Committed:

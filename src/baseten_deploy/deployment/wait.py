@@ -17,6 +17,7 @@ from baseten_deploy.environment.overtaken import Lookout
 from baseten_deploy.errors import DeployFailed, DeployTimeout, DeployUnseen
 from baseten_deploy.inputs.settings import Mode
 from baseten_deploy.report.account import State
+from baseten_deploy.report.amounts import duration
 from baseten_deploy.run import Run
 from baseten_deploy.service.answers import Deployment, Environment, Model
 from baseten_deploy.service.api import Api
@@ -44,7 +45,7 @@ def wait(run: Run, model: Model, ours: Ours, environment: str = "") -> None:
 
     def changed(status: str) -> None:
         run.ledger.saw(status, state_of(status))
-        run.say(f"{status} after {run.clock.now() - start:.0f} s")
+        run.say(f"{status} after {duration(run.clock.now() - start)}")
 
     rhythm = Rhythm(run.clock)
 
@@ -79,7 +80,7 @@ def wait(run: Run, model: Model, ours: Ours, environment: str = "") -> None:
             until()
     seconds = run.clock.now() - start
     run.outputs.set("deploy-time-seconds", f"{seconds:.1f}")
-    run.say(f"Live after {seconds:.1f} s")
+    run.say(f"Live after {duration(seconds)}")
 
 
 @contextmanager
@@ -174,7 +175,7 @@ def until_live(
             if nothing := reads.unseen():
                 raise _unknown(deployment.id, nothing)
             raise DeployTimeout(
-                f"The deployment {deployment.id} is {course.deployment.status} and not live after {seconds / 60:g} min",
+                f"The deployment {deployment.id} is {course.deployment.status} and not live after {duration(seconds)}",
                 "It goes on by itself. Raise `wait-timeout-minutes` (and `deploy-timeout-minutes`), or look at its log "
                 "for what takes so long.",
             )
@@ -232,7 +233,7 @@ class _Course:
                 self._progress.warn(f"{status!r} is a status that this version does not know; waiting on")
         elif now - self._said_at >= SILENCE_SECONDS:
             self._said_at = now
-            self._progress.say(f"Still {status} after {now - self._start:.0f} s")
+            self._progress.say(f"Still {status} after {duration(now - self._start)}")
 
 
 def _unknown(deployment_id: str, nothing: UnseenError) -> DeployUnseen:

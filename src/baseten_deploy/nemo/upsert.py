@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from baseten_deploy.errors import Problem
+from baseten_deploy.report.amounts import duration
 from baseten_deploy.service.http import HttpError
 from baseten_deploy.service.retry import Tries
 
@@ -132,7 +133,7 @@ def _create_or_update(
                     ours = failure.ambiguous and found.get("custom_fields") == body["custom_fields"]
                     # After a create that took effect, too: the same content once more changes nothing.
                     return _update(registry, model, registration, found, warn), ours
-            if not tries.again(failure, lambda seconds: say(f"Sending it again in {seconds:.1f} s")):
+            if not tries.again(failure, lambda seconds: say(f"Sending it again in {duration(seconds)}")):
                 raise explain(registry, error, doing) from error
 
 

@@ -254,7 +254,7 @@ def _without_target(account: Account) -> str:
     if deployment is None:
         return "" if account.made is not Known.UNKNOWN else "Whether a deployment was made is not known."
     if account.development:
-        return f"The development slot holds {code(deployment.id)}: {_state(deployment)}."
+        return f"The development slot holds {code(deployment.id)}, which {_state(deployment)}."
     return _of_deployment(deployment, account)
 
 

@@ -9,6 +9,7 @@ from transport import BY_NAME, TRANSIENT, FakeClock, make_api
 from baseten_deploy.deployment.states import FAILED, IN_PROGRESS, LIVE, Verdict, is_known, verdict
 from baseten_deploy.deployment.wait import Progress, until_live
 from baseten_deploy.errors import AuthFailed, DeployFailed, DeployTimeout, PromotionFailed
+from baseten_deploy.report.amounts import duration
 from baseten_deploy.service.answers import Deployment
 from baseten_deploy.service.polling import CALM
 
@@ -143,7 +144,7 @@ class TestStatuses:
         """Every half minute there is a word."""
         looks = Looks(*["BUILDING"] * 40, "ACTIVE")
         looks.wait()
-        assert ["Still BUILDING after 30 s", "Still BUILDING after 62 s"] == looks.said
+        assert ["Still BUILDING after 30 s", "Still BUILDING after 1 min 2 s"] == looks.said
 
 
 def test_somebody_may_end_it():
@@ -168,7 +169,7 @@ class TestTimeout:
     def test_ends_the_wait(self, seconds):
         """To the second, and says that the deployment goes on."""
         looks = Looks("BUILDING")
-        with pytest.raises(DeployTimeout, match=f"is BUILDING and not live after {seconds / 60:g} min") as error:
+        with pytest.raises(DeployTimeout, match=f"is BUILDING and not live after {duration(seconds)}") as error:
             looks.wait(seconds=seconds)
         assert seconds == pytest.approx(looks.clock.now() - 1000)
         assert "goes on" in error.value.problems[0].remedy

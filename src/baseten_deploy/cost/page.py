@@ -32,6 +32,13 @@ def section(estimates: Sequence[Estimate], redact: Callable[[str], str]) -> list
     return [*parts, note()] if parts else []
 
 
+def folded(found: Estimate, redact: Callable[[str], str]) -> str:
+    """The cost for the summary of a deploy, which is made already: one line, the rest below it."""
+    whole = f"{table(_HEADER, _rows(found))}\n\n{note()}"
+    title = sentence(found).replace("**", "").replace("`", "")
+    return redact(f"<details><summary>Cost of {title}</summary>\n\n{whole}\n\n</details>")
+
+
 def line(found: Estimate) -> str:
     """For the log."""
     return sentence(found).replace("**", "").replace("`", "")
@@ -77,18 +84,29 @@ def _difference(found: Estimate) -> str:
         return "where nothing is served now"
     if abs(difference) < _SAME_USD:
         return "the same as now"
-    assert found.now is not None
-    share = f" ({100 * difference / found.now.most:+.0f} %)" if found.now.most > 0 else ""
-    return f"**{usd(abs(difference))} {'more' if difference > 0 else 'less'}** than now{share}"
+    return f"**{usd(abs(difference))} {'more' if difference > 0 else 'less'}** than now{_share(found)}"
+
+
+def _share(found: Estimate) -> str:
+    """By how much in proportion: a percentage as long as that says something."""
+    if not (found.now and found.then and found.now.most > 0):
+        return ""
+    times = found.then.most / found.now.most
+    return f" ({times:,.0f} times as much)" if times >= 3 else f" ({100 * (times - 1):+.0f} %)"
 
 
 def _rows(found: Estimate) -> Iterator[list[str]]:
+    if found.now and found.now == found.then:
+        yield ["Now and then", *_cells(found.now)]
+        return
     if found.now:
         yield ["Now", *_cells(found.now)]
     elif found.where:
         yield ["Now", "not known" if found.serves else "nothing", "", "", ""]
     if found.then:
-        yield ["Then", *_cells(found.then)]
+        kept = ", kept" if found.kept else ""
+        machine, *rest = _cells(found.then)
+        yield ["Then", machine + kept, *rest]
 
 
 def _cells(cost: Cost) -> list[str]:

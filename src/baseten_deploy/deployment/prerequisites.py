@@ -23,10 +23,9 @@ _PATIENCE = 1.0
 
 
 class Prerequisites:
-    """The secrets that a Truss needs: asked for when this is made; `warn` says which are missing."""
+    """The secrets that a Truss needs: asked for when this is made; `missing` says which are not there."""
 
     def __init__(self, run: Run, truss: Truss, destination: Destination) -> None:
-        self._run = run
         self._truss = truss
         self._team = destination.team_name or (destination.model.team if destination.model else "")
         self._named = named_secrets(truss.config)
@@ -42,11 +41,6 @@ class Prerequisites:
         except (HttpError, TimeoutError):
             return []
         return missing_secrets(self._truss, self._named, there, self._team)
-
-    def warn(self) -> None:
-        """Say which are missing."""
-        for problem in self.missing():
-            self._run.warn(problem)
 
 
 def missing_secrets(

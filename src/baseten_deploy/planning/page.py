@@ -82,7 +82,9 @@ class Plan:
     warnings: Sequence[Problem] = ()
     registration: "RegistrationPlan | None" = None
     cost: Sequence[Estimate] = ()
-    missing: Sequence[Problem] = ()  # secrets
+    too_dear: Sequence[Problem] = ()  # what `max-hourly-cost` has against it
+    doubts: Sequence[Problem] = ()  # warnings that somebody decides by: missing secrets, resources without effect
+    checks: str = ""  # Markdown: what a deploy will check
 
     @property
     def changes(self) -> bool | None:
@@ -115,8 +117,9 @@ class _Description:
         parts = [f"### {self._title()}", record(self._facts())]
         for section in (
             cost_section(self._plan.cost, self._redact),
-            self._missing(),
+            self._doubts(),
             self._environment_settings(),
+            [self._plan.checks] if self._plan.checks else [],
             self._config(),
             self._files(),
             self._ignored(),
@@ -212,13 +215,15 @@ class _Description:
             facts.append("❌ the workspace does not exist")
         return ", ".join(facts)
 
-    def _missing(self) -> list[str]:
-        """Secrets that are not there: what keeps a deployment from coming up stands where somebody decides."""
-        return [
-            f"> [!WARNING]\n> {self._name(f'{each.file}:{each.line}' if each.line else each.file)}: "
-            f"{texts(self._redact(each.message))}. {texts(self._redact(each.remedy))}"
-            for each in self._plan.missing
-        ]
+    def _doubts(self) -> list[str]:
+        """What would stop the deploy, and what may keep it from doing what is meant: it stands above all details."""
+        kinds = (("CAUTION", self._plan.too_dear), ("WARNING", self._plan.doubts))
+        return [f"> [!{kind}]\n> {self._said(problem)}" for kind, problems in kinds for problem in problems]
+
+    def _said(self, problem: Problem) -> str:
+        place = ":".join(str(part) for part in (problem.file, problem.line) if part)
+        said = ". ".join(texts(self._redact(text)) for text in (problem.message.rstrip("."), problem.remedy) if text)
+        return f"{self._name(place) + ': ' if place else ''}{said}"
 
     def _environment_settings(self) -> list[str]:
         if not self._settings.environment_settings or self._plan.offline:
@@ -291,13 +296,7 @@ class _Description:
     def _warnings(self) -> list[str]:
         if not self._plan.warnings:
             return []
-        lines = []
-        for problem in self._plan.warnings:
-            place = ":".join(str(part) for part in (problem.file, problem.line) if part)
-            said = ". ".join(
-                texts(self._redact(text)) for text in (problem.message.rstrip("."), problem.remedy) if text
-            )
-            lines.append(f"- ⚠️ {self._name(place) + ': ' if place else ''}{said}")
+        lines = [f"- ⚠️ {self._said(problem)}" for problem in self._plan.warnings]
         return ["#### Warnings", "\n".join(lines)]
 
     def _serves(self, deployment: Deployment | None) -> str:

@@ -4,6 +4,8 @@ Also its offline half, for runs that get no API key. What is not known is said i
 a refusal of the dry run does, after the plan was shown. How the facts read is `page`.
 """
 
+from dataclasses import replace
+
 from baseten_deploy.archive.digest import content_digest, file_digest
 from baseten_deploy.background import in_background
 from baseten_deploy.checks.check import Suite
@@ -48,12 +50,10 @@ def plan_push(run: Run, truss: Truss, suite: Suite | None = None) -> None:
         except DeployError as error:
             refusal = error
         cost = prices.estimates(draft.payload["config"], draft.targets, draft.payload)
+        too_dear = pricing.refusals(run, cost)
         touched = bool(comparison and comparison.touches_resources)
-        pricing.warn_of_kept(run, cost, place_of(truss, "resources"), touched=touched)
-        if too_dear := pricing.refusals(run, cost):
-            refusal = Rejected([*(refusal.problems if refusal else ()), *too_dear])
-        missing = needs.missing()
-        for problem in missing:
+        doubts = [*needs.missing(), *pricing.idle_resources(cost, place_of(truss, "resources"), touched=touched)]
+        for problem in doubts:
             run.warn(problem)
         plan = Plan(
             settings=run.settings,
@@ -65,15 +65,18 @@ def plan_push(run: Run, truss: Truss, suite: Suite | None = None) -> None:
             comparison=comparison,
             verdict=refusal.problems if refusal else (),
             cost=cost,
-            missing=missing,
+            too_dear=too_dear,
+            doubts=doubts,
             skips=skips,
             files=truss.files,
             digest=draft.digest,
             dropped=truss.dropped,
-            warnings=[warning for warning in run.warnings if warning not in missing],
+            warnings=[warning for warning in run.warnings if warning not in doubts],
             registration=registration,
         )
         _show(run, plan, suite)
+    if too_dear:
+        raise Rejected([*(refusal.problems if refusal else ()), *too_dear])
     if refusal:
         raise refusal
 
@@ -133,11 +136,11 @@ def plan_offline(run: Run, truss: Truss | None, suite: Suite | None = None) -> N
 
 
 def _show(run: Run, plan: Plan, suite: Suite | None) -> None:
-    markdown = describe(plan, run.redactor.redact)
     if suite:
         from baseten_deploy.checks.table import described  # noqa: PLC0415 - most runs have none
 
-        markdown = f"{markdown.rstrip()}\n\n{run.redactor.redact(described(suite))}\n"
+        plan = replace(plan, checks=run.redactor.redact(described(suite)))
+    markdown = describe(plan, run.redactor.redact)
     run.outputs.set("plan", markdown)
     if plan.changes is not None:
         run.outputs.set("changes", plan.changes)

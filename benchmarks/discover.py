@@ -3,8 +3,8 @@
     python -m benchmarks.discover [--trusses 300] [--files 200000]
 
 The repository is made in a temporary directory. The service is a process of its own that answers each request after
-50 ms. The bounds are those of DESIGN.md: 300 Trusses among 200 000 other files in ten seconds and 200 MB, eight requests
-at once. Exits with 1 beyond one of them.
+50 ms. Bounds: 300 Trusses among 200 000 other files in ten seconds and 200 MB, eight requests at once. Exits with 1
+beyond one of them.
 """
 
 import argparse
@@ -19,9 +19,11 @@ import subprocess
 import sys
 import tempfile
 import time
-from multiprocessing.sharedctypes import Synchronized
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from multiprocessing.sharedctypes import Synchronized
 
 ROOT = Path(__file__).resolve().parents[1]
 LATENCY = 0.05

@@ -26,7 +26,9 @@ def interpret(job, name, event=None):
     event = event or push()
     at = job.on(event)
     interpreter = Interpreter(
-        run=lambda inputs: at.run(**{"truss_directory": "-"} | {name.replace("-", "_"): value for name, value in inputs.items()}),
+        run=lambda inputs: at.run(
+            **{"truss_directory": "-"} | {name.replace("-", "_"): value for name, value in inputs.items()}
+        ),
         github={"event": event.payload, "event_name": event.name, "repository": "octo-org/models", "token": ""},
         secrets={"BASETEN_API_KEY": job.sandbox.api_key},
     )

@@ -50,7 +50,8 @@ def missing_secrets(
 
     Where no secret is said to be that team's, all of them count: the key may see them by another name.
     """
-    of_team = [each for each in there if each.team in ("", team)] if any(each.team == team for each in there) else there
+    is_told = bool(team) and any(each.team == team for each in there)
+    of_team = [each for each in there if each.team in ("", team)] if is_told else there
     names = {each.name for each in of_team}
     return [_problem(truss, name, path, names, there, team) for name, path in named if name not in names]
 

@@ -132,7 +132,9 @@ def main() -> int:
         }
         started = time.monotonic()
         command = [sys.executable, "-I", str(ROOT / "entrypoint.py")]
-        ended = subprocess.run(command, env=environment, cwd=workspace, capture_output=True, text=True, check=False)
+        ended = subprocess.run(  # noqa: S603 - our own entry point
+            command, env=environment, cwd=workspace, capture_output=True, text=True, check=False
+        )
         seconds = time.monotonic() - started
         found = re.search(r"^matrix<<.*?\n(.*?)\n", output.read_text() if output.exists() else "", re.MULTILINE)
     server.terminate()

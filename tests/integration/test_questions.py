@@ -4,6 +4,8 @@ import re
 
 import pytest
 
+from baseten_deploy.ci.outputs import OUTPUTS
+from baseten_deploy.inputs.table import BY_NAME
 from runner import ROOT
 
 PAGE = (ROOT / "docs" / "questions.md").read_text(encoding="utf-8")
@@ -68,9 +70,6 @@ def test_every_call_is_documented(job, made):
 
 def test_the_document_names_every_input_and_output_right():
     """What it calls an input or an output is one."""
-    from baseten_deploy.ci.outputs import OUTPUTS
-    from baseten_deploy.inputs.table import BY_NAME
-
     words = re.findall(r"`([a-z]+(?:-[a-z]+)+)(?:: [^`]*)?`", PAGE)
     others = {"git-sha", "pull-requests"}  # a label, a permission
     assert set() == {word for word in words if word not in BY_NAME and word not in OUTPUTS} - others

@@ -3,6 +3,8 @@
 Names in it are the service's: they pass through `redact` and `markdown`.
 """
 
+import html
+import re
 from collections.abc import Callable, Iterator, Sequence
 
 from baseten_deploy.report.markdown import code, escape, table, texts
@@ -26,22 +28,22 @@ def section(estimates: Sequence[Estimate], redact: Callable[[str], str]) -> list
     """The cost for the plan: what a reviewer decides by, as blocks of Markdown. Nothing when there is none."""
     parts = []
     for found in estimates:
-        parts.append(f"**Cost** of {redact(sentence(found))}")
-        if found.then:
-            parts.append(redact(table(_HEADER, _rows(found))))
-    return [*parts, note()] if parts else []
+        parts.append(redact(f"**Cost** of {sentence(found)}"))
+        if found.then and _is_same(found):
+            parts.append(redact(_details("How that is reckoned", found)))
+        elif found.then:
+            parts += [redact(table(_HEADER, _rows(found))), note()]
+    return parts
 
 
 def folded(found: Estimate, redact: Callable[[str], str]) -> str:
     """The cost for the summary of a deploy, which is made already: one line, the rest below it."""
-    whole = f"{table(_HEADER, _rows(found))}\n\n{note()}"
-    title = sentence(found).replace("**", "").replace("`", "")
-    return redact(f"<details><summary>Cost of {title}</summary>\n\n{whole}\n\n</details>")
+    return redact(_details(_as_html(f"Cost of {sentence(found)}"), found))
 
 
 def line(found: Estimate) -> str:
-    """For the log."""
-    return sentence(found).replace("**", "").replace("`", "")
+    """For the log, where nothing is Markdown."""
+    return html.unescape(sentence(found)).replace("**", "").replace("`", "").replace("\u200b", "")
 
 
 def note() -> str:
@@ -70,6 +72,20 @@ def short(cost: Cost | None) -> str:
     return usd(cost.most) if cost.least == cost.most else f"{usd(cost.least)} to {usd(cost.most)}"
 
 
+def _as_html(markdown: str) -> str:
+    """Our own sentence where Markdown does not reach: its code and its bold words, everything in them inert."""
+    html_code = re.sub(r"`([^`]*)`", lambda found: f"<code>{escape(found[1])}</code>", markdown)
+    return re.sub(r"\*\*([^*]*)\*\*", r"<b>\1</b>", html_code)
+
+
+def _details(title: str, found: Estimate) -> str:
+    return f"<details><summary>{title}</summary>\n\n{table(_HEADER, _rows(found))}\n\n{note()}\n\n</details>"
+
+
+def _is_same(found: Estimate) -> bool:
+    return found.difference is not None and found.serves and abs(found.difference) < _SAME_USD
+
+
 def _subject(found: Estimate) -> str:
     return code(found.where) if found.where else "this deployment"
 
@@ -82,7 +98,7 @@ def _difference(found: Estimate) -> str:
         return "beside what serves now"
     if not found.serves:
         return "where nothing is served now"
-    if abs(difference) < _SAME_USD:
+    if _is_same(found):
         return "the same as now"
     return f"**{usd(abs(difference))} {'more' if difference > 0 else 'less'}** than now{_share(found)}"
 

@@ -13,7 +13,7 @@ from baseten_deploy.report.markdown import code, escape, table, texts
 from .comparison import Compared, Reason
 from .reading import ReadTruss
 
-_HEADER = ("", "Truss", "Model", "Why", "Cost per hour, now", "Then")
+_HEADER = ("", "Truss", "Model", "Why", "Per hour now", "Then")
 _WORDS = {
     Reason.NEW_MODEL: "new model",
     Reason.CONTENT: "its content differs from what is live",

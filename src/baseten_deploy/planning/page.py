@@ -114,10 +114,13 @@ class _Description:
         self._redact = redact
 
     def text(self) -> str:
-        parts = [f"### {self._title()}", record(self._facts())]
+        parts = [
+            f"### {self._title()}",
+            *self._doubts(),
+            *cost_section(self._plan.cost, self._redact),
+            record(self._facts()),
+        ]
         for section in (
-            cost_section(self._plan.cost, self._redact),
-            self._doubts(),
             self._environment_settings(),
             [self._plan.checks] if self._plan.checks else [],
             self._config(),

@@ -1,10 +1,12 @@
 """The cost now and then: which machine counts in which order, and what is not known."""
 
+from dataclasses import replace
+
 import pytest
 from price_list import PRICES, environment
 
 from baseten_deploy.cost.estimate import estimate
-from baseten_deploy.cost.page import plain, section, sentence, usd
+from baseten_deploy.cost.page import folded, line, plain, section, sentence, usd
 
 H100 = {"resources": {"accelerator": "H100"}}
 
@@ -114,7 +116,7 @@ class TestWords:
         """The reason is said, and that it is an estimate nowhere."""
         found = cost(make_settings, {}, environment(), "the service names no prices")
         assert "`production`: **the cost is not known**, because the service names no prices." == sentence(found)
-        assert 2 == len(section([found], str))
+        assert 1 == len(section([found], str))
 
     def test_the_table(self, make_settings):
         """Now and then, per hour and month, and that it is an estimate."""
@@ -123,11 +125,21 @@ class TestWords:
         assert "| Then | `H100:26x234` | 1 to 3 | $6.00 to $18.00 | $4,380 to $13,140 |" in parts[1]
         assert "An estimate at list prices" in parts[2]
 
-    def test_the_same_is_one_row(self, make_settings):
-        """Two equal rows make people look for the difference."""
+    def test_the_same_is_folded(self, make_settings):
+        """One line says it; below it is one row: two equal ones make people look for the difference."""
         parts = section([cost(make_settings, {}, environment())], str)
+        assert parts[1].startswith("<details><summary>How that is reckoned</summary>")
         assert "| Now and then | `A10G:4x16` | 1 to 3 |" in parts[1]
         assert "| Then |" not in parts[1]
+
+    def test_where_markdown_does_not_reach(self, make_settings):
+        """In the heading of a fold code is code, and what a service calls a machine opens no tag; the log is plain."""
+        before = environment(high=1)
+        machine = replace(before.instance_type, id="<img src=x>", name="<b>")
+        found = cost(make_settings, {}, replace(before, instance_type=machine), preserve_env_instance_type="false")
+        assert "<img" not in folded(found, str)
+        assert "Cost of <code>production</code>: at most <b>$0.0348 an hour</b>" in folded(found, str)
+        assert "because the service names no price of the instance type <img src=x>." in line(found)
 
     def test_nothing_is_served_yet(self, make_settings):
         """Then all of it is new."""

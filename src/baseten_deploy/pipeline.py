@@ -68,7 +68,6 @@ def deploy(run: Run) -> Status:
     draft = draft_deployment(run, truss) if truss else None
     if draft and is_live_already(run, draft):
         return Status.SKIPPED
-    forecast = foresee(run, draft, limit)
 
     from baseten_deploy import gate
     from baseten_deploy.checks.smoke_test import ask
@@ -77,6 +76,7 @@ def deploy(run: Run) -> Status:
     from baseten_deploy.environment import settings as environment_settings
     from baseten_deploy.environment.ours import Ours
 
+    forecast = foresee(run, draft, limit)
     with on_failure.of_commit(run, announce):
         committed = push.push(run, draft) if draft else push.create_from_listing(run)
     announce(run, committed)

@@ -274,7 +274,9 @@ def contradictions(before, after, outputs, page):
     promoted = outputs.get("promoted-deployment-id")
     if promoted and promoted not in after.serving.values():
         yield f"`promoted-deployment-id` is {promoted}, which nothing serves"
-    for name, deployment_id in re.findall(r"mode: rollback\nmodel-id: \w+\nenvironment: (\w+)\ndeployment-id: (\w+)", page):
+    for name, deployment_id in re.findall(
+        r"mode: rollback\nmodel-id: \w+\nenvironment: (\w+)\ndeployment-id: (\w+)", page
+    ):
         if after.serving.get(name) == deployment_id:
             yield f"a way back to what {name} serves"
 
@@ -309,5 +311,7 @@ def test_the_judge():
     ]
     for lie in lies:
         assert list(contradictions(before, after, {"deployment-id": "new1"}, lie)), lie
-    truth = "## ❌ The build failed\n\n`production` serves `new1` now. The new deployment `new1` failed (`BUILD_FAILED`)."
+    truth = (
+        "## ❌ The build failed\n\n`production` serves `new1` now. The new deployment `new1` failed (`BUILD_FAILED`)."
+    )
     assert [] == list(itertools.chain(contradictions(before, after, {"deployment-id": "new1"}, truth)))

@@ -3,6 +3,8 @@
 Names in it are the service's: they pass through `redact` and `markdown`.
 """
 
+import html
+import re
 from collections.abc import Callable, Iterator, Sequence
 
 from baseten_deploy.report.markdown import code, escape, table, texts
@@ -26,15 +28,22 @@ def section(estimates: Sequence[Estimate], redact: Callable[[str], str]) -> list
     """The cost for the plan: what a reviewer decides by, as blocks of Markdown. Nothing when there is none."""
     parts = []
     for found in estimates:
-        parts.append(f"**Cost** of {redact(sentence(found))}")
-        if found.then:
-            parts.append(redact(table(_HEADER, _rows(found))))
-    return [*parts, note()] if parts else []
+        parts.append(redact(f"**Cost** of {sentence(found)}"))
+        if found.then and _is_same(found):
+            parts.append(redact(_details("How that is reckoned", found)))
+        elif found.then:
+            parts += [redact(table(_HEADER, _rows(found))), note()]
+    return parts
+
+
+def folded(found: Estimate, redact: Callable[[str], str]) -> str:
+    """The cost for the summary of a deploy, which is made already: one line, the rest below it."""
+    return redact(_details(_as_html(f"Cost of {sentence(found)}"), found))
 
 
 def line(found: Estimate) -> str:
-    """For the log."""
-    return sentence(found).replace("**", "").replace("`", "")
+    """For the log, where nothing is Markdown."""
+    return html.unescape(sentence(found)).replace("**", "").replace("`", "").replace("\u200b", "")
 
 
 def note() -> str:
@@ -63,6 +72,20 @@ def short(cost: Cost | None) -> str:
     return usd(cost.most) if cost.least == cost.most else f"{usd(cost.least)} to {usd(cost.most)}"
 
 
+def _as_html(markdown: str) -> str:
+    """Our own sentence where Markdown does not reach: its code and its bold words, everything in them inert."""
+    html_code = re.sub(r"`([^`]*)`", lambda found: f"<code>{escape(found[1])}</code>", markdown)
+    return re.sub(r"\*\*([^*]*)\*\*", r"<b>\1</b>", html_code)
+
+
+def _details(title: str, found: Estimate) -> str:
+    return f"<details><summary>{title}</summary>\n\n{table(_HEADER, _rows(found))}\n\n{note()}\n\n</details>"
+
+
+def _is_same(found: Estimate) -> bool:
+    return found.difference is not None and found.serves and abs(found.difference) < _SAME_USD
+
+
 def _subject(found: Estimate) -> str:
     return code(found.where) if found.where else "this deployment"
 
@@ -75,20 +98,31 @@ def _difference(found: Estimate) -> str:
         return "beside what serves now"
     if not found.serves:
         return "where nothing is served now"
-    if abs(difference) < _SAME_USD:
+    if _is_same(found):
         return "the same as now"
-    assert found.now is not None
-    share = f" ({100 * difference / found.now.most:+.0f} %)" if found.now.most > 0 else ""
-    return f"**{usd(abs(difference))} {'more' if difference > 0 else 'less'}** than now{share}"
+    return f"**{usd(abs(difference))} {'more' if difference > 0 else 'less'}** than now{_share(found)}"
+
+
+def _share(found: Estimate) -> str:
+    """By how much in proportion: a percentage as long as that says something."""
+    if not (found.now and found.then and found.now.most > 0):
+        return ""
+    times = found.then.most / found.now.most
+    return f" ({times:,.0f} times as much)" if times >= 3 else f" ({100 * (times - 1):+.0f} %)"
 
 
 def _rows(found: Estimate) -> Iterator[list[str]]:
+    if found.now and found.now == found.then:
+        yield ["Now and then", *_cells(found.now)]
+        return
     if found.now:
         yield ["Now", *_cells(found.now)]
     elif found.where:
         yield ["Now", "not known" if found.serves else "nothing", "", "", ""]
     if found.then:
-        yield ["Then", *_cells(found.then)]
+        kept = ", kept" if found.kept else ""
+        machine, *rest = _cells(found.then)
+        yield ["Then", machine + kept, *rest]
 
 
 def _cells(cost: Cost) -> list[str]:

@@ -80,33 +80,31 @@ def unknown_refusal(limit: float | None, why: str) -> list[Problem]:
     return [] if limit is None else [_unknown("this run", why, limit)]
 
 
-def warn_of_kept(
-    run: Run, estimates: Sequence[Estimate], place: tuple[str, int, int], *, touched: bool = False
-) -> None:
-    """Say where the config's `resources` have no effect; `touched`: they differ from what is live.
+def idle_resources(
+    estimates: Sequence[Estimate], place: tuple[str, int, int], *, touched: bool = False
+) -> list[Problem]:
+    """A warning for each environment in which the config's `resources` have no effect, because it keeps its own.
 
-    `place` is where the config has them: file, line and column.
+    `touched`: they differ from what is live. `place` is where the config has them: file, line and column.
     """
-    for found in estimates:
-        if found.kept and (found.ignores_resources or (touched and found.ignores_resources is None)):
-            other = "ask for another" if found.ignores_resources else "changed"
-            run.warn(
-                Problem(
-                    f"`resources` have no effect: `{found.where}` keeps its instance type, `{found.kept.name}`, and "
-                    f"they {other}",
-                    "Set `preserve-env-instance-type: false` to have the environment take that of the config.",
-                    *place,
-                )
-            )
+    return [
+        Problem(
+            f"`resources` have no effect: `{found.where}` keeps its instance type, `{found.kept.name}`, and they "
+            f"{'ask for another' if found.ignores_resources else 'changed'}",
+            "Set `preserve-env-instance-type: false` to have the environment take that of the config.",
+            *place,
+        )
+        for found in estimates
+        if found.kept and (found.ignores_resources or (touched and found.ignores_resources is None))
+    ]
 
 
 def tell(run: Run, estimates: Sequence[Estimate]) -> None:
     """Say it in the log and the summary of a deploy."""
     for found in estimates:
         run.say(f"Cost of {page.line(found)}")
-    known = [found for found in estimates if found.then]
-    if known:
-        run.notes.append("\n\n".join(page.section(known, run.redactor.redact)))
+        if found.then:
+            run.notes.append(page.folded(found, run.redactor.redact))
 
 
 def _refusal(found: Estimate, limit: float) -> Problem | None:

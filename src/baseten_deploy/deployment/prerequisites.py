@@ -23,10 +23,9 @@ _PATIENCE = 1.0
 
 
 class Prerequisites:
-    """The secrets that a Truss needs: asked for when this is made; `warn` says which are missing."""
+    """The secrets that a Truss needs: asked for when this is made; `missing` says which are not there."""
 
     def __init__(self, run: Run, truss: Truss, destination: Destination) -> None:
-        self._run = run
         self._truss = truss
         self._team = destination.team_name or (destination.model.team if destination.model else "")
         self._named = named_secrets(truss.config)
@@ -43,11 +42,6 @@ class Prerequisites:
             return []
         return missing_secrets(self._truss, self._named, there, self._team)
 
-    def warn(self) -> None:
-        """Say which are missing."""
-        for problem in self.missing():
-            self._run.warn(problem)
-
 
 def missing_secrets(
     truss: Truss, named: Sequence[tuple[str, Path]], there: Sequence[Secret], team: str = ""
@@ -56,7 +50,8 @@ def missing_secrets(
 
     Where no secret is said to be that team's, all of them count: the key may see them by another name.
     """
-    of_team = [each for each in there if each.team in ("", team)] if any(each.team == team for each in there) else there
+    is_told = bool(team) and any(each.team == team for each in there)
+    of_team = [each for each in there if each.team in ("", team)] if is_told else there
     names = {each.name for each in of_team}
     return [_problem(truss, name, path, names, there, team) for name, path in named if name not in names]
 

@@ -55,8 +55,11 @@ class Forecast:
             run.outputs.set("changes", self._changing.result(timeout=_PATIENCE))
         except TimeoutError:
             run.outputs.set("changes", True)
-        self._needs.warn()
-        pricing.warn_of_kept(run, cost, place_of(self._draft.truss, "resources"))
+        for problem in (
+            *self._needs.missing(),
+            *pricing.idle_resources(cost, place_of(self._draft.truss, "resources")),
+        ):
+            run.warn(problem)
         pricing.tell(run, cost)
 
     def _estimates(self) -> list[Estimate]:

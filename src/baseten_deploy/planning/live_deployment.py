@@ -66,7 +66,7 @@ def find_live(run: Run, destination: Destination, targets: Sequence[Target]) -> 
     """What is live in each place that the run goes to, the first one first; never empty. Raises `HttpError`."""
     model = destination.model
     if targets:
-        return [_in_environment(run.api, model, target) for target in targets]
+        return [in_environment(run.api, model, target) for target in targets]
     if not run.settings.development:
         return [find_production(run.api, model)]
     found = _look_up(run.api, model, model.development_deployment_id) if model else None
@@ -78,7 +78,8 @@ def find_production(api: Api, model: Model | None) -> Live:
     return Live("production", _look_up(api, model, model.production_deployment_id) if model else None)
 
 
-def _in_environment(api: Api, model: Model | None, target: Target) -> Live:
+def in_environment(api: Api, model: Model | None, target: Target) -> Live:
+    """What an environment serves, as it was found. Raises `HttpError`."""
     found = (target.before.current, target.before.candidate) if target.before else (None, None)
     return Live(f"the environment {target.name!r}", *(_with_labels(api, model, each) for each in found))
 

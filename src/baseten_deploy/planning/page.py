@@ -12,7 +12,7 @@ from baseten_deploy.cost.page import section as cost_section
 from baseten_deploy.environment.target import Target
 from baseten_deploy.errors import Problem
 from baseten_deploy.inputs.settings import Settings
-from baseten_deploy.report.alerts import errors, warnings
+from baseten_deploy.report.alerts import alert, errors, warnings
 from baseten_deploy.report.amounts import count, size
 from baseten_deploy.report.blocks import Block, Page, Weight, folded
 from baseten_deploy.report.markdown import begun, block, code, escape, record, table, texts
@@ -87,7 +87,9 @@ class Plan:
     warnings: Sequence[Problem] = ()
     registration: "RegistrationPlan | None" = None
     cost: Sequence[Estimate] = ()
-    missing: Sequence[Problem] = ()  # secrets
+    too_dear: Sequence[Problem] = ()  # what `max-hourly-cost` has against it
+    doubts: Sequence[Problem] = ()  # warnings that somebody decides by: missing secrets, resources without effect
+    checks: str = ""  # Markdown: what a deploy will check
     no_smoke_test: str = ""  # why a deploy will run none, as the end of a sentence
     blocks: Sequence[Block] = ()  # what other parts of a run have to say, without secrets
 
@@ -98,6 +100,11 @@ class Plan:
             return None
         same = self.comparison is not None and self.comparison.unchanged
         return not same or drifted(self.targets, self.settings.environment_settings)
+
+    @property
+    def refusals(self) -> Sequence[Problem]:
+        """What a deploy would end with: what the dry run said, and what it costs."""
+        return (*(self.verdict or ()), *self.too_dear)
 
     @property
     def offline(self) -> bool:
@@ -120,20 +127,22 @@ class _Description:
 
     def page(self) -> Page:
         plan = self._plan
-        refused = [*self._redacted(plan.verdict or ())]
+        refused = [*self._redacted(plan.refusals)]
         verdict = tuple(filter(None, self._verdict_lines()))
         details = Block(folded("Details", record(self._facts())), Weight.DETAIL, "the details")
-        changes = (*self._config(), *self._cost(), *self._settings_table(), *self._files())
+        checks = Block(plan.checks, Weight.RESULT, "the checks")
+        changes = (*self._config(), *self._cost(), checks, *self._settings_table(), *self._files())
         known = tuple(self._redacted(plan.warnings))
         if plan.changes is False and not refused:
-            rest = [each.markdown for each in (*warnings(known, 0), *changes, *self._ignored(), *plan.blocks)]
+            hidden = (*warnings((*self._redacted(plan.doubts), *known), 0), *changes, *self._ignored(), *plan.blocks)
+            rest = [each.markdown for each in hidden if each.markdown]
             rest = [record(self._facts()), *rest]
             return Page(
                 self._title(), verdict, (Block(folded("Details", "\n\n".join(rest)), Weight.DETAIL, "the details"),)
             )
         blocks = (
             *errors(refused, 0),
-            *warnings(tuple(self._redacted(plan.missing)), 0),
+            *(Block(alert(each, "WARNING"), Weight.PROBLEM, "warnings") for each in self._redacted(plan.doubts)),
             *warnings(known, 0),
             *changes,
             *plan.blocks,
@@ -155,7 +164,7 @@ class _Description:
         to_what = f"{name} → {where}" if where else name
         if plan.offline:
             return f"⏭️ Offline plan for {to_what}"
-        if plan.verdict:
+        if plan.refusals:
             return f"❌ Plan refused: {to_what}"
         if plan.changes is False:
             return f"📝 Plan: {name} is unchanged{f' in {where}' if where else ''}"
@@ -174,10 +183,10 @@ class _Description:
             yield "Nothing was sent, and what is live is not known: GitHub gives this run no API key."
             yield f"What can be checked without one is fine: {self._amount()}."
             yield self._unasked()
-        elif plan.verdict:
+        elif plan.refusals:
             yield self._stays()
-            problem = next(iter(self._redacted(plan.verdict)))
-            more = f" (and {len(plan.verdict) - 1} more)" if len(plan.verdict) > 1 else ""
+            problem = next(iter(self._redacted(plan.refusals)))
+            more = f" (and {len(plan.refusals) - 1} more)" if len(plan.refusals) > 1 else ""
             yield f"**Error:** {texts(shortened(problem.message, ERROR_CHARACTERS))}{more}"
             yield begun(texts(shortened(problem.remedy, REMEDY_CHARACTERS)))
         elif plan.changes is False:

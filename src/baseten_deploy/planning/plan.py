@@ -59,12 +59,10 @@ def plan_push(run: Run, truss: Truss, suite: Suite | None = None) -> None:
         except DeployError as error:
             refusal = error
         cost = prices.estimates(draft.payload["config"], draft.targets, draft.payload)
+        too_dear = pricing.refusals(run, cost)
         touched = bool(comparison and comparison.touches_resources)
-        pricing.warn_of_kept(run, cost, place_of(truss, "resources"), touched=touched)
-        if too_dear := pricing.refusals(run, cost):
-            refusal = Rejected([*(refusal.problems if refusal else ()), *too_dear])
-        missing = needs.missing()
-        for problem in missing:
+        doubts = [*needs.missing(), *pricing.idle_resources(cost, place_of(truss, "resources"), touched=touched)]
+        for problem in doubts:
             run.warn(problem)
         plan = Plan(
             settings=run.settings,
@@ -76,16 +74,19 @@ def plan_push(run: Run, truss: Truss, suite: Suite | None = None) -> None:
             comparison=comparison,
             verdict=refusal.problems if refusal else (),
             cost=cost,
-            missing=missing,
+            too_dear=too_dear,
+            doubts=doubts,
             skips=skips,
             files=truss.files,
             digest=draft.digest,
             dropped=truss.dropped,
-            warnings=[warning for warning in run.warnings if warning not in missing],
+            warnings=[warning for warning in run.warnings if warning not in doubts],
             registration=registration,
             no_smoke_test=no_smoke_test(run.settings, truss.config),
         )
         _show(run, plan, suite)
+    if too_dear:
+        raise Rejected([*(refusal.problems if refusal else ()), *too_dear])
     if refusal:
         raise refusal
 
@@ -153,7 +154,7 @@ def _show(run: Run, plan: Plan, suite: Suite | None) -> None:
     if suite:
         from baseten_deploy.checks.table import described  # noqa: PLC0415 - most runs have none
 
-        blocks.append(Block(redact(described(suite)), Weight.RESULT, "the checks"))
+        plan = replace(plan, checks=redact(described(suite)))
     run.plan = page(replace(plan, blocks=blocks), redact)
     markdown = run.plan.text(OUTPUT_CHARACTERS)
     run.outputs.set("plan", markdown)

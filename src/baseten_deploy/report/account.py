@@ -95,7 +95,8 @@ class Account:
     `directory` is the Truss's, as the inputs name it. `made` and `model_made` say whether this run made its deployment
     and its model. `payload` is the JSON that a live deployment is asked with, `route` where people send it to, `""`
     where nothing can be asked. `retired` are ids and what became of each, `kept` is how many stay. `why` is why a run
-    did nothing, as the end of a sentence; `wrong` is what was proved to be wrong with what is live, `""` for nothing.
+    did nothing, as the end of a sentence; `wrong` is what was proved to be wrong with what is live, `""` for nothing;
+    `said` is a line of a mode that has no target.
     """
 
     mode: str = "deploy"
@@ -116,6 +117,7 @@ class Account:
     route: str = ""
     why: str = ""
     wrong: str = ""
+    said: str = ""
 
     @property
     def final(self) -> Target | None:

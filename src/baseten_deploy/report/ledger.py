@@ -131,6 +131,10 @@ class Ledger:
         """The run looked at a deployment that it might have retired, and it stays."""
         self._note(kept=self.account.kept + 1)
 
+    def says(self, line: str) -> None:
+        """The first line of the verdict, of a mode that has no target. It is Markdown."""
+        self._note(said=line)
+
     def did_nothing(self, why: str) -> None:
         """The run leaves everything as it is, because `why`."""
         self._note(why=why)

@@ -37,7 +37,7 @@ def page(facts: Facts) -> Page:
         blocks = [*facts.plan.blocks, *([] if facts.plan.refused else blocks), *facts.blocks, *_timeline(facts)]
         return replace(facts.plan, blocks=tuple(blocks))
     blocks += [*warnings(facts.warnings, facts.annotated)]
-    blocks += [Block(note, Weight.EVIDENCE, "notes") for note in facts.notes]
+    blocks += [Block(note, Weight.EVIDENCE, "notes") for note in facts.notes if note]
     blocks += facts.blocks
     blocks += _evidence(facts)
     blocks += _how_to_ask(facts)

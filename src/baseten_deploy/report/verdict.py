@@ -57,7 +57,7 @@ def _success(facts: Facts) -> str:
         "promote": ("✅ Promoted", "⏳ Promotion begun, not waited for"),
         "rollback": ("✅ Rolled back, as asked for", "⏳ Roll-back begun, not waited for"),
         "cleanup": ("✅ Cleaned up", "✅ Cleaned up"),
-        "discover": ("✅ Found what there is to deploy", "✅ Found what there is to deploy"),
+        "discover": ("✅ Trusses found", "✅ Trusses found"),
     }.get(account.mode)
     if did:
         return did[0] if account.waits else did[1]
@@ -194,7 +194,7 @@ def serves_now(account: Account, status: Status = Status.SUCCESS) -> str:
     if account.mode == "cleanup":
         return _retired(account)
     if account.mode == "discover":
-        return ""
+        return account.said
     if target is None:
         return _without_target(account)
     parts = [_of_target(target, account, status)]

@@ -60,13 +60,13 @@ class Api:
         path = f"/v1/teams/{quote(team_id, safe='')}/secrets" if team_id else "/v1/secrets"
         return self._list(path, "secrets", read_secret, retry=retry)
 
-    def models(self) -> list[Model]:
-        """All models that the key can see, of all teams."""
-        return self._list("/v1/models", "models", read_model)
+    def models(self, team_id: str = "") -> list[Model]:
+        """All models of one team, or all that the key can see."""
+        return self._list(_models_path(team_id), "models", read_model)
 
     def models_named(self, name: str, team_id: str = "") -> list[Model]:
         """The models of that name, in one team or in all. The server's filter is new, so it is applied here as well."""
-        path = f"/v1/teams/{quote(team_id, safe='')}/models" if team_id else "/v1/models"
+        path = _models_path(team_id)
         models = self._list(path, "models", read_model, {"name": name})
         return [model for model in models if model.name == name]
 
@@ -85,7 +85,7 @@ class Api:
 
     def create_model(self, source: JsonObject, team_id: str = "") -> tuple[Model, Deployment]:
         """Create a model with its first deployment. Sent once: the caller decides what a failure means."""
-        path = f"/v1/teams/{quote(team_id, safe='')}/models" if team_id else "/v1/models"
+        path = _models_path(team_id)
         return self._commit(path, source)
 
     def create_deployment(self, model_id: str, source: JsonObject) -> tuple[Model, Deployment]:
@@ -258,6 +258,10 @@ def _of_model(row: JsonObject, model_id: str) -> JsonObject:
     if row.get("model_id") is not None:
         shapes.same(row["model_id"], model_id, "model")
     return row
+
+
+def _models_path(team_id: str) -> str:
+    return f"/v1/teams/{quote(team_id, safe='')}/models" if team_id else "/v1/models"
 
 
 def _model_path(model_id: str) -> str:

@@ -23,7 +23,7 @@ from baseten_sandbox.state import lifecycle
 from runner import ROOT, Runner, pull_request
 from workflow_commands import parse_command_file
 
-RUNS = 48
+RUNS = 32
 LIVE = {"ACTIVE", "SCALED_TO_ZERO", "WAKING_UP"}  # a request wakes it
 FAILED = {"BUILD_FAILED", "BUILD_STOPPED", "DEPLOY_FAILED", "FAILED", "INACTIVE", "DEACTIVATING"}
 WRONG = '{"greeting": "no such answer"}'
@@ -39,12 +39,15 @@ class OneClock(Clock):
         self._lock = threading.Lock()
 
     def now(self):
+        """Seconds of both sides."""
         return self.time
 
     def epoch_millis(self):
+        """The same for logs."""
         return int(self.time * 1000)
 
     def sleep(self, seconds):
+        """Move on, or be cancelled."""
         if threading.current_thread() is threading.main_thread():
             self._sleeps += 1
             if self._sleeps == self.cancel_at:
@@ -53,6 +56,7 @@ class OneClock(Clock):
             self.time += max(0.0, seconds)
 
     def chance(self):
+        """No chance at all."""
         return 0.5
 
 
@@ -196,7 +200,7 @@ class State:
     serving: dict
 
 
-def play(stage, scenario):
+def play(stage, scenario):  # noqa: C901 - one step after the other
     """Set up what there was, run, and give the state before and after with the outputs and the page."""
     inputs = dict(scenario.inputs)
     if scenario.served:
@@ -235,7 +239,7 @@ def claims(page):
     return f"{head}\n{verdict}", "\n\n".join(rest)
 
 
-def contradictions(before, after, outputs, page):
+def contradictions(before, after, outputs, page):  # noqa: C901, PLR0912 - one claim after the other
     """What the page says that is not so; each with what is."""
     said, rest = claims(page)
     made = after.statuses.keys() - before.statuses.keys()

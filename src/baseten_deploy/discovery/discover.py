@@ -69,8 +69,6 @@ def write(run: Run, compared: Sequence[Compared]) -> None:
             )
         )
     run.outputs.set("matrix", json.dumps({"include": rows}, ensure_ascii=False))
-    said, _, table = run.redactor.redact(page.page(compared, target_of(run))).partition("
-
-")
+    said, _, table = run.redactor.redact(page.page(compared, target_of(run))).partition("\n\n")
     run.ledger.says(said)
     run.notes.append(table)

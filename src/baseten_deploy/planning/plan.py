@@ -21,7 +21,6 @@ from baseten_deploy.errors import DeployError, Problem, RegistrationFailed, Reje
 from baseten_deploy.nemo.entity import DeployedModel, wanted_registration
 from baseten_deploy.nemo.registration import open_registry
 from baseten_deploy.nemo.upsert import RegistrationPlan, plan_registration
-from baseten_deploy.report.blocks import Block, Weight
 from baseten_deploy.report.plain import plain
 from baseten_deploy.run import Run
 from baseten_deploy.service.answers import Model

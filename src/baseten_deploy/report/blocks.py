@@ -63,7 +63,7 @@ class Page:
             last = kept.pop()
             gone.insert(0, last.title or "more")
             note = _note(gone)
-            room = limit - measure(self._with([each.markdown for each in kept] + ["", note]))
+            room = limit - measure(self._with([*(each.markdown for each in kept), note])) - len("\n\n")
             if room < 0:
                 continue
             shortened = _shortened(last.markdown, room, measure)

@@ -36,7 +36,8 @@ def settings(**inputs):
 def plan(inputs=None, **facts):
     """Write a plan of these facts, by default of a new deployment that the service accepts."""
     facts = {"name": "m", "destination": OLD, "verdict": (), **facts}
-    return page(Plan(settings=settings(**(inputs or {})), **facts), lambda text: text.replace("hunter22", "***")).text()
+    found = Plan(settings=settings(**(inputs or {})), **facts)
+    return page(found, lambda text: text.replace("hunter22", "***")).text()
 
 
 def files(*sizes):
@@ -272,7 +273,9 @@ class TestFiles:
 
     def test_dropped(self):
         """What the ignore rules left out and somebody may miss."""
-        assert "<details><summary>Left out by the ignore rules: 2</summary>\n\n`lib/`, `x.so`\n" in plan(dropped=("lib/", "x.so"))
+        assert "<details><summary>Left out by the ignore rules: 2</summary>\n\n`lib/`, `x.so`\n" in plan(
+            dropped=("lib/", "x.so")
+        )
 
     def test_warnings(self):
         """With place and remedy."""

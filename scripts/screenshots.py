@@ -1,7 +1,7 @@
 """`make screenshots`: run the action against the sandbox and photograph its pages as GitHub draws them.
 
-Every ending (`scenes`), on a phone and on a desk, light and dark, into `build/screenshots`; what the documentation shows
-also into `docs/images`. Needs npm, Chromium and a font with emoji, which nothing else here does. marked, GitHub's
+Every ending (`scenes`), on a phone and on a desk, light and dark, into `build/screenshots`; what the documentation
+shows also into `docs/images`. Needs npm, Chromium and a font with emoji, which nothing else here does. marked, GitHub's
 style sheet and Mermaid draw the Markdown, in a time zone that is no whole hours from UTC: the timeline must count from
 zero everywhere. A table or a line of words that is wider than the page is said, and makes the command fail.
 """

@@ -269,7 +269,8 @@ def contradictions(before, after, outputs, page):  # noqa: C901, PLR0912 - one c
         }
         if not fits.get(told, status not in LIVE | FAILED):
             yield f"{key} is {status}, not {told!r}"
-    if "in no environment" in said and any(after.where.get(key) for key in re.findall(r"`(\w+)`", said)):
+    nowhere = re.findall(r"deployment `(\w+)` [^.]*, in no environment", said)
+    if any(after.where.get(key) for key in nowhere):
         yield "it is in one"
     if "[Endpoint]" in said and after.statuses.get(outputs.get("deployment-id")) not in LIVE:
         yield f"an endpoint of what is {after.statuses.get(outputs.get('deployment-id'))}"

@@ -155,8 +155,8 @@ class _Description:
         redact = self._redact
         for each in problems:
             file = _shortened(redact(each.file), LINE_CHARACTERS)
-            said = {"message": redact(each.message), "remedy": redact(each.remedy), "excerpt": redact(each.excerpt)}
-            yield replace(each, file=file, **said)
+            message, remedy, excerpt = redact(each.message), redact(each.remedy), redact(each.excerpt)
+            yield replace(each, file=file, message=message, remedy=remedy, excerpt=excerpt)
 
     def _title(self) -> str:
         plan, name = self._plan, self._name(self._plan.name)

@@ -37,14 +37,14 @@ def page(facts: Facts) -> Page:
         blocks = [*facts.plan.blocks, *([] if facts.plan.refused else blocks), *facts.blocks, *_timeline(facts)]
         return replace(facts.plan, blocks=tuple(blocks))
     blocks += [*warnings(facts.warnings, facts.annotated)]
+    blocks += _evidence(facts)
     blocks += [Block(note, Weight.EVIDENCE, "notes") for note in facts.notes if note]
     blocks += facts.blocks
-    blocks += _evidence(facts)
     blocks += _how_to_ask(facts)
     if rows := list(_rows(facts)):
         blocks.append(Block(record(rows), Weight.DETAIL, "the facts"))
     if whole := _whole(facts):
-        blocks.append(Block(folded("Digests", record(whole)), Weight.DETAIL, "digests"))
+        blocks.append(Block(folded("Digests", "\n\n".join(whole)), Weight.DETAIL, "digests"))
     return Page(heading(facts), verdict(facts), (*blocks, *_trace(facts)))
 
 
@@ -162,11 +162,10 @@ def _environments(account: Account) -> Iterator[tuple[str, str]]:
             yield f"{name} serves", code(target.now.deployment_id) or "nothing"
 
 
-def _whole(facts: Facts) -> list[tuple[str, str]]:
-    """The digests in full; a header comes first, as a table has one."""
+def _whole(facts: Facts) -> list[str]:
+    """The digests in full, each a paragraph: no table is broader than a phone, and 64 digits are."""
     names = {"Content digest": "content-digest", "Archive's SHA-256": "archive-sha256"}
-    rows = [(title, code(facts.outputs[name])) for title, name in names.items() if facts.outputs.get(name)]
-    return [("Digest", "SHA-256"), *rows] if rows else []
+    return [f"{title}: {code(facts.outputs[name])}" for title, name in names.items() if facts.outputs.get(name)]
 
 
 def _short(digest: str) -> str:

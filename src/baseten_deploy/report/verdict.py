@@ -5,6 +5,7 @@ The verdict has at most three lines: what serves now; then of a red run the firs
 are; of a green one endpoint and logs; of one that did not wait, or did nothing, that and why.
 """
 
+import re
 from collections import Counter
 from collections.abc import Callable, Mapping
 
@@ -116,7 +117,7 @@ def _predict_failed(facts: Facts) -> str:
     account = facts.account
     what = "A check failed" if _checks_failed(facts) else "The smoke test failed"
     if account.serves_ours:
-        return f"❌ {what}, and {_name(account.serves_ours)} serves it"
+        return f"❌ Served, but {what[0].lower()}{what[1:]}"
     return f"❌ {what}, nothing was promoted" if account.target else f"❌ {what}"
 
 
@@ -324,9 +325,13 @@ def _red(facts: Facts) -> list[str]:
     return [f"**Error:** {error}{more}", " · ".join(filter(None, (remedy, logs)))]
 
 
+# What follows in a message, and stands elsewhere on the page: what was answered, and what serves now.
+_AFTERWARDS = re.compile(r"\. It was: |\. '[^']+' serves the previous ")
+
+
 def _message(problem: Problem) -> str:
     place = ":".join(str(part) for part in (problem.file, problem.line, problem.column) if part)
-    said = texts(shortened(problem.message, ERROR_CHARACTERS))
+    said = texts(shortened(_AFTERWARDS.split(problem.message, maxsplit=1)[0], ERROR_CHARACTERS))
     return f"{code(place)}: {said}" if place else said
 
 

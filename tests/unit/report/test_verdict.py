@@ -153,9 +153,9 @@ class TestRed:
         """One that fails where it is served says who serves it."""
         facts = account(targets=(Target("production", OLD, NEW, Switch.DONE),))
         title, lines = told(Status.PREDICT_FAILED, facts)
-        assert "❌ The smoke test failed, and `production` serves it: `hello` → `production`" == title
+        assert "❌ Served, but the smoke test failed: `hello` → `production`" == title
         assert "`production` serves `new1` now instead of `old1`." == lines[0]
-        assert "❌ A check failed, " in told(Status.PREDICT_FAILED, facts, **{"checks-failed": "2"})[0]
+        assert "❌ Served, but a check failed: " in told(Status.PREDICT_FAILED, facts, **{"checks-failed": "2"})[0]
 
     def test_rolled_back(self):
         """It serves again what it served."""
@@ -229,6 +229,14 @@ class TestRed:
         """Stay readable; the whole is in the alert."""
         lines = told(Status.REJECTED, message="x" * 1000, remedy="y" * 1000)[1]
         assert max(map(len, lines)) < 300
+
+    def test_what_stands_elsewhere(self):
+        """The answer is shown below, and what serves now above: neither is repeated in the error's line."""
+        message = "The smoke test's answer is not what `predict-expect` says: $.a is missing. It was: {}"
+        expected = "**Error:** The smoke test's answer is not what `predict-expect` says: &#36;.a is missing"
+        assert expected == told(Status.PREDICT_FAILED, message=message)[1][1]
+        message = "It was answered 500: no memory. 'production' serves the previous deployment old1 again instead of x"
+        assert "**Error:** It was answered 500: no memory" == told(Status.ROLLED_BACK, message=message)[1][1]
 
     def test_several(self):
         """How many more there are."""

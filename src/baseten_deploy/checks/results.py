@@ -89,8 +89,8 @@ def excerpt(answer: Answer) -> str:
 class CheckResult:
     """A check and its calls. `done` is false for one that was cut short or not begun; times are in seconds.
 
-    `failures` are the first `KEPT`, `failed` is how many there are, `unreached` how many of them did not reach the model.
-    `notes` are what a reader should know besides.
+    `failures` are the first `KEPT`, `failed` is how many there are, and `unreached` how many of those never reached the
+    model. `notes` are what a reader should know besides.
     """
 
     check: Check

@@ -175,14 +175,14 @@ class TestUnseen:
     @pytest.mark.parametrize("repeat", [1, 3])
     def test_a_port_that_refuses(self, unseen, repeat):
         """Nobody is there, however often it is asked."""
-        with serving(lambda link, _: None) as port:
+        with serving(lambda _link, _number: None) as port:
             pass  # it is closed now
         error, _ = unseen([replace(CHECKS[0], repeat=repeat)], port)
         assert PredictUnseen is type(error)
 
     def test_a_websocket_that_refuses(self, unseen):
         """The same by another transport."""
-        with serving(lambda link, _: None) as port:
+        with serving(lambda _link, _number: None) as port:
             pass
         error, _ = unseen([Check("c", "checks.yaml", 2, kind=Kind.WEBSOCKET, body=b"{}")], port)
         assert PredictUnseen is type(error)

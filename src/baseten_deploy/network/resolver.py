@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as NotYet
+from contextlib import suppress
 from typing import Any
 
 from baseten_deploy.background import in_background
@@ -53,12 +54,13 @@ def addresses(host: str, port: int, seconds: float, *, stopped: Callable[[], boo
 
 
 def is_numeric(host: str) -> bool:
-    """Whether a host is an address, in any of the ways in which the system reads one. Raises `UnicodeError`."""
-    try:
-        socket.getaddrinfo(host, None, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
-    except OSError:
-        return False
-    return True
+    """Whether a host is an address, in any of the ways in which the system reads one (`127.1` is one too)."""
+    plain = host.partition("%")[0]  # of the interface of a link-local one
+    for reads in (lambda: socket.inet_pton(socket.AF_INET6, plain), lambda: socket.inet_aton(plain)):
+        with suppress(OSError, UnicodeError, ValueError):
+            reads()
+            return True
+    return False
 
 
 def _ask(host: str, port: int) -> "Future[tuple[str, ...]]":

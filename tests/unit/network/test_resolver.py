@@ -123,7 +123,7 @@ class TestCalls:
         variables = {"ALL_PROXY": "http://proxy.test:3128"} if path == "by a proxy" else {}
         with make_client(WayOut(variables)) as client:
             http = Http(f"{scheme}://api.test", {}, client=client, clock=Clock())
-            with pytest.raises(HttpError, match="name (api|proxy).test was not resolved within") as caught:
+            with pytest.raises(HttpError, match=r"name (api|proxy)\.test was not resolved within") as caught:
                 http.request("GET", "/v1/x", retry=False, seconds=SECONDS)
         assert Fault.NOT_SENT is caught.value.failure.fault
         assert 1 == len(system.asked)

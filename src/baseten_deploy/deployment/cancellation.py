@@ -36,8 +36,8 @@ def cancel_promotions(run: Run, api: Api, model: Model, ids: Collection[str]) ->
         elif held is not None or reads.missing >= GONE:
             return
         if run.clock.now() + LOOK_SECONDS >= end:
-            if nothing := reads.unseen():
-                raise nothing.last
+            if unseen := reads.unseen():
+                raise unseen.last
             if held:
                 run.say(f"{held[0].name} is still being given back what it served")
             return

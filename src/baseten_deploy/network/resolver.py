@@ -56,10 +56,10 @@ def addresses(host: str, port: int, seconds: float, *, stopped: Callable[[], boo
 def is_numeric(host: str) -> bool:
     """Whether a host is an address, in any of the ways in which the system reads one (`127.1` is one too)."""
     plain = host.partition("%")[0]  # of the interface of a link-local one
-    for reads in (lambda: socket.inet_pton(socket.AF_INET6, plain), lambda: socket.inet_aton(plain)):
-        with suppress(OSError, UnicodeError, ValueError):
-            reads()
-            return True
+    with suppress(OSError, ValueError):
+        return bool(socket.inet_aton(plain))
+    with suppress(OSError, ValueError):
+        return bool(socket.inet_pton(socket.AF_INET6, plain))
     return False
 
 

@@ -26,23 +26,26 @@ _TUNNEL = re.compile(r"Tunnel connection failed: (\d{3})\b")
 
 
 class Trouble(Enum):
-    """Where the way to S3 ended. The value is the fault that it is, `None` where another try changes nothing."""
+    """Where the way to S3 ended."""
 
-    UNTRUSTED = (auto(), None)
-    PROXY_REFUSED = (auto(), None)
-    PROXY = (auto(), Fault.NOT_SENT)
-    NO_CONNECTION_IN_TIME = (auto(), Fault.NOT_SENT)
-    NO_CONNECTION = (auto(), Fault.NOT_SENT)
-    NO_ANSWER_IN_TIME = (auto(), Fault.NO_ANSWER)
-    BROKE = (auto(), Fault.NO_ANSWER)
-    OTHER = (auto(), None)
-
-    @property
-    def fault(self) -> Fault | None:
-        """What `retry` calls it."""
-        return self.value[1]
+    UNTRUSTED = auto()
+    PROXY_REFUSED = auto()
+    PROXY = auto()
+    NO_CONNECTION_IN_TIME = auto()
+    NO_CONNECTION = auto()
+    NO_ANSWER_IN_TIME = auto()
+    BROKE = auto()
+    OTHER = auto()
 
 
+# What `retry` calls them; another try changes nothing about the rest.
+_FAULTS = {
+    Trouble.PROXY: Fault.NOT_SENT,
+    Trouble.NO_CONNECTION_IN_TIME: Fault.NOT_SENT,
+    Trouble.NO_CONNECTION: Fault.NOT_SENT,
+    Trouble.NO_ANSWER_IN_TIME: Fault.NO_ANSWER,
+    Trouble.BROKE: Fault.NO_ANSWER,
+}
 _KINDS: tuple[tuple[type[Exception], Trouble], ...] = (
     (ProxyConnectionError, Trouble.PROXY),  # before what it is a kind of
     (ConnectTimeoutError, Trouble.NO_CONNECTION_IN_TIME),
@@ -80,7 +83,7 @@ def failure_of(
         return Failure(Fault.STATUS, http.status_code, parse_hint(http.headers, None, now_epoch))
     if isinstance(exception, ForeignAnswerError):
         return Failure(Fault.STATUS, exception.status) if exception.passing else None
-    fault = trouble(exception).fault
+    fault = _FAULTS.get(trouble(exception))
     return Failure(fault) if fault else None
 
 

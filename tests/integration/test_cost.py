@@ -1,5 +1,7 @@
 """What a run costs, what it lacks and whether it changes anything: the same in plan and deploy, driven from outside."""
 
+import time
+
 import pytest
 
 from baseten_sandbox.control import faults
@@ -95,6 +97,18 @@ class TestCost:
         assert None is result.outputs.get("hourly-cost")
         assert "hf_access_tokn" not in "".join(each.message for each in result.log.annotations)
         assert "not known" in (result.summary if mode == "plan" else result.log.text)
+
+
+def test_a_service_that_hangs_there(live):
+    """Holds no deploy up: what is not known in a second is not said."""
+    for path in ("/v1/instance_type_prices", "/v1/secrets"):
+        live.sandbox.faults.add(faults.Fault(faults.Kind.HANG, method="GET", path=path, seconds=600, times=None))
+    asks_for(live, "T4")
+    started = time.monotonic()
+    result = live.run(environment="production")
+    assert ("success", None) == (result.outputs["status"], result.outputs.get("hourly-cost")), result.log.text
+    assert time.monotonic() - started < 60
+    assert "the service did not answer with its prices in time" in result.log.text
 
 
 @pytest.mark.parametrize("mode", ["plan", "deploy"])

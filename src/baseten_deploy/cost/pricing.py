@@ -16,8 +16,9 @@ from baseten_deploy.service.instance_types import PricedInstanceType
 from . import page
 from .estimate import Estimate, estimate
 
-# A run whose cost limits nothing does not wait longer for the prices than this, in seconds.
-_PATIENCE = 1.0
+# A run whose cost limits nothing does not wait longer for the prices than this, in seconds: a deploy has better to do.
+PATIENCE = 1.0
+PATIENCE_OF_A_PLAN = 10.0
 _LATE = "the service did not answer with its prices in time"
 LISTING = "a library listing brings an instance type of its own"
 
@@ -27,8 +28,9 @@ Prices = Sequence[PricedInstanceType] | str
 class Pricing:
     """The prices of a run: asked for when this is made, and there when they are needed."""
 
-    def __init__(self, run: Run) -> None:
+    def __init__(self, run: Run, patience: float = PATIENCE) -> None:
         self._run = run
+        self._patience = patience
         self._limited = run.settings.max_hourly_cost is not None
         # Not worth a second try, unless the run cannot go on without.
         self._asked = in_background(lambda: read_prices(run, retry=self._limited))
@@ -56,7 +58,7 @@ class Pricing:
 
     def _prices(self) -> Prices:
         try:
-            return self._asked.result(timeout=None if self._limited else _PATIENCE)
+            return self._asked.result(timeout=None if self._limited else self._patience)
         except TimeoutError:
             return _LATE
 

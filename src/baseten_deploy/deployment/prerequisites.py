@@ -18,7 +18,7 @@ from baseten_deploy.truss.directory import Truss, place_of
 from baseten_deploy.truss.named_secrets import named_secrets
 
 SETTINGS_PAGE = "https://app.baseten.co/settings/secrets"
-# How long a run waits for the names, in seconds, once everything else is known.
+# How long a deploy waits for the names, in seconds, once everything else is known.
 _PATIENCE = 1.0
 
 
@@ -32,12 +32,12 @@ class Prerequisites:
         ask = destination.team_id
         self._asked = in_background(lambda: run.api.secrets(ask, retry=False)) if self._named else None
 
-    def missing(self) -> list[Problem]:
-        """A warning for each secret that is not there; none where that is not known."""
+    def missing(self, patience: float = _PATIENCE) -> list[Problem]:
+        """A warning for each secret that is not there; none where that is not known within `patience` seconds."""
         if self._asked is None:
             return []
         try:
-            there = self._asked.result(timeout=_PATIENCE)
+            there = self._asked.result(timeout=patience)
         except (HttpError, TimeoutError):
             return []
         return missing_secrets(self._truss, self._named, there, self._team)

@@ -4,12 +4,10 @@ What is live is what `environment` serves, else production; a model that serves 
 newest deployment. One list of all models stands for a look-up each. What cannot be seen counts as changed.
 """
 
-import queue
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from baseten_deploy.background import in_background
 from baseten_deploy.cost.estimate import Estimate, estimate
 from baseten_deploy.cost.pricing import Prices, read_prices
 from baseten_deploy.environment.target import PRODUCTION, Target
@@ -21,9 +19,8 @@ from baseten_deploy.service.http import HttpError
 from baseten_deploy.service.model_lookup import find_team
 from baseten_deploy.service.remedies import explain
 
+from .pace import at_once
 from .reading import ReadTruss
-
-AT_ONCE = 8
 
 
 class Reason(StrEnum):
@@ -77,35 +74,8 @@ def compare(run: Run, trusses: Sequence[ReadTruss]) -> list[Compared]:
     places: dict[str, tuple[Live, Environment | None] | HttpError] = {}
     known = [(truss, models[truss.name][0]) for truss in trusses if truss.name in models]
     looks = [_look_up(run, model, truss, places) for truss, model in known]
-    at_once([lambda: prices.append(read_prices(run, retry=False)), *looks])
+    at_once([lambda: prices.append(read_prices(run, retry=False)), *looks], run.clock)
     return [_judge(run, each, places.get(each.directory), prices[0]) for each in trusses]
-
-
-def at_once(jobs: Sequence[Callable[[], None]], most: int = AT_ONCE) -> None:
-    """Do all jobs, `most` of them at a time, in threads that never keep a cancelled run from ending.
-
-    Raises what the first of them raised that raised anything; then the rest is left undone.
-    """
-    waiting: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
-    for job in jobs:
-        waiting.put(job)
-    failed = False
-
-    def work() -> None:
-        nonlocal failed
-        while not failed:
-            try:
-                job = waiting.get_nowait()
-            except queue.Empty:
-                return
-            try:
-                job()
-            except BaseException:
-                failed = True
-                raise
-
-    for worker in [in_background(work) for _ in range(min(most, len(jobs)))]:
-        worker.result()
 
 
 def _by_name(run: Run, team: Team | None) -> Mapping[str, Sequence[Model]]:

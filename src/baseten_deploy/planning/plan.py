@@ -44,7 +44,7 @@ OUTPUT_CHARACTERS = 250_000
 
 def plan_push(run: Run, truss: Truss, suite: Suite | None = None) -> None:
     """Plan the deployment of a Truss. Raises what the dry run raised, and what keeps a run from getting so far."""
-    prices = Pricing(run)
+    prices = Pricing(run, pricing.PATIENCE_OF_A_PLAN)
     draft = draft_deployment(run, truss)
     with run.phase("Plan"):
         checking = in_background(lambda: prepare(run, truss, draft.destination, draft.payload, dry_run=True))
@@ -60,7 +60,9 @@ def plan_push(run: Run, truss: Truss, suite: Suite | None = None) -> None:
         cost = prices.estimates(draft.payload["config"], draft.targets, draft.payload)
         too_dear = pricing.refusals(run, cost)
         touched = bool(comparison and comparison.touches_resources)
-        doubts = [*needs.missing(), *pricing.idle_resources(cost, place_of(truss, "resources"), touched=touched)]
+        place = place_of(truss, "resources")
+        doubts = needs.missing(pricing.PATIENCE_OF_A_PLAN)
+        doubts += pricing.idle_resources(cost, place, touched=touched)
         for problem in doubts:
             run.warn(problem)
         plan = Plan(

@@ -1,14 +1,11 @@
 """What is live of many Trusses: asked eight at a time, and unknown is changed."""
 
-import threading
-import time
-
 import pytest
 from price_list import ANSWER
 from transport import FakeClock, Service, make_run, refusal
 
 from baseten_deploy.discovery import page
-from baseten_deploy.discovery.comparison import Reason, at_once, compare, without_service
+from baseten_deploy.discovery.comparison import Reason, compare, without_service
 from baseten_deploy.discovery.reading import ReadTruss
 from baseten_deploy.errors import AuthFailed, InvalidInput
 
@@ -134,46 +131,6 @@ def test_one_look_for_each_model(ask, service):
     ask(*(truss(f"m{number}") for number in range(30)))
     assert 20 == len(service.calls("environments"))
     assert 22 == len(service.requests)
-
-
-class TestAtOnce:
-    """Eight at a time."""
-
-    def test_never_more(self):
-        """All are done, by no more than so many threads at once."""
-        lock, running, most, done = threading.Lock(), 0, 0, []
-
-        def job(number):
-            def work():
-                nonlocal running, most
-                with lock:
-                    running += 1
-                    most = max(most, running)
-                time.sleep(0.002)
-                with lock:
-                    running -= 1
-                    done.append(number)
-
-            return work
-
-        at_once([job(number) for number in range(40)])
-        assert list(range(40)) == sorted(done)
-        assert 1 < most <= 8
-
-    def test_what_fails_ends_it(self):
-        """A bug is not swallowed, and nothing hangs."""
-
-        def broken():
-            raise ZeroDivisionError
-
-        done = []
-        with pytest.raises(ZeroDivisionError):
-            at_once([broken, *([lambda: done.append(1)] * 5)], most=1)
-        assert [] == done
-
-    def test_nothing_to_do(self):
-        """Is done at once."""
-        at_once([])
 
 
 class TestPage:

@@ -43,6 +43,8 @@ DEFAULTS = {
     "deployment_settings": None,
     "disable_archive_download": False,
     "skip_unchanged": False,
+    "redeploy_trigger": "",
+    "max_hourly_cost": None,
     "wait": True,
     "deploy_timeout_minutes": 45,
     "wait_timeout_minutes": 45.0,

@@ -47,7 +47,7 @@ class TestCost:
         assert (0, "12.9996") == (result.exit_code, result.outputs["hourly-cost"]), result.log.text
         assert "$13.00 an hour" in result.summary
         assert "$12.96 more" in result.summary.replace("**", "")
-        assert "| Now | `1x2` | 0 to 1 | $0.00 to $0.0348 | $0.00 to $25.40 |" in result.summary
+        assert "| Per hour | $0.00 to $0.0348 |" in result.summary
         assert "estimate" in result.summary
 
     @pytest.mark.parametrize("mode", ["plan", "deploy"])

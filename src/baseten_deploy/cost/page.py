@@ -13,7 +13,7 @@ from .estimate import HOURS_PER_MONTH, Cost, Estimate
 
 # Less is no difference that anybody pays: prices have five digits.
 _SAME_USD = 0.00005
-_HEADER = ("", "Instance type", "Replicas", "Per hour", f"Per month of {HOURS_PER_MONTH} h")
+_TITLES = ("Instance type", "Replicas", "Per hour", f"Per month of {HOURS_PER_MONTH} h")
 
 
 def sentence(found: Estimate) -> str:
@@ -32,7 +32,7 @@ def section(estimates: Sequence[Estimate], redact: Callable[[str], str]) -> list
         if found.then and _is_same(found):
             parts.append(redact(_details("How that is reckoned", found)))
         elif found.then:
-            parts += [redact(table(_HEADER, _rows(found))), note()]
+            parts += [redact(_table(found)), note()]
     return parts
 
 
@@ -79,7 +79,7 @@ def _as_html(markdown: str) -> str:
 
 
 def _details(title: str, found: Estimate) -> str:
-    return f"<details><summary>{title}</summary>\n\n{table(_HEADER, _rows(found))}\n\n{note()}\n\n</details>"
+    return f"<details><summary>{title}</summary>\n\n{_table(found)}\n\n{note()}\n\n</details>"
 
 
 def _is_same(found: Estimate) -> bool:
@@ -111,18 +111,25 @@ def _share(found: Estimate) -> str:
     return f" ({times:,.0f} times as much)" if times >= 3 else f" ({100 * (times - 1):+.0f} %)"
 
 
-def _rows(found: Estimate) -> Iterator[list[str]]:
+def _table(found: Estimate) -> str:
+    """Now beside then, a line each: as broad as a phone."""
+    columns = list(_columns(found))
+    header = ("", *(title for title, _ in columns))
+    return table(header, zip(_TITLES, *(cells for _, cells in columns), strict=True))
+
+
+def _columns(found: Estimate) -> Iterator[tuple[str, list[str]]]:
     if found.now and found.now == found.then:
-        yield ["Now and then", *_cells(found.now)]
+        yield "Now and then", _cells(found.now)
         return
     if found.now:
-        yield ["Now", *_cells(found.now)]
+        yield "Now", _cells(found.now)
     elif found.where:
-        yield ["Now", "not known" if found.serves else "nothing", "", "", ""]
+        yield "Now", ["not known" if found.serves else "nothing", "", "", ""]
     if found.then:
         kept = ", kept" if found.kept else ""
         machine, *rest = _cells(found.then)
-        yield ["Then", machine + kept, *rest]
+        yield "Then", [machine + kept, *rest]
 
 
 def _cells(cost: Cost) -> list[str]:

@@ -16,6 +16,7 @@ from baseten_deploy.report.alerts import alert, errors, warnings
 from baseten_deploy.report.amounts import count, size
 from baseten_deploy.report.blocks import Block, Page, Weight, folded
 from baseten_deploy.report.markdown import begun, block, code, escape, record, table, texts
+from baseten_deploy.report.summary import SHORT
 from baseten_deploy.report.verdict import ERROR_CHARACTERS, REMEDY_CHARACTERS, shortened
 from baseten_deploy.service.answers import Deployment
 from baseten_deploy.service.model_lookup import Destination
@@ -129,14 +130,16 @@ class _Description:
         plan = self._plan
         refused = [*self._redacted(plan.refusals)]
         verdict = tuple(filter(None, self._verdict_lines()))
-        details = Block(folded("Details", record(self._facts())), Weight.DETAIL, "the details")
+        whole = f"\n\nContent digest: {code(plan.digest)}" if len(plan.digest) > SHORT else ""
+        facts = f"{record(self._facts())}{whole}"
+        details = Block(folded("Details", facts), Weight.DETAIL, "the details")
         checks = Block(plan.checks, Weight.RESULT, "the checks")
         changes = (*self._config(), *self._cost(), checks, *self._settings_table(), *self._files())
         known = tuple(self._redacted(plan.warnings))
         if plan.changes is False and not refused:
             hidden = (*warnings((*self._redacted(plan.doubts), *known), 0), *changes, *self._ignored(), *plan.blocks)
             rest = [each.markdown for each in hidden if each.markdown]
-            rest = [record(self._facts()), *rest]
+            rest = [facts, *rest]
             return Page(
                 self._title(), verdict, (Block(folded("Details", "\n\n".join(rest)), Weight.DETAIL, "the details"),)
             )
@@ -315,7 +318,7 @@ class _Description:
         yield from self._content()
         yield "Dry run", self._verdict()
         if plan.digest:
-            yield "Content digest", code(plan.digest)
+            yield "Content digest", code(plan.digest[:SHORT])
         if plan.registration:
             yield "Model entity", self._registration(plan.registration)
 

@@ -76,7 +76,8 @@ def texts(message: str) -> str:
     parts = line.split("`")
     if len(parts) % 2 == 0:
         return _escape(line)
-    return "".join(code(part) if index % 2 else _escape(part) for index, part in enumerate(parts))
+    said = "".join(code(part) if index % 2 else _escape(part) for index, part in enumerate(parts))
+    return said or _escape(line)  # a span with nothing in it is not nothing
 
 
 def begun(markdown: str) -> str:

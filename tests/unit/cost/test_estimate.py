@@ -121,16 +121,20 @@ class TestWords:
     def test_the_table(self, make_settings):
         """Now and then, per hour and month, and that it is an estimate."""
         parts = section([cost(make_settings, H100, environment(), preserve_env_instance_type="false")], str)
-        assert "| Now | `A10G:4x16` | 1 to 3 | $1.20 to $3.60 | $876.00 to $2,628 |" in parts[1]
-        assert "| Then | `H100:26x234` | 1 to 3 | $6.00 to $18.00 | $4,380 to $13,140 |" in parts[1]
+        expected = (
+            "|  | Now | Then |\n| --- | --- | --- |\n| Instance type | `A10G:4x16` | `H100:26x234` |\n"
+            "| Replicas | 1 to 3 | 1 to 3 |\n| Per hour | $1.20 to $3.60 | $6.00 to $18.00 |\n"
+            "| Per month of 730 h | $876.00 to $2,628 | $4,380 to $13,140 |"
+        )
+        assert expected == parts[1]
         assert "An estimate at list prices" in parts[2]
 
     def test_the_same_is_folded(self, make_settings):
         """One line says it; below it is one row: two equal ones make people look for the difference."""
         parts = section([cost(make_settings, {}, environment())], str)
         assert parts[1].startswith("<details><summary>How that is reckoned</summary>")
-        assert "| Now and then | `A10G:4x16` | 1 to 3 |" in parts[1]
-        assert "| Then |" not in parts[1]
+        assert "|  | Now and then |\n| --- | --- |\n| Instance type | `A10G:4x16` |" in parts[1]
+        assert "Then |" not in parts[1]
 
     def test_where_markdown_does_not_reach(self, make_settings):
         """In the heading of a fold code is code, and what a service calls a machine opens no tag; the log is plain."""
@@ -145,7 +149,7 @@ class TestWords:
         """Then all of it is new."""
         found = cost(make_settings, H100)
         assert sentence(found).endswith("where nothing is served now.")
-        assert "| Now | nothing |" in section([found], str)[1]
+        assert "| Instance type | nothing |" in section([found], str)[1]
         assert "0 to 1, the service&#39;s default" in section([found], str)[1].replace("'", "&#39;")
 
 

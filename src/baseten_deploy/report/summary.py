@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from baseten_deploy.status import Status
 
-from .account import Account
+from .account import Account, Known
 from .alerts import errors, warnings
 from .amounts import count, duration, size
 from .blocks import Block, Page, Weight, folded
@@ -136,7 +136,7 @@ def _rows(facts: Facts) -> Iterator[tuple[str, str]]:
         ("Deployment", f"{known.get('deployment-name', '')} {known.get('deployment-id', '')}"),
         ("Last status seen", known.get("deployment-status", "")),
         *_environments(facts.account),
-        ("Live after", _seconds(outputs.get("deploy-time-seconds", ""))),
+        ("Live after", _seconds(outputs.get("deploy-time-seconds", "")) if facts.account.made is Known.YES else ""),
         ("Smoke test answered in", _seconds(outputs.get("predict-seconds", ""))),
         ("Archive" if "archive-bytes" in known else "Truss", _archive(facts)),
         ("Content digest", _short(outputs.get("content-digest", ""))),

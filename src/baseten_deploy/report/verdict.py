@@ -336,9 +336,12 @@ def _message(problem: Problem) -> str:
 
 
 def shortened(text: str, limit: int) -> str:
-    """`text` on one line, cut at `limit` characters."""
+    """`text` on one line, cut at `limit` characters, between words where there are any."""
     line = " ".join(text.split())
-    return line if len(line) <= limit else f"{line[:limit].rstrip()} …"
+    if len(line) <= limit:
+        return line
+    cut = line[: limit + 1].rpartition(" ")[0]
+    return f"{cut if len(cut) > limit // 2 else line[:limit]} …"
 
 
 def links(facts: Facts) -> str:

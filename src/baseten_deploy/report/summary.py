@@ -52,7 +52,9 @@ def _way_back(facts: Facts) -> Iterator[Block]:
     """How to bring an environment back that serves a deployment that failed, with the ids."""
     account = facts.account
     target = account.serves_ours
-    if target is None or facts.status not in _FAILING or not account.is_failing:
+    if target is None or facts.status not in _FAILING:
+        return
+    if not account.is_failing and facts.status != "watch_failed":
         return
     previous = target.before.deployment_id
     if not previous or account.is_ours(previous):

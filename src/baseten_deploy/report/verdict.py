@@ -121,6 +121,11 @@ def _predict_failed(facts: Facts) -> str:
     return f"❌ {what}, nothing was promoted" if account.target else f"❌ {what}"
 
 
+def _watch_failed(facts: Facts) -> str:
+    served = "Served" if facts.account.serves_ours else "Live"
+    return f"❌ {served}, but the watch failed"
+
+
 def _promotion_failed(facts: Facts) -> str:
     account = facts.account
     answered = account.answers[-1] if account.answers else None
@@ -148,7 +153,8 @@ def _cancelled(facts: Facts) -> str:
     return f"⚠️ Cancelled{_unchanged(account)}"
 
 
-_OF: Mapping[Status, Callable[[Facts], str]] = {
+# By a status's text: also of one that a later version adds.
+_OF: Mapping[str, Callable[[Facts], str]] = {
     Status.SUCCESS: _success,
     Status.PLANNED: lambda _: "📝 Planned, nothing was changed",
     Status.SKIPPED: _skipped,
@@ -160,6 +166,7 @@ _OF: Mapping[Status, Callable[[Facts], str]] = {
     Status.DEPLOY_FAILED: _deploy_failed,
     Status.DEPLOY_TIMEOUT: _deploy_timeout,
     Status.PREDICT_FAILED: _predict_failed,
+    "watch_failed": _watch_failed,
     Status.PROMOTION_FAILED: _promotion_failed,
     Status.ROLLED_BACK: lambda _: "❌ Rolled back",
     Status.REGISTRATION_FAILED: _registration_failed,

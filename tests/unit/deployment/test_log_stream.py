@@ -8,7 +8,15 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from baseten_deploy.deployment import log_stream as module
-from baseten_deploy.deployment.log_stream import OVERLAP_MILLIS, PAGE, LogReader, LogStream, format_line, is_error
+from baseten_deploy.deployment.log_stream import (
+    OVERLAP_MILLIS,
+    PAGE,
+    LogReader,
+    LogStream,
+    error_in,
+    format_line,
+    is_error,
+)
 from baseten_deploy.errors import Cancelled
 from baseten_deploy.service.answers import LogLine
 from baseten_deploy.service.http import HttpError
@@ -435,3 +443,38 @@ class TestErrors:
         stream.poll()
         assert ["00:00:00Z ERROR: b"] == list(stream.errors)
         assert 3 == len(stream.tail)
+
+
+class TestFirstError:
+    """The line that an annotation quotes."""
+
+    @pytest.mark.parametrize(
+        ("message", "level", "expected"),
+        [
+            ("all is well", "INFO", ""),
+            (
+                "ERROR: No matching distribution found for torhc",
+                "INFO",
+                "ERROR: No matching distribution found for torhc",
+            ),
+            ("something odd", "ERROR", "something odd"),
+            ("Traceback (most recent call last):", "ERROR", ""),
+            (
+                'Traceback (most recent call last):\n  File "model.py", line 3\nValueError: no weights',
+                "ERROR",
+                "ValueError: no weights",
+            ),
+            ("\x1b[31merror: exit code 1\x1b[0m", "INFO", "error: exit code 1"),
+        ],
+    )
+    def test_what_a_line_says(self, message, level, expected):
+        """Without colours and without the head of a traceback."""
+        assert expected == error_in(LogLine(1_000_000_000, message, level=level))
+
+    def test_the_first_is_kept(self):
+        """Also when so many follow that it is no longer among the last ones."""
+        lines = [LogLine(10**9 + number, f"ERROR: number {number}") for number in range(100)]
+        stream = LogStream(LogReader(lambda _since, _limit: lines, 0), lambda _text: None, lambda: 1.0)
+        stream.poll()
+        assert "ERROR: number 0" == stream.first_error
+        assert not any("number 0" in line for line in stream.errors)

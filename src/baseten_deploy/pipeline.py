@@ -60,7 +60,7 @@ def deploy(run: Run) -> Status:
     with on_failure.of_deployment(run, committed.model, ours):
         if settings.wait:
             wait(run, committed.model, ours, settings.environment)
-            ask(run, run.outputs.get("predict-url"), payload)
+            ask(run, run.outputs.get("predict-url"), payload, settings.environment)
             if proof:
                 where = settings.environment or "the deployment"
                 proof.hold(where, run.outputs.get("predict-url"), committed.deployment.id)

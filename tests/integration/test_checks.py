@@ -3,12 +3,14 @@
 import json
 import re
 import time
+from dataclasses import replace
 
 import junitparser
 import pytest
+from github_api import github_api
 
 from baseten_sandbox import Answer
-from runner import pull_request
+from runner import Runner, from_checkout, pull_request
 
 REPORT = "out/checks.xml"
 
@@ -330,8 +332,40 @@ class TestGates:
         assert [] == job.sent("inference")
 
     def test_the_comment_has_the_table(self, job):
-        """It carries what the summary says; here without a token, so the summary is what it would say."""
-        assert "Checks of the deployment" in run(job.on(pull_request())).summary
+        """One row a check; the failed one unfolded, those that passed folded: they are more than five."""
+        write(job, wishes("fails", status=500), *(asks(f"passes {number}") for number in range(6)))
+        with github_api() as github:
+            launcher = replace(from_checkout(), environment={"GITHUB_API_URL": github.url})
+            runner = Runner(job.runner.directory, event=pull_request(), launcher=launcher)
+            runner.run(job.inputs({"checks": "checks.yaml", "github-token": "ghs_0123456789abcdef"}))
+            [comment] = github.bodies()
+        before, _, folded = comment.partition("<details><summary>6 checks passed</summary>")
+        assert "Checks of the deployment: 6 of 7 passed" in before
+        assert re.search(
+            r"^\| fails \| ❌ failed \| 1, 1 failed \| [\d.]+ m?s \| [\d.]+ m?s \|  \|$", before, re.MULTILINE
+        )
+        assert "**fails**: the status is 500, expected 2xx" in before
+        assert "passes" not in before
+        rows = re.findall(r"^\| (passes \d) \| ✅ passed \| 1 \|", folded, re.MULTILINE)
+        assert [f"passes {number}" for number in range(6)] == rows
+
+
+class TestSmokeTest:
+    """What it tells of the answer's pace, with no checks at all."""
+
+    def test_of_a_stream(self, job):
+        """The first token, and tokens a second: in log, summary and comment."""
+        wish = {"stream": True, "sandbox": {"stream": ["a", "b", "c"], "delay": 0.2, "gap": 0.05}}
+        result = job.run(predict_payload=json.dumps(wish))
+        told = r"[\d.]+ m?s, first token after [\d.]+ m?s, [\d.]+ tokens/s"
+        assert re.search(f"Answered in {told}:", result.log.text)
+        assert re.search(rf"Smoke test of the deployment: {told}\.", result.summary)
+
+    def test_of_json(self, job):
+        """The first byte; once for the deployment, once for the environment that serves it."""
+        result = job.run(promote_to="production", rollback_on_failure="true")
+        for where in ("the deployment", "production"):
+            assert re.search(rf"Smoke test of {where}: [\d.]+ m?s, first byte after [\d.]+ m?s\.", result.summary)
 
 
 class TestLive:

@@ -11,6 +11,7 @@ from typing import Any
 
 _LINE_END = re.compile(r"\r\n|\n|\r")
 _DONE = "[DONE]"
+_TOKENS = ("content", "reasoning_content", "reasoning", "refusal", "tool_calls")
 
 
 @dataclass(frozen=True)
@@ -72,6 +73,18 @@ def deltas(event: Any) -> list[str]:
             content = delta.get("content") if isinstance(delta, dict) else None
             texts.append(content or choice.get("text") or "")
     return [text for text in texts if isinstance(text, str) and text]
+
+
+def carries(event: Any) -> bool:
+    """Whether an event of an OpenAI-like stream carries tokens, of whatever kind: text, reasoning or a tool's call."""
+    choices = event.get("choices") if isinstance(event, dict) else None
+    for choice in choices if isinstance(choices, list) else []:
+        if isinstance(choice, dict):
+            delta = choice.get("delta") or choice.get("message")
+            found = [delta.get(key) for key in _TOKENS] if isinstance(delta, dict) else []
+            if choice.get("text") or any(found):
+                return True
+    return False
 
 
 def _parsed(data: str) -> Any:

@@ -251,6 +251,27 @@ class TestPassing:
         assert ("8", "0") == counts(result), result.log
         assert "<details><summary>8 checks passed</summary>" in result.summary
 
+    @pytest.mark.parametrize(
+        ("place", "inputs"),
+        [
+            ("/development", {"development": "true"}),
+            ("/environments/staging", {"environment": "staging", "create_environment": "true"}),
+            (
+                "-staging",
+                {"environment": "staging", "create_environment": "true", "regional_environment": "true"},
+            ),
+        ],
+    )
+    def test_every_place(self, job, place, inputs):
+        """Predict, a route of the model's own and a websocket are asked where the smoke test is."""
+        talks = {"name": "talks", "kind": "websocket", "payload": "hi", "expect": {"json": {"echo": "hi"}}}
+        write(job, asks("asks"), asks("route", path="/v1/x"), talks)
+        result = run(job, **inputs)
+        assert ("3", "0") == counts(result), result.log
+        base = f"/inference/model-{result.outputs['model-id']}{place}"
+        asked = [request.path for request in job.sandbox.requests if request.service == "inference"]
+        assert [f"{base}/predict", f"{base}/predict", f"{base}/sync/v1/x", f"{base}/websocket"] == asked
+
     def test_a_thousand_repeats_at_64(self, job):
         """Come to their end, each counted once."""
         write(job, asks("many", repeat=1000, concurrency=64))
@@ -316,6 +337,18 @@ class TestGates:
         result = run(job, environment="production", **inputs)
         assert "predict_failed" == result.outputs["status"]
         assert first["deployment-id"] == serves(job, first["model-id"])
+
+    def test_mode_rollback_checks_before_anything_is_switched(self, job):
+        """What served before stays where it is when it fails one, and comes back when it passes."""
+        first, second = self.deploy(job), job.run(promote_to="production").outputs
+        back = {"mode": "rollback", "model_name": "hello-truss", "environment": "production"}
+        write(job, wishes("fails", status=500))
+        assert "predict_failed" == run(job, **back).outputs["status"]
+        assert second["deployment-id"] == serves(job, first["model-id"])
+        write(job, asks("passes"))
+        assert "success" == run(job, **back).outputs["status"]
+        assert first["deployment-id"] == serves(job, first["model-id"])
+        assert {"checks of the deployment", "checks of production"} == set(report(job))
 
     def test_plan_names_them(self, job):
         """And asks nothing."""

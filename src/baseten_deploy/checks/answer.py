@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
+from baseten_deploy.service.shapes import is_identifier
+
 from .event_stream import carries, deltas, events
 
 REQUEST_ID = "x-baseten-request-id"
@@ -38,8 +40,9 @@ class Answer:
 
     @property
     def request_id(self) -> str:
-        """What the service calls this request, `""` when it does not say."""
-        return self.headers.get(REQUEST_ID, "")
+        """What the service calls this request, `""` when it does not say, or says what has not the shape of an id."""
+        said = self.headers.get(REQUEST_ID, "")
+        return said if is_identifier(said) else ""
 
     @property
     def media_type(self) -> str:

@@ -26,6 +26,9 @@ def mismatches(check: Check, answer: Answer, live: Answer | None = None) -> list
     reasons = [*_status(expect, answer)]
     if reasons:  # then the body is an error's, and all else would follow from that
         return reasons
+    encoding = answer.headers.get("content-encoding", "").strip().lower()
+    if encoding not in ("", "identity"):
+        return [f"the answer is compressed ({encoding[:40]}), which was not asked for"]
     if not answer.complete:
         return [f"the answer is longer than {count(len(answer.body) // 2**20, 'MiB').removesuffix('s')}"]
     return [*_stream(answer), *_sizes(expect, answer), *_media_type(expect, answer), *_content(expect, answer, live)]

@@ -3,7 +3,7 @@
 import pytest
 from sample_answers import delta, made, stream
 
-from baseten_deploy.checks.answer import NO_JSON
+from baseten_deploy.checks.answer import NO_JSON, Answer
 
 
 class TestText:
@@ -23,6 +23,22 @@ class TestText:
     def test_bytes_that_are_no_text(self):
         """Do no harm."""
         assert "\ufffd" == made(b"\xff", "audio/wav").text
+
+
+@pytest.mark.parametrize(
+    ("said", "expected"),
+    [
+        ("0af7651916cd43dd", "0af7651916cd43dd"),
+        ("a-b_C", "a-b_C"),
+        ("", ""),
+        ("a" * 65, ""),
+        ("a`<img>", ""),
+        ("é", ""),
+    ],
+)
+def test_the_request_id(said, expected):
+    """Only what has the shape of an id is one: it is shown, and asked for in the log."""
+    assert expected == Answer(500, {"x-baseten-request-id": said}, b"", 0.1).request_id
 
 
 class TestTimes:

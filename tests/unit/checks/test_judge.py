@@ -6,6 +6,7 @@ import time
 import pytest
 from sample_answers import delta, made, stream
 
+from baseten_deploy.checks.answer import Answer
 from baseten_deploy.checks.answer_schema import compile_schema
 from baseten_deploy.checks.check import Check, Expect, Live
 from baseten_deploy.checks.judge import json_diff, media_matches, mismatches
@@ -39,6 +40,13 @@ class TestMismatches:
     def test_status(self, status, expected, found):
         """Any 2xx, or the one."""
         assert found == reasons(made("{}", status=status), status=expected)
+
+    @pytest.mark.parametrize(("encoding", "told"), [("gzip", True), ("gzip, gzip", True), ("identity", False)])
+    def test_compressed(self, encoding, told):
+        """Nobody asked for that: it says so, and not that the bytes are no JSON. Nothing is unpacked."""
+        answer = Answer(200, {"content-encoding": encoding}, b"{}", 0.1)
+        wanted = [f"the answer is compressed ({encoding}), which was not asked for"] if told else []
+        assert wanted == reasons(answer, json={})
 
     def test_a_wrong_status_says_it_all(self):
         """The body is an error's then; the rest would be noise."""

@@ -9,7 +9,7 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from math import inf
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import httpx
 
@@ -29,7 +29,9 @@ from baseten_deploy.service.model_urls import own_route
 from baseten_deploy.service.retry import ATTEMPTS, Failure, Fault, Tries, parse_hint
 
 from .content import read_content
-from .pace import Pace, pace_of
+
+if TYPE_CHECKING:
+    from .pace import Pace
 
 # Answers of the way to the model rather than of the model.
 NOT_READY = frozenset({408, 425, 429, 502, 503, 504, *range(520, 531)})
@@ -50,7 +52,7 @@ class Prediction:
     """
 
     text: str
-    pace: Pace
+    pace: "Pace"
     events: int = 0
     shown: str = ""
 
@@ -244,6 +246,8 @@ def _call(
     if answer.error:
         said = cut(redactor.redact(answer.error), SHOWN_CHARACTERS)
         raise PredictFailed(f"The smoke test's stream {said}", "See the model's log.")
+    from .pace import pace_of  # noqa: PLC0415 - with the answer there: nothing waits for it
+
     pace = pace_of(data, marks, took, is_stream=answer.events > 0)
     return Prediction(answer.text, pace, answer.events, answer.shown), complete
 

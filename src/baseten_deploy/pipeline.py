@@ -211,19 +211,23 @@ def served_before(draft: Draft | None) -> str:
 def is_live_already(run: Run, draft: Draft) -> bool:
     """`skip-unchanged`: whether this content is what is live where the run goes to; then the outputs name it."""
     settings, model = run.settings, draft.destination.model
-    if not settings.skip_unchanged or model is None:
+    if not settings.skip_unchanged:
+        return False
+    if model is None:
+        run.say("Not skipped: the model does not exist yet")
         return False
 
     from baseten_deploy.deployment.creation import Committed
     from baseten_deploy.inputs.environment_settings import applied
     from baseten_deploy.planning.live_deployment import find_live, unchanged
+    from baseten_deploy.planning.why_deployed import why_deployed
     from baseten_deploy.report.markdown import escape
 
     with failing_as(Rejected, "Looking up what is live"):
         places = find_live(run, draft.destination, draft.targets)
     deployment = unchanged(places, draft.digest)
     if deployment is None:
-        run.say("Not skipped: the content differs from what is live, or that is not known")
+        run.say(f"Not skipped: {why_deployed(places, draft.digest)}")
         return False
     where = " and ".join(place.where for place in places)
     run.say(f"Unchanged: this content is live already in {where}")

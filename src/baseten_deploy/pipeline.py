@@ -211,10 +211,7 @@ def served_before(draft: Draft | None) -> str:
 def is_live_already(run: Run, draft: Draft) -> bool:
     """`skip-unchanged`: whether this content is what is live where the run goes to; then the outputs name it."""
     settings, model = run.settings, draft.destination.model
-    if not settings.skip_unchanged:
-        return False
-    if model is None:
-        run.say("Not skipped: the model does not exist yet")
+    if not settings.skip_unchanged or model is None:
         return False
 
     from baseten_deploy.deployment.creation import Committed

@@ -20,7 +20,6 @@ NO_JSON: Any = object()
 _DATA_LINE = re.compile(rb"^data:[^\r\n]*", re.MULTILINE)
 _TOKEN_COUNTS = ("completion_tokens", "output_tokens")  # of chat completions, and of those who name it otherwise
 _USAGE = b'"usage"'
-_TOKEN_EVENTS = 100_000  # more are not looked at
 
 
 @dataclass(frozen=True)
@@ -103,13 +102,9 @@ class Answer:
         tokens = next((count for value in reversed(self.event_values) if (count := _tokens(value))), 0)
         if tokens < 2:
             return None
-        carrying = []
-        for number, found in enumerate(_DATA_LINE.finditer(self.body)):
-            if number == _TOKEN_EVENTS:
-                break
-            if carries(_json(found[0][5:].decode("utf-8", "replace"))):
-                carrying.append(self._seconds_of(found.end()))
-        took = carrying[-1] - carrying[0] if carrying else 0.0
+        lines = list(_DATA_LINE.finditer(self.body))
+        first, last = (next(filter(_carries, each), None) for each in (lines, reversed(lines)))
+        took = self._seconds_of(last.end()) - self._seconds_of(first.end()) if first and last else 0.0
         return (tokens - 1) / took if took > 0 else None
 
     def _seconds_of(self, offset: int) -> float:
@@ -138,6 +133,10 @@ def _json(text: str) -> Any:
         return json.loads(text)
     except (ValueError, RecursionError):
         return NO_JSON
+
+
+def _carries(line: re.Match[bytes]) -> bool:
+    return carries(_json(line[0][5:].decode("utf-8", "replace")))
 
 
 def _tokens(value: Any) -> int:

@@ -5,12 +5,14 @@ dependencies. It is loaded where a check has a schema. Spec: JSON Schema 2020-12
 """
 
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 from .field_table import SCHEMA_ID
 
 ERRORS = 5  # shown of one answer
 _MESSAGE_CHARACTERS = 300
+_SMALL = 500  # values within an answer
 _STEPS = 100_000  # of backtracking in one pattern: some milliseconds
 
 
@@ -25,18 +27,36 @@ class AnswerSchema:
     validator: Any
 
     def mismatches(self, value: Any) -> list[str]:
-        """Where `value` does not follow it, by path; at most `ERRORS`."""
-        found = []
+        """Where `value` does not follow it, by path; at most `ERRORS`, and of a large value the first."""
         try:
-            for error in self.validator.iter_errors(value):
-                place = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in error.instance_path)
-                message = str(error.message)
-                found.append(f"${place}: {message[:_MESSAGE_CHARACTERS]}")
-                if len(found) == ERRORS:
-                    break
-        except ValueError as error:  # a number or a text that the library cannot take over
-            found.append(f"it cannot be compared with the schema: {str(error)[:_MESSAGE_CHARACTERS]}")
-        return found
+            if self.validator.is_valid(value):
+                return []
+            if _is_small(value):
+                return [_told(error) for error in islice(self.validator.iter_errors(value), ERRORS)]
+            self.validator.validate(value)
+        except ValueError as error:  # `ValidationError` is one; or a number or a text that cannot be taken over
+            if hasattr(error, "instance_path"):
+                return [_told(error)]
+            return [f"it cannot be compared with the schema: {str(error)[:_MESSAGE_CHARACTERS]}"]
+        return []
+
+
+def _told(error: Any) -> str:
+    place = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in error.instance_path)
+    return f"${place}: {str(error.message)[:_MESSAGE_CHARACTERS]}"
+
+
+def _is_small(value: Any) -> bool:
+    """Whether all errors may be asked for: the library makes every one of them, at once, and lets no thread run."""
+    todo, seen = [value], 0
+    while todo and seen <= _SMALL:
+        part = todo.pop()
+        seen += 1
+        if isinstance(part, dict):
+            todo += part.values()
+        elif isinstance(part, list):
+            todo += part
+    return seen <= _SMALL
 
 
 def compile_schema(schema: Any) -> AnswerSchema:

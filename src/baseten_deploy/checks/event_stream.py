@@ -7,6 +7,7 @@ import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 _LINE_END = re.compile(r"\r\n|\n|\r")
@@ -16,11 +17,15 @@ _TOKENS = ("content", "reasoning_content", "reasoning", "refusal", "tool_calls")
 
 @dataclass(frozen=True)
 class Event:
-    """One event: its type, `""` for a message, its data, and that as JSON, `None` when it is none."""
+    """One event: its type, `""` for a message, and its data."""
 
     kind: str
     data: str
-    json: Any = None
+
+    @cached_property
+    def json(self) -> Any:
+        """The data as JSON, `None` when it is none."""
+        return _parsed(self.data)
 
     @property
     def is_error(self) -> bool:
@@ -53,7 +58,7 @@ def stream_events(text: str) -> Iterator[Event]:
             continue
         data = "\n".join(lines)
         if (lines or kind.lower() == "error") and data.strip() != _DONE:
-            yield Event(kind, data, _parsed(data))
+            yield Event(kind, data)
         lines, kind = [], ""
 
 

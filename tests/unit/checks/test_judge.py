@@ -180,6 +180,19 @@ class TestDiff:
         assert '+      "c": 6' in found
         assert "noise" not in found
 
+    @pytest.mark.parametrize("kinds", [1, 3, 150, 12_000])
+    def test_long_lists(self, kinds):
+        """It begins at the first difference, with its line, and takes no longer for lines that are much alike."""
+        expected, came = [n % kinds for n in range(12_000)], [n * 5 % kinds for n in range(12_000)]
+        expected[500], came[500] = -1, -2
+        began = time.process_time()
+        lines = json_diff(Check("c", expect=Expect(json=expected)), made(json.dumps(came))).split("\n")
+        assert time.process_time() - began < 10  # of whole texts: a minute and more
+        first = 500 if kinds == 1 else 1
+        assert lines[2].startswith(f"@@ -{max(1, first - 1)},")
+        assert lines[-1] == "..." if kinds > 1 else "..." not in lines
+        assert len(lines) <= 61
+
     def test_none(self):
         """Where nothing is expected, where it holds, where there is no JSON, where it would be too long."""
         assert "" == json_diff(Check("c"), made("{}"))

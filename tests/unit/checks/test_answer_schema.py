@@ -38,3 +38,30 @@ def test_what_cannot_be_taken_over():
     """A text of half a character, which JSON may hold."""
     [told] = TEXTS.mismatches([5, "\ud800"])
     assert told
+
+
+@pytest.mark.parametrize(
+    ("pattern", "looks_around"),
+    [("^(a+)+$", False), (r"\p{L}", False), ("^(?=x)", True), (r"(a)\1", True), ("(?!x)", True)],
+)
+def test_patterns(pattern, looks_around):
+    """Are searched in linear time where they can be."""
+    assert looks_around == compile_schema({"pattern": pattern}).looks_around
+
+
+@pytest.mark.parametrize(
+    ("value", "tried"),
+    [
+        (["aab"] * 400, True),
+        ([["aab", 1.5]] * 500, True),
+        ([0.5] * 100_000, True),
+        (["aab"] * 501, False),
+        ([{"a": "b"}] * 300, False),
+    ],
+)
+def test_a_pattern_that_looks_around(value, tried):
+    """Takes steps that are bounded, on each text: of many texts it is not tried, and says so. Numbers are no texts."""
+    schema = compile_schema({"items": {"pattern": "^(?!z)"}})
+    found = schema.mismatches(value)
+    told = "a pattern of it looks around or back, and is not tried on an answer of more than 500 texts"
+    assert ([] if tried else [told]) == found

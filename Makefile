@@ -11,7 +11,8 @@ PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; 
 # The packages are used from the checkout; nothing of ours is installed.
 RUN := PYTHONPATH=src $(BIN)/python
 
-PYTEST_ARGS ?=
+# What fails is run once more, since a busy machine can be late for anything; a summary line names each such test.
+PYTEST_ARGS ?= --reruns 1 -rR
 # More than cores: half of the time a whole run waits, as the service makes it wait. Stealing: else one worker is left with
 # the long ones in the end.
 WORKERS ?= 6

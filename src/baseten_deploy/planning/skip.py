@@ -10,6 +10,7 @@ from baseten_deploy.service.remedies import failing_as
 
 from .changes import drifted
 from .live_deployment import find_live, unchanged
+from .why_deployed import why_deployed
 
 
 def live_already(run: Run, draft: Draft) -> Deployment | None:
@@ -22,7 +23,7 @@ def live_already(run: Run, draft: Draft) -> Deployment | None:
         places = find_live(run, draft.destination, draft.targets)
     deployment = unchanged(places, draft.digest, settings.trigger)
     if deployment is None:
-        run.say("Not skipped: the content differs from what is live, or that is not known")
+        run.say(f"Not skipped: {why_deployed(places, draft.digest)}")
         return None
     where = " and ".join(place.where for place in places)
     run.say(f"Unchanged: this content is live already in {where}")

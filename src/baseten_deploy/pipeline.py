@@ -15,7 +15,6 @@ from baseten_deploy.inputs.settings import Mode
 from baseten_deploy.report.account import State
 from baseten_deploy.run import Run
 from baseten_deploy.service.answers import Deployment, Model
-from baseten_deploy.service.model_urls import logs_page
 from baseten_deploy.service.remedies import failing_as
 from baseten_deploy.status import Status
 
@@ -72,6 +71,7 @@ def deploy(run: Run) -> Status:
     from baseten_deploy import gate
     from baseten_deploy.checks.smoke_test import ask
     from baseten_deploy.deployment import on_failure, push
+    from baseten_deploy.deployment.announcement import announce
     from baseten_deploy.deployment.wait import wait
     from baseten_deploy.environment import settings as environment_settings
     from baseten_deploy.environment.ours import Ours
@@ -174,6 +174,7 @@ def bring_in(run: Run, model: Model, deployment: Deployment, target: "Target", s
     from baseten_deploy.checks.smoke_test import ask
     from baseten_deploy.deployment import on_failure
     from baseten_deploy.deployment.activation import bring_up
+    from baseten_deploy.deployment.announcement import announce
     from baseten_deploy.deployment.creation import Committed
     from baseten_deploy.deployment.wait import wait
     from baseten_deploy.environment.ours import Ours
@@ -283,6 +284,7 @@ def is_live_already(run: Run, draft: Draft) -> bool:
     model = draft.destination.model
     if not run.settings.skip_unchanged or model is None:
         return False
+    from baseten_deploy.deployment.announcement import announce
     from baseten_deploy.deployment.creation import Committed
     from baseten_deploy.planning.skip import live_already
 
@@ -290,36 +292,6 @@ def is_live_already(run: Run, draft: Draft) -> bool:
     if deployment is not None:
         announce(run, Committed(model, deployment, created_model=False), made=False)
     return deployment is not None
-
-
-def announce(run: Run, committed: "Committed", *, made: bool = True) -> None:
-    """Write ids and URLs at once: whatever happens from here on, they name what was `made`, or found."""
-    from baseten_deploy.service.model_urls import environment_url, predict_url
-
-    settings, model, deployment = run.settings, committed.model, committed.deployment
-    if settings.environment and settings.mode is Mode.DEPLOY:
-        url = environment_url(
-            settings.inference_url, model.id, settings.environment, regional=settings.regional_environment
-        )
-    else:
-        development = settings.development or deployment.is_development
-        url = predict_url(settings.inference_url, model.id, deployment.id, development=development)
-    run.outputs.set("model-id", model.id)
-    run.outputs.set("model-name", model.name)
-    run.outputs.set("model-created", committed.created_model)
-    run.outputs.set("deployment-id", deployment.id)
-    run.outputs.set("deployment-name", deployment.name)
-    run.ledger.model(model.name, model.id)
-    if made:
-        run.ledger.made(deployment.id, deployment.name, deployment.status, new_model=committed.created_model)
-    elif not run.ledger.account.is_ours(deployment.id):
-        run.ledger.works_on(deployment.id, deployment.name, deployment.status)
-    if settings.environment:
-        run.outputs.set("environment", settings.environment)
-    run.outputs.set("predict-url", url)
-    run.outputs.set("logs-url", logs_page(model.id, deployment.id))
-    run.say(f"Deployment {deployment.id} of the model {model.name!r} ({model.id})")
-    run.say(f"Logs: {run.outputs.get('logs-url')}")
 
 
 def register(run: Run, model: Model, deployment: Deployment) -> None:

@@ -35,7 +35,8 @@ from .diff import FileChange, changed_keys, config_diff, file_changes, same_conf
 from .live_archive import Unreadable, read_archive
 from .live_config import Incomparable, comparable
 from .live_deployment import Live, find_live, find_production, unchanged
-from .page import Comparison, Plan, page
+from .page import page
+from .planned import Comparison, Plan
 from .text_diff import TEXT_BYTES
 
 # All outputs of a step together may have 1 MiB.

@@ -15,7 +15,8 @@ from baseten_deploy.inputs.settings import read_settings
 from baseten_deploy.nemo.upsert import RegistrationPlan
 from baseten_deploy.planning.diff import FileChange
 from baseten_deploy.planning.live_deployment import Live
-from baseten_deploy.planning.page import Comparison, Plan, page
+from baseten_deploy.planning.page import page
+from baseten_deploy.planning.planned import Comparison, Plan
 from baseten_deploy.service.answers import Deployment, Environment, Model
 from baseten_deploy.service.model_lookup import Destination
 from baseten_deploy.truss.packing_list import PackedFile

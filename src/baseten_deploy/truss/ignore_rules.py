@@ -14,6 +14,7 @@ from pathspec.patterns.gitignore.base import GitIgnorePatternError
 from baseten_deploy.errors import InvalidInput, Problem
 
 from .bounded_read import TooLarge, read_within
+from .sieve import Sieve, literal
 from .wildcards import compile_wildcards
 
 IGNORE_FILE = ".truss_ignore"
@@ -163,6 +164,15 @@ class IgnoreRules:
         """The pattern that decides about `name` (a directory's ends with a slash), `""` when none does."""
         return self._decide(name)[1]
 
+    @cached_property
+    def sieve(self) -> Sieve:
+        """What lets through the names that need not be asked about."""
+        return Sieve(self.patterns)
+
+    def touches(self, name: str) -> bool:
+        """Whether a pattern matches the directory `name` (with a slash), and so may match all that is below it."""
+        return bool(self.pattern_for(name) or self.pattern_for(name[:-1]))
+
     def _decide(self, path: str) -> tuple[bool, str]:
         """Whether `path` is ignored, and the pattern that decides, `""` for none.
 
@@ -188,7 +198,7 @@ class IgnoreRules:
 
     @cached_property
     def _literals(self) -> list[tuple[str, str]]:
-        return [(pattern, _literal(pattern)) for pattern in self.patterns]
+        return [(pattern, literal(pattern)) for pattern in self.patterns]
 
     @cached_property
     def _specs(self) -> dict[tuple[str, ...], PathSpec[Pattern]]:
@@ -236,10 +246,3 @@ def _check(line: str, number: int) -> Problem | None:
         remedy = "Use the pattern syntax of .gitignore."
         return Problem(f"`{line}` is not an ignore pattern", remedy, IGNORE_FILE, number, 1)
     return None
-
-
-def _literal(pattern: str) -> str:
-    """A text without which no path can match the pattern, as long as that is easy to see; `""` when it is not."""
-    if "\\" in pattern:
-        return ""
-    return max(re.split(r"[*?!/\s]+", pattern.partition("[")[0]), key=len)

@@ -15,8 +15,8 @@ class PackedFile:
     """One file of the archive: `name` in it (with `/`), content, `mode` (0o755 or 0o644), `size` in bytes.
 
     `mtime_ns` is the source's at the time of the scan, to notice a change until it is packed; 0 for bytes. `beginning`
-    is what was read of it then, all of it when it is small, none where nobody needs it; it is no part of what a file is.
-    Not to be changed.
+    is what was read of it then: all of it when it is small, nothing where nobody needs it. It is no part of what a file
+    is. Not to be changed.
     """
 
     __slots__ = ("_place", "beginning", "mode", "mtime_ns", "name", "size")

@@ -46,7 +46,7 @@ class Sieve:
             else:
                 around.add(literal(pattern))
         self._names = frozenset(names)
-        self._endings = tuple(sorted(endings))
+        self._endings = (*sorted(endings), "\n")  # before which `$` of a regular expression matches, too
         self._beginnings = tuple(sorted(beginnings))
         self._inside = tuple(sorted(inside))
         self._around = tuple(sorted(around))
@@ -59,5 +59,4 @@ class Sieve:
             or (self._beginnings and name.startswith(self._beginnings))
             or (self._inside and any(text in name for text in self._inside))
             or (self._around and any(text in path for text in self._around))
-            or name.endswith("\n")  # before which `$` of a regular expression matches, too
         )

@@ -17,7 +17,8 @@ from baseten_deploy.report.amounts import count
 
 from .first_bytes import read_first
 from .ignore_rules import IGNORE_FILE, IgnoreRules
-from .packing_list import PackedFile, listed, relative_name
+from .packed_file import PackedFile
+from .packing_list import listed, relative_name
 
 SHOWN = 10
 _MODULES_FILE = ".gitmodules"

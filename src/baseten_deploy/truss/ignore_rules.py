@@ -7,15 +7,15 @@ import re
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-
-from pathspec import PathSpec, Pattern
-from pathspec.patterns.gitignore.base import GitIgnorePatternError
+from typing import TYPE_CHECKING
 
 from baseten_deploy.errors import InvalidInput, Problem
 
 from .bounded_read import TooLarge, read_within
 from .sieve import Sieve, literal
-from .wildcards import compile_wildcards
+
+if TYPE_CHECKING:
+    from pathspec import PathSpec, Pattern
 
 IGNORE_FILE = ".truss_ignore"
 IGNORE_BYTES = 1024 * 1024
@@ -183,17 +183,21 @@ class IgnoreRules:
         if not near:
             return False, ""
         if (spec := self._specs.get(near)) is None:
+            from pathspec import PathSpec  # noqa: PLC0415 - 30 modules; most Trusses have no name to ask it about
+
             spec = self._specs[near] = PathSpec(map(self._compiled, near), backend="simple")
         found = spec.check_file(path)
         return bool(found.include), "" if found.index is None else near[found.index]
 
-    def _compiled(self, pattern: str) -> Pattern:
+    def _compiled(self, pattern: str) -> "Pattern":
         if pattern not in self._patterns:
+            from .wildcards import compile_wildcards  # noqa: PLC0415 - needs pathspec
+
             self._patterns[pattern] = compile_wildcards(pattern)
         return self._patterns[pattern]
 
     @cached_property
-    def _patterns(self) -> dict[str, Pattern]:
+    def _patterns(self) -> "dict[str, Pattern]":
         return {}
 
     @cached_property
@@ -201,7 +205,7 @@ class IgnoreRules:
         return [(pattern, literal(pattern)) for pattern in self.patterns]
 
     @cached_property
-    def _specs(self) -> dict[tuple[str, ...], PathSpec[Pattern]]:
+    def _specs(self) -> "dict[tuple[str, ...], PathSpec[Pattern]]":
         return {}
 
 
@@ -238,6 +242,10 @@ def read_rules(directory: Path) -> IgnoreRules:
 
 
 def _check(line: str, number: int) -> Problem | None:
+    from pathspec.patterns.gitignore.base import GitIgnorePatternError  # noqa: PLC0415 - few have rules of their own
+
+    from .wildcards import compile_wildcards  # noqa: PLC0415
+
     if len(line) > _LONGEST and not line.startswith("#"):
         return Problem("Longer than any path", "Remove this line.", IGNORE_FILE, number, 1)
     try:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 EXECUTABLE = 0o755
 PLAIN = 0o644
+_AS_IT_IS = (str, bytes)  # a union of them would be made anew for each file
 
 
 class PackedFile:
@@ -30,7 +31,7 @@ class PackedFile:
         self.size = size
         self.mtime_ns = mtime_ns
         self.beginning = beginning
-        self._place = source if source.__class__ is not Path and isinstance(source, str | bytes) else os.fspath(source)
+        self._place: str | bytes = source if isinstance(source, _AS_IT_IS) else os.fspath(source)
 
     @classmethod
     def of_bytes(cls, name: str, content: bytes) -> "PackedFile":

@@ -150,7 +150,8 @@ class PackingList:
         may match are asked about, and all names below a directory that one did match.
         """
         top = os.path.join(directory, "")  # noqa: PTH118 - text: there may be hundreds of thousands of names
-        sieves = [rules.sieve for rules in (self.rules, also) if rules is not None]
+        passes = self.rules.sieve.lets_through
+        also_passes = also.sieve.lets_through if also is not None else None
         around = [prefix[:end] for end, character in enumerate(prefix, 1) if character == "/"]
         touched = any(map(self.rules.touches, around))
         walk = [("", touched, iter(self._entries(top)))]
@@ -161,11 +162,8 @@ class PackingList:
                 last = entry.name
                 below = f"{relative}{last}/" if is_directory else relative + last
                 name = prefix + below
-                doubtful = touched
-                if not doubtful:
-                    for sieve in sieves:
-                        if not sieve.lets_through(last, name):
-                            doubtful = True
+                doubtful = touched or not passes(last, name)
+                doubtful = doubtful or (also_passes is not None and not also_passes(last, name))
                 if doubtful and (ignored_by := self._ignoring(name, below, also, also_below)) is not None:
                     self.drop(name, Path(folder + last), ignored_by)
                 elif not is_directory:

@@ -38,7 +38,7 @@ def main(arguments: Sequence[str]) -> int:
             for setting in SETTINGS[: 3 if shape.name in _FAR_SHAPES else 1 if shape.tiny else 2]:
                 for number in range(options.rounds):
                     for each in _turn(them, number):
-                        if _is_known(shape, each, number):
+                        if _is_known(shape, each, number) or (options.brief and _is_slow(shape, each)):
                             continue
                         case = Case(shape.name, setting.name, each.name)
                         results.setdefault(case, []).append(bench.run(each, truss, setting))
@@ -66,7 +66,11 @@ def _turn(them: Sequence[Contender], number: int) -> Sequence[Contender]:
 
 def _is_known(shape: Shape, contender: Contender, number: int) -> bool:
     """Whether another round would only take time: gzip of large Trusses takes most of a minute, each time the same."""
-    return number > 0 and shape.is_large and not shape.tiny and contender.name == TAR
+    return number > 0 and _is_slow(shape, contender)
+
+
+def _is_slow(shape: Shape, contender: Contender) -> bool:
+    return shape.is_large and not shape.tiny and contender.name == TAR
 
 
 def _place(case: Case, shapes: Sequence[Shape], them: Sequence[Contender]) -> tuple[int, int, int]:
@@ -128,6 +132,7 @@ def _options(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--at-once", type=int, default=0, help="runs at one moment; 0: none")
     parser.add_argument("--only", action="append", help="a Truss, by its name in the table; may be repeated")
     parser.add_argument("--quick", action="store_true", help="small ones, to see that all of it works")
+    parser.add_argument("--brief", action="store_true", help="leave out the script where its gzip takes minutes")
     parser.add_argument("--write", action="store_true", help="put the tables into docs/benchmarks.md")
     return parser.parse_args(arguments)
 

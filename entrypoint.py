@@ -16,4 +16,6 @@ gc.disable()  # until `main` says how often to look for garbage: importing makes
 from baseten_deploy.main import leave, main  # noqa: E402 - see above
 
 if __name__ == "__main__":
-    leave(main())
+    code = main()
+    signals.ignore()
+    leave(code)

@@ -22,7 +22,7 @@ _ANNEX = re.compile(r"(?:^|/)\.git/(?:modules/.+/)?annex/objects/")
 # Files up to this size are read whole when they are listed, and larger ones as far as their beginning is looked at.
 _WHOLE_BYTES = 4096
 # Memory for all of that, and what Python adds to each. Beyond it, they are read again when it is their turn.
-_ROOM_BYTES = 16 * 1024 * 1024
+ROOM_BYTES = 16 * 1024 * 1024
 _OVERHEAD_BYTES = 48
 # What has taken a file's place since its directory was listed is neither followed nor waited for.
 _FLAGS = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
@@ -99,10 +99,11 @@ class PackingList:
     """Collects files by name, as `truss push` walks a Truss, and with them problems and what was dropped.
 
     `empty` are the directories in which there is nothing, `annexed` the links of git-annex: what to say of them is for
-    `stand_ins`. `rules` apply to names in the archive. Problems name files relative to `workspace`.
+    `stand_ins`. `rules` apply to names in the archive. Problems name files relative to `workspace`. In `room` bytes the
+    content of small files is kept, and the beginning of others.
     """
 
-    def __init__(self, rules: IgnoreRules, workspace: Path) -> None:
+    def __init__(self, rules: IgnoreRules, workspace: Path, *, room: int = ROOM_BYTES) -> None:
         self.problems: list[Problem] = []
         self.dropped: list[Dropped] = []
         self.empty: list[Path] = []
@@ -114,7 +115,7 @@ class PackingList:
         self._origins: dict[str, Path] = {}  # of those whose content is elsewhere
         self._replaced: set[str] = set()
         self._closed: list[tuple[Path, str]] = []  # directories, and why they cannot be read
-        self._room = _ROOM_BYTES
+        self._room = room
 
     @property
     def files(self) -> tuple[PackedFile, ...]:

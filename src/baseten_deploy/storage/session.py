@@ -48,9 +48,11 @@ class IsolatedSession(Session):
 
     @property
     def full_config(self) -> dict[str, Any]:
+        """No file of the user's."""
         return {"profiles": {}}
 
     def get_scoped_config(self) -> dict[str, Any]:
+        """No profile of it."""
         return {}
 
     def _register_client_plugins(self, client: object) -> None:

@@ -3,43 +3,12 @@
 Only names, defaults, kinds and texts live here. What a value means, and which values go together, is `settings`.
 """
 
-from dataclasses import dataclass
-from enum import StrEnum
-
-
-class Kind(StrEnum):
-    """How the text of an input is read."""
-
-    TEXT = "text"
-    SECRET = "masked text"  # noqa: S105 - as TEXT, and masked before anything else happens
-    FLAG = "true or false"
-    CHOICE = "choice"
-    INTEGER = "integer"
-    NUMBER = "number"
-    OBJECT = "YAML or JSON object"
-    JSON = "JSON"
-
-
-@dataclass(frozen=True)
-class Input:
-    """One input. `default` is the text that an empty value stands for; `""` means that there is none."""
-
-    name: str
-    default: str
-    kind: Kind
-    group: str
-    description: str
-    choices: tuple[str, ...] = ()
-
-
-def _group(group: str, *rows: tuple[str, str, Kind, str] | tuple[str, str, Kind, str, tuple[str, ...]]) -> list[Input]:
-    return [Input(row[0], row[1], row[2], group, row[3], row[4] if len(row) == 5 else ()) for row in rows]
-
+from .declaration import Input, Kind, group
 
 _AFTERMATH = ("keep", "deactivate", "delete")
 
 INPUTS: tuple[Input, ...] = (
-    *_group(
+    *group(
         "Run",
         (
             "mode",
@@ -47,12 +16,12 @@ INPUTS: tuple[Input, ...] = (
             Kind.CHOICE,
             "`deploy`, `plan` (change nothing, say what would happen), `promote` (an existing deployment into an "
             "environment), `rollback` (an environment back to what it served before), `cleanup` (retire old "
-            "deployments) or `discover` (find the repository's Trusses, and which of them changed)",
+            "deployments) or `discover` (find the repository's Trusses, and those that changed)",
             ("deploy", "plan", "promote", "rollback", "cleanup", "discover"),
         ),
         ("baseten-api-key", "", Kind.SECRET, "Baseten API key, from the secrets; masked at once"),
     ),
-    *_group(
+    *group(
         "What",
         ("truss-directory", ".", Kind.TEXT, "the Truss (a directory with `config.yaml`), relative to the workspace"),
         ("config", "", Kind.TEXT, "another config file in the Truss directory, used as its `config.yaml`"),
@@ -84,7 +53,7 @@ INPUTS: tuple[Input, ...] = (
             "model of that name",
         ),
     ),
-    *_group(
+    *group(
         "How",
         (
             "environment",
@@ -170,7 +139,7 @@ INPUTS: tuple[Input, ...] = (
             "costs nobody knows what",
         ),
     ),
-    *_group(
+    *group(
         "Wait and prove",
         (
             "wait",
@@ -302,7 +271,7 @@ INPUTS: tuple[Input, ...] = (
             ("deactivate", "delete"),
         ),
     ),
-    *_group(
+    *group(
         "Register",
         (
             "nemo-url",
@@ -321,7 +290,7 @@ INPUTS: tuple[Input, ...] = (
             "`{name, api_key_secret_name, ...}`: also register the endpoint as a model provider of the NeMo Platform",
         ),
     ),
-    *_group(
+    *group(
         "Report",
         (
             "github-token",
@@ -338,7 +307,7 @@ INPUTS: tuple[Input, ...] = (
             "green",
         ),
     ),
-    *_group(
+    *group(
         "Where",
         ("api-url", "https://api.baseten.co", Kind.TEXT, "base URL of Baseten's management API"),
         (

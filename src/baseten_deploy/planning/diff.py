@@ -9,7 +9,7 @@ from typing import Any
 import yaml
 
 from baseten_deploy.ci.redaction import PLACEHOLDER
-from baseten_deploy.truss.packing_list import PackedFile
+from baseten_deploy.truss.packed_file import PackedFile
 
 from .text_diff import text_diff
 

@@ -29,7 +29,7 @@ from baseten_deploy.service.model_lookup import Destination, find_by_name, find_
 from baseten_deploy.service.model_urls import openai_url
 from baseten_deploy.truss.credentials import secrets_in
 from baseten_deploy.truss.directory import Truss, place_of
-from baseten_deploy.truss.packing_list import PackedFile
+from baseten_deploy.truss.packed_file import PackedFile
 
 from .diff import FileChange, changed_keys, config_diff, file_changes, same_config
 from .live_archive import Unreadable, read_archive

@@ -15,7 +15,7 @@ from baseten_deploy.report.amounts import count, size
 from baseten_deploy.report.blocks import Block
 from baseten_deploy.report.markdown import code
 from baseten_deploy.service.model_lookup import Destination
-from baseten_deploy.truss.packing_list import PackedFile
+from baseten_deploy.truss.packed_file import PackedFile
 
 from .changes import drifted
 from .diff import FileChange

@@ -17,7 +17,7 @@ from baseten_deploy.planning.diff import (
     setting_changes,
     without_secrets,
 )
-from baseten_deploy.truss.packing_list import PackedFile
+from baseten_deploy.truss.packed_file import PackedFile
 
 
 def packed(name, size=3, *, executable=False):

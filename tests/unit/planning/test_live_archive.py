@@ -17,7 +17,7 @@ from transport import Dripping, FakeClock, Script, make_client
 from baseten_deploy.archive.stream import ArchiveStream
 from baseten_deploy.planning.diff import ArchivedFile
 from baseten_deploy.planning.live_archive import Bounds, Unreadable, read_archive
-from baseten_deploy.truss.packing_list import PackedFile
+from baseten_deploy.truss.packed_file import PackedFile
 
 URL = "https://bucket.s3.test/key?X-Amz-Signature=presigned-secret"
 

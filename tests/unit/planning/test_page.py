@@ -19,7 +19,7 @@ from baseten_deploy.planning.page import page
 from baseten_deploy.planning.planned import Comparison, Plan
 from baseten_deploy.service.answers import Deployment, Environment, Model
 from baseten_deploy.service.model_lookup import Destination
-from baseten_deploy.truss.packing_list import PackedFile
+from baseten_deploy.truss.packed_file import PackedFile
 
 SERVING = Deployment("dep1", "v1", "ACTIVE")
 OLD = Destination("m", Model("model1", "m", "Core"))

@@ -34,7 +34,7 @@ def test_without_checks():
         "import baseten_deploy.checks.smoke_test, baseten_deploy.planning.plan"
     )
     ours = {name for name in modules if name.startswith("baseten_deploy.checks.")}
-    assert {"check", "content", "event_stream", "smoke_test"} == {name.rpartition(".")[2] for name in ours}
+    assert {"check", "content", "event_stream", "payload", "smoke_test"} == {name.rpartition(".")[2] for name in ours}
     assert not modules & set(LIBRARIES)
 
 

@@ -3,7 +3,7 @@
 from baseten_deploy.deployment.assembly import Draft
 from baseten_deploy.errors import Problem, Rejected
 from baseten_deploy.report.account import State
-from baseten_deploy.report.verdict import LIVE_ALREADY
+from baseten_deploy.report.heading import LIVE_ALREADY
 from baseten_deploy.run import Run
 from baseten_deploy.service.answers import Deployment
 from baseten_deploy.service.remedies import failing_as

@@ -8,7 +8,7 @@ Markdown in a function of your own package and hang it on the run::
 `weight` tells where it stands (the blocks of one weight in the order in which they came) and how long it stays when
 the page is too long; `title` names it in the note that says what was cut. What is long goes into `folded`. A line that
 needs no block of its own is one of `run.notes`. Heading and verdict are not a block's business: they are written from
-the account (`report.verdict`).
+the account (`report.heading`, `report.verdict`).
 """
 
 from collections.abc import Callable, Sequence

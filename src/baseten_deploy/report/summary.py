@@ -15,9 +15,10 @@ from .alerts import errors, warnings
 from .amounts import count, duration, size
 from .blocks import Block, Page, Weight, folded
 from .facts import Facts
+from .heading import heading
 from .markdown import block, code, escape, record
 from .timeline import gantt
-from .verdict import heading, verdict
+from .verdict import verdict
 
 LOG_CHARACTERS = 400  # of a line
 PAYLOAD_CHARACTERS = 2000  # of a curl; a longer one is a file's

@@ -7,7 +7,8 @@ import pytest
 from baseten_deploy.errors import Problem
 from baseten_deploy.report.account import Account, Answer, Deployment, Known, Serving, State, Switch, Target
 from baseten_deploy.report.facts import Facts
-from baseten_deploy.report.verdict import heading, verdict
+from baseten_deploy.report.heading import heading
+from baseten_deploy.report.verdict import verdict
 from baseten_deploy.status import Status
 
 LOGS = "https://app.baseten.co/models/m1/logs/new1"

@@ -171,10 +171,23 @@ INPUTS: tuple[Input, ...] = (
             "after a promotion, have the service scale down what the environment served before",
         ),
         (
+            "watch-minutes",
+            "0",
+            Kind.NUMBER,
+            "once it is live (and promoted), watch the service's metrics so long, in minutes; decimals allowed",
+        ),
+        (
+            "watch-limits",
+            "",
+            Kind.OBJECT,
+            "what the metrics may be: `error-rate` (by default 0.05, alone), `p95-seconds`, `p95-ratio` to the hour "
+            "before, the same of `p50` and `p99`, `min-requests` (20)",
+        ),
+        (
             "rollback-on-failure",
             "false",
             Kind.FLAG,
-            "after a promotion, smoke-test the environment; on failure promote what was there before",
+            "after a promotion, check (and watch) the environment; on failure promote what was there before",
         ),
         ("on-failure", "keep", Kind.CHOICE, "what to do with a new deployment that failed", _AFTERMATH),
         ("on-cancel", "keep", Kind.CHOICE, "the same, when the workflow is cancelled", _AFTERMATH),

@@ -6,7 +6,7 @@ service already has time for it.
 
 from typing import TYPE_CHECKING, Any
 
-from baseten_deploy.deployment.assembly import Draft, draft_deployment
+from baseten_deploy.deployment.assembly import Draft, draft_deployment, served_before
 from baseten_deploy.deployment.truss_input import begin, read_source
 from baseten_deploy.errors import DeployError, InvalidInput, PredictFailed, Problem, PromotionFailed, Rejected
 from baseten_deploy.inputs.combinations import is_offline
@@ -50,6 +50,7 @@ def deploy(run: Run) -> Status:
     from baseten_deploy.deployment.wait import wait
     from baseten_deploy.environment import settings as environment_settings
     from baseten_deploy.environment.ours import Ours
+    from baseten_deploy.watch.following import Watch
 
     with on_failure.of_commit(run, announce):
         committed = push.push(run, draft) if draft else push.create_from_listing(run)
@@ -57,9 +58,10 @@ def deploy(run: Run) -> Status:
     payload = smoke_test_payload(run, truss.config if truss else {})
     ours = Ours(committed.deployment)
     proof = prepare_checks(run, suite, committed, payload, served_before(draft)) if settings.wait else None
+    watch = Watch(run, committed.model, ours).before(draft.pushed_into if draft else None)
     with on_failure.of_deployment(run, committed.model, ours):
         if settings.wait:
-            wait(run, committed.model, ours, settings.environment)
+            wait(run, committed.model, ours, settings.environment, watch.during)
             ask(run, run.outputs.get("predict-url"), payload)
             if proof:
                 where = settings.environment or "the deployment"
@@ -67,7 +69,8 @@ def deploy(run: Run) -> Status:
         else:
             run.outputs.set("deployment-status", committed.deployment.status)
             run.say("Not waiting (`wait: false`)")
-        if settings.environment:
+        stays = bool(settings.promote_to) or watch.hold(settings.environment)
+        if settings.environment and stays:
             environment_settings.finish(
                 run, committed.model.id, settings.environment, environment_settings.AFTER_A_PUSH
             )
@@ -197,15 +200,6 @@ def prepare_checks(
 
     live = live_side(run, committed.model.id, served_before, committed.deployment.id)
     return Proof(run, suite, committed.model.id, payload, live)
-
-
-def served_before(draft: Draft | None) -> str:
-    """The id of what serves where a deployment goes, before that changes: of production where no target is named."""
-    if draft is None:
-        return ""
-    if draft.targets:
-        return draft.targets[-1].previous_id
-    return draft.destination.model.production_deployment_id if draft.destination.model else ""
 
 
 def is_live_already(run: Run, draft: Draft) -> bool:

@@ -208,6 +208,8 @@ class Service:
     unique_names: bool = True
     audit: list[tuple[str, dict[str, Any]]] = field(default_factory=list)  # newest first: the kind and its event data
     retry_answers: list[Any] = field(default_factory=list)  # what a retry does: a status, or why there is none
+    measures: Callable[[str, float, float], Any] | None = None  # a summary of (name, start, end); None has no metrics
+    starts: Callable[[str, bool], Any] | None = None  # startups of (id, as a summary); None has none
     page: int = 100  # entries of the audit log on one page
     requests: list[tuple[str, Any]] = field(default_factory=list)
     times: list[float] = field(default_factory=list)
@@ -299,6 +301,8 @@ class Service:
             rf"POST {model}/deployments/([^/]+)/retry": self._retry,
             rf"PATCH {model}/deployments/([^/]+)/autoscaling_settings": self._update_autoscaling,
             rf"GET {model}/audit_logs": self._audit_logs,
+            rf"GET {model}/(?:environments|deployments)/([^/]+)/metrics": self._metrics,
+            rf"GET {model}/deployments/([^/]+)/startups(/summary)?": self._startups,
             rf"POST {model}/environments/([^/]+)/cancel_promotion": self._cancel_promotion,
             rf"GET {model}/environments": lambda _: {"environments": [self._look(n) for n in self.environments]},
             rf"GET {model}/environments/([^/]+)": self._environment,
@@ -383,6 +387,20 @@ class Service:
                 row["status"] = "SCALED_TO_ZERO"
             return {"status": "ACCEPTED", "message": "ok"}
         return row
+
+    def _metrics(
+        self, _: str, name: str, *, mode: str, start_epoch_millis: str, end_epoch_millis: str, **_more: Any
+    ) -> Any:
+        if self.measures is None:
+            return _error(404, "no metrics here")
+        assert mode == "SUMMARY"
+        return self.measures(name, int(start_epoch_millis) / 1000, int(end_epoch_millis) / 1000)
+
+    def _startups(self, _: str, deployment_id: str, summary: str | None, **query: Any) -> Any:
+        if self.starts is None:
+            return _error(404, "no startups here")
+        assert int(query["start_epoch_millis"]) < int(query["end_epoch_millis"])
+        return self.starts(deployment_id, bool(summary))
 
     def _audit_logs(
         self, _: str, *, event_type_groups: str, environment_names: str, limit: str, cursor: str = ""

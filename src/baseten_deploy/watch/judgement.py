@@ -97,7 +97,8 @@ class Yardstick:
         if not self.judges(metrics):
             return []
         missing = [ERROR_RATE] if metrics.error_rate is None and self.limits.error_rate < 1 else []
-        return missing + [name for name in (*self.limits.seconds, *self.ratios) if name not in metrics.quantiles]
+        limited = dict.fromkeys((*self.limits.seconds, *self.ratios))
+        return missing + [name for name in limited if name not in metrics.quantiles]
 
     def sees(self, look: Look) -> bool:
         """Whether a look saw enough to say that all is well, or that it is not."""

@@ -69,6 +69,7 @@ def promote(
     except WatchFailed as error:
         if run.settings.rollback_on_failure and not error.unseen:
             raise take_back(run, model, ours, target, error) from error
+        _say_what_stays_up(run, target)
         raise
     run.outputs.set("predict-url", url)
     try:
@@ -77,6 +78,8 @@ def promote(
     except (PredictFailed, WatchFailed) as error:
         if run.settings.rollback_on_failure and not error.unseen:
             raise roll_back(run, model, ours, target, served, error) from error
+        if not already:
+            _say_what_stays_up(run, target)
         raise
     if run.settings.rollback_on_failure and target.previous_id and not already:
         replaced.carry_out(run, model, target.previous_id, settings.strategy(run.settings, served))
@@ -124,6 +127,17 @@ def _promote(run: Run, model: Model, ours: Ours, target: Target, watch: Watch) -
                 )
             )
         raise PromotionFailed(error.problems) from error
+
+
+def _say_what_stays_up(run: Run, target: Target) -> None:
+    """What a run kept up to roll back to, and does not: nothing is undone on what it does not know."""
+    if run.settings.rollback_on_failure and target.previous_id:
+        run.warn(
+            Problem(
+                f"The deployment {target.previous_id}, which {target.name!r} served before, is still up",
+                "Scale it down or deactivate it yourself when it is not needed any more.",
+            )
+        )
 
 
 def _overtaken_now(run: Run, model: Model, ours: Ours, name: str) -> PromotionFailed | None:

@@ -204,6 +204,8 @@ class Service:
     visible_after: float = 0.0  # seconds until a list shows a new deployment
     redeploys: str = ""  # "" or how a promotion's copy is labelled: "labelled", "bare"
     promotes_after: float | None = 2.0  # seconds until a promotion succeeds, None for never
+    ramp: tuple[tuple[float, int], ...] = ()  # a rolling promotion: after how many seconds how many percent
+    ramps_down: float = 0.0  # seconds until a cancelled promotion is over
     promotion_shows_after: float = 0.0  # seconds until its environment tells of a promotion
     unique_names: bool = True
     audit: list[tuple[str, dict[str, Any]]] = field(default_factory=list)  # newest first: the kind and its event data
@@ -422,8 +424,13 @@ class Service:
         if not environment.get("candidate_deployment"):
             return _error(400, "no promotion is in progress")
         promotion = {"status": "CANCELED", "percent_traffic_to_new_version": 0}
-        environment.update(_due=[], candidate_deployment=None, in_progress_promotion=promotion)
-        return {"status": "CANCELED", "message": "ok"}
+        over = {"candidate_deployment": None, "in_progress_promotion": promotion}
+        if not self.ramps_down:
+            environment.update(_due=[], **over)
+            return {"status": "CANCELED", "message": "ok"}
+        back = {**environment["in_progress_promotion"], "status": "RAMPING_DOWN"}
+        environment.update(in_progress_promotion=back, _due=[(self.clock.time + self.ramps_down, over)])
+        return {"status": "RAMPING_DOWN", "message": "ok"}
 
     def promoted(self, deployment_id: str, name: str, *, cancelled: bool = False) -> None:
         """A promotion in the audit log, newer than what is there, or that it was cancelled."""
@@ -484,6 +491,9 @@ class Service:
         self.promoted(original["id"], name)
         at = self.clock.time + self.promotion_shows_after
         environment["_due"] = [(at, begun)]
+        for seconds, percent in self.ramp:
+            step = {"status": "RAMPING_UP", "percent_traffic_to_new_version": percent}
+            environment["_due"].append((at + seconds, {"in_progress_promotion": step}))
         if self.promotes_after is not None:
             environment["_due"].append((at + self.promotes_after, done))
         return candidate

@@ -393,8 +393,8 @@ class TestDuring:
         assert 35.0 == it.elapsed
         (problem,) = raised.value.problems
         assert (
-            "the candidate dep2 of prod: the error rate is 30 % (limit 5 %), of 300 requests in 30 s, on two looks in a "
-            "row (Promotion into prod: RAMPING_UP, 10 % of the traffic); the promotion goes on" == problem.message
+            "the candidate dep2 of prod: the error rate is 30 % (limit 5 %), of 300 requests in 30 s, on two looks in "
+            "a row (Promotion into prod: RAMPING_UP, 10 % of the traffic); the promotion goes on" == problem.message
         )
         assert problem.remedy.startswith("Cancel it on its page. To go back: `mode: rollback`")
         assert "### Watch of the candidate dep2 of prod" in it.run.notes[0]

@@ -46,7 +46,7 @@ def deploy(run: Run) -> Status:
 
     from baseten_deploy import gate
     from baseten_deploy.checks.smoke_test import ask
-    from baseten_deploy.deployment import on_failure, push
+    from baseten_deploy.deployment import on_failure, push, startup
     from baseten_deploy.deployment.wait import wait
     from baseten_deploy.environment import settings as environment_settings
     from baseten_deploy.environment.ours import Ours
@@ -61,7 +61,8 @@ def deploy(run: Run) -> Status:
     watch = Watch(run, committed.model, ours).before(draft.pushed_into if draft else None)
     with on_failure.of_deployment(run, committed.model, ours):
         if settings.wait:
-            wait(run, committed.model, ours, settings.environment, watch.during)
+            with startup.told(run, committed.model, ours, served_before(draft)):
+                wait(run, committed.model, ours, settings.environment, watch.during)
             ask(run, run.outputs.get("predict-url"), payload)
             if proof:
                 where = settings.environment or "the deployment"

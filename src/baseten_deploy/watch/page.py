@@ -1,5 +1,6 @@
 """What people read about a watch: how it ended, a table of before, now and limit, and two charts. Pure."""
 
+import math
 from collections.abc import Iterator, Sequence
 
 from baseten_deploy.report.amounts import duration
@@ -7,13 +8,15 @@ from baseten_deploy.report.markdown import block, table, texts
 from baseten_deploy.service.metrics import Metrics
 
 from . import wording
-from .gauge import Gauge
+from .gauge import LOOK_SECONDS, Gauge
 from .judgement import Look, Yardstick
 
 # More points than that are no line any more; fewer than two are none yet.
 POINTS = 40
 # What is measured and its limit, each on white and on black: a chart has one colour for both themes of GitHub.
 MEASURED, LIMIT = "#3b82f6", "#e5534b"
+_NICE = (1.5, 2.0, 4.0, 5.0, 8.0, 10.0, 15.0)
+_LATE = 1.0  # seconds that a look may be off
 
 
 def watched(gauge: Gauge, outcome: str, *, good: bool) -> str:
@@ -91,28 +94,33 @@ def _limit(yardstick: Yardstick, name: str) -> str:
 
 def _charts(gauge: Gauge) -> Iterator[str]:
     """Error rate and p95 over the watch, each with its limit."""
-    limits, minutes = gauge.yardstick.limits, gauge.elapsed / 60
+    limits = gauge.yardstick.limits
     rates = [None if look.metrics is None else look.metrics.error_rate for look in gauge.looks]
     percent = [None if rate is None else 100 * rate for rate in rates]
-    yield from _chart("Error rate in %", percent, 100 * limits.error_rate, minutes)
+    yield from _chart("Error rate in %", percent, 100 * limits.error_rate, gauge.looks)
     p95 = [None if look.metrics is None else look.metrics.quantiles.get("p95") for look in gauge.looks]
-    yield from _chart("p95 in seconds", p95, gauge.yardstick.limit_of("p95"), minutes)
+    yield from _chart("p95 in seconds", p95, gauge.yardstick.limit_of("p95"), gauge.looks)
 
 
-def _chart(title: str, values: Sequence[float | None], limit: float | None, minutes: float) -> Iterator[str]:
-    """A line over the minutes of the watch, and a straight one for the limit; nothing below two points."""
-    points = _points(values)
-    if len(points) < 2:
+def _chart(title: str, values: Sequence[float | None], limit: float | None, looks: Sequence[Look]) -> Iterator[str]:
+    """A line over the looks of the watch, and a straight one for the limit; nothing below two points."""
+    if len(values) < 2 or all(value is None for value in values):
         return
-    most = max([*points, limit or 0.0]) * 1.2 or 1.0
-    unit, span = ("minutes", minutes) if minutes >= 2 else ("seconds", minutes * 60)
+    stride = -(-(len(values) - 1) // (POINTS - 1))
+    chosen = [*range(len(values) - 1, -1, -stride)][::-1]  # the last look is always there
+    whole = _whole(values)
+    points = [whole[number] for number in chosen]
+    # Steps that have no rounding error: Mermaid adds them up, and drops a last point that comes out a little too far.
+    regular = all(abs(look.seconds - LOOK_SECONDS * number) <= _LATE for number, look in enumerate(looks, 1))
+    unit, step = ("minutes of the watch", LOOK_SECONDS / 60) if regular else ("look", 1.0)
+    start, end = (step * (chosen[number] + 1) for number in (0, -1))
     lines = [
-        f'%%{{init: {{"xyChart": {{"width": 700, "height": 260}}, "themeVariables": {{"xyChart": '
-        f'{{"plotColorPalette": "{MEASURED}, {LIMIT}"}}}}}}}}%%',
+        f'%%{{init: {{"xyChart": {{"width": 700, "height": 300}}, "themeVariables": {{"xyChart": '
+        f'{{"plotColorPalette": "{MEASURED}, {LIMIT}", "backgroundColor": "transparent"}}}}}}}}%%',
         "xychart-beta",
         f'  title "{title}{"" if limit is None else " (blue), and its limit (red)"}"',
-        f'  x-axis "{unit} of the watch" 0 --> {_short(span)}',
-        f'  y-axis "{title}" 0 --> {_short(most)}',
+        f'  x-axis "{unit}" {_short(start)} --> {_short(end)}',
+        f'  y-axis "{title}" 0 --> {_short(_ceiling(max([*points, limit or 0.0])))}',
         f"  line [{', '.join(map(_short, points))}]",
     ]
     if limit is not None:
@@ -120,15 +128,18 @@ def _chart(title: str, values: Sequence[float | None], limit: float | None, minu
     yield block("\n".join(lines), "mermaid")
 
 
-def _points(values: Sequence[float | None]) -> list[float]:
-    """At most so many points, evenly taken; where nothing was measured the line goes on as it was, from 0 on."""
+def _whole(values: Sequence[float | None]) -> list[float]:
+    """A line without gaps: where nothing was measured it goes on as it was, from 0 on."""
     points: list[float] = []
-    for value in values if any(value is not None for value in values) else ():
+    for value in values:
         points.append(value if value is not None else points[-1] if points else 0.0)
-    if len(points) <= POINTS:
-        return points
-    step = (len(points) - 1) / (POINTS - 1)
-    return [points[round(number * step)] for number in range(POINTS)]
+    return points
+
+
+def _ceiling(value: float) -> float:
+    """Where an axis ends that has to show `value`: a little above, and where Mermaid makes ten marks at most."""
+    power = 10 ** math.floor(math.log10(value)) if value > 0 else 1.0
+    return next(nice * power for nice in _NICE if nice * power >= value * 1.05)
 
 
 def _short(value: float) -> str:

@@ -22,7 +22,7 @@ WORKFLOWS := $(wildcard .github/workflows/*.yml examples/workflows/*.yml)
 help: ## what there is
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' Makefile | expand -t 22
 
-demo: $(VENV)/ready ## deploy examples/hello-truss to the sandbox as the runner would; a check holds one back
+demo: $(VENV)/ready ## deploy examples/hello-truss to the sandbox as the runner would; a check holds one back, a watch another
 	@$(RUN) scripts/demo.py
 
 sandbox: $(VENV)/ready ## start the sandbox and print what to set to deploy to it

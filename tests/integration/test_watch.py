@@ -154,3 +154,26 @@ def test_bad_input(job, inputs, message):
     assert "invalid" == result.outputs["status"]
     assert any(message in each for each in told(result, "error"))
     assert [] == job.sent()
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("rollback", ["true", "false"])
+def test_a_rolling_promotion(job, rollback):
+    """The candidate is watched from its first share on: half a minute of real time until two looks have crossed."""
+    first = first_version(job)
+    script(job, "leak")
+    job.sandbox.state.plan_next_promotion(paused=True)
+    result = job.run(
+        watch_minutes="5",
+        promote_to="production",
+        rollback_on_failure=rollback,
+        promotion_settings="{rolling_deploy: true}",
+    )
+    status = "rolled_back" if rollback == "true" else "watch_failed"
+    assert status == result.outputs["status"], result.log
+    assert first["deployment-id"] == serves(job, first["model-id"])
+    cancelled = [r for r in job.sandbox.requests if r.path.endswith("/cancel_promotion")]
+    assert len(cancelled) == (rollback == "true")
+    (error,) = told(result, "error")
+    assert f"the candidate {result.outputs['deployment-id']} of production: the error rate is" in error
+    assert ("the promotion goes on" in error) is (rollback == "false")

@@ -115,14 +115,15 @@ class Watch:
             raise self._failed(gauge, f"{gauge.place.title}: {gauge.crossed()}, on two looks in a row{where}")
         if verdict is Verdict.BLIND:
             last = gauge.looks[-1].why
+            goes_on = "; the promotion goes on" if gauge is self._candidate else ""
             raise WatchUnseen(
-                f"{gauge.place.title} could not be watched: its metrics could not be read ({last}){where}",
+                f"{gauge.place.title} could not be watched: its metrics could not be read ({last}){where}{goes_on}",
                 "Nothing was undone. A key that is refused needs the permission to read metrics; without a way to read "
                 f"them, leave out `watch-minutes`. {self._way_back()}",
             )
 
     def _failed(self, gauge: Gauge, message: str) -> WatchFailed:
-        if gauge is self._candidate:
+        if gauge is self._candidate and not self._run.settings.rollback_on_failure:
             return WatchFailed(f"{message}; the promotion goes on", f"Cancel it on its page. {self._way_back()}")
         return WatchFailed(message, self._way_back() or "See its log, correct the model and run again.")
 

@@ -65,7 +65,7 @@ def _startup(row: JsonObject) -> Startup:
         seconds=_seconds(row["duration_ms"]),
         started_millis=_epoch(row.get("started_at_epoch_millis")) or 0,
         ready_millis=_epoch(ready),
-        phases=tuple(_phase(each) for each in rows(row, "phase_summary")),
+        phases=tuple(_phase(each) for each in rows({"phase_summary": [], **row}, "phase_summary")),
     )
 
 

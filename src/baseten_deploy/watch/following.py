@@ -36,7 +36,9 @@ class Watch:
     def before(self, environment: Environment | None) -> "Watch":
         """Read what the environment did so far, before this run changes what it serves; returns the watch."""
         if self._seconds:
-            self._yardstick = Yardstick(self._yardstick.limits, read_before(self._run, self._model.id, environment))
+            limits = self._yardstick.limits
+            before = read_before(self._run, self._model.id, environment, needed=bool(limits.ratios))
+            self._yardstick = Yardstick(limits, before)
         return self
 
     def during(self, environment: Environment) -> None:
@@ -47,7 +49,7 @@ class Watch:
         promotion, candidate = environment.promotion, environment.candidate
         if not self._seconds or promotion is None or candidate is None or not self._ours.has(candidate):
             return
-        if promotion.status in FINAL or not 0 < promotion.percent < 100:
+        if promotion.status in FINAL or not (promotion.percent or promotion.status == "RAMPING_UP"):
             return
         if self._candidate is None:
             title = f"the candidate {candidate.id} of {environment.name}"

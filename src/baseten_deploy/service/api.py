@@ -5,7 +5,7 @@ the official SDK.
 """
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import quote
 
 from . import shapes
@@ -33,9 +33,11 @@ from .answers import (
     rows,
 )
 from .http import READ_SECONDS, Http, HttpError, Params
-from .metrics import NAMES, Metrics, read_metrics
 from .retry import Failure, Fault
-from .startups import Medians, Startup, read_medians, read_startups
+
+if TYPE_CHECKING:
+    from .metrics import Metrics
+    from .startups import Medians, Startup
 
 T = TypeVar("T")
 
@@ -176,21 +178,27 @@ class Api:
         start: int,
         end: int,
         retry: bool = False,
-    ) -> Metrics:
+    ) -> "Metrics":
         """What was measured of an environment, else of a deployment, from `start` to `end` (ms since 1970)."""
+        from .metrics import NAMES, read_metrics  # noqa: PLC0415 - only a watch needs it
+
         of = _environment_path(model_id, environment) if environment else _deployment_path(model_id, deployment)
         params: Params = {"mode": "SUMMARY", "start_epoch_millis": start, "end_epoch_millis": end, "metrics": NAMES}
         answer = self._get(f"{of}/metrics", params, retry=retry, seconds=10)
         return self._parse(lambda body: read_metrics(body, seconds=(end - start) / 1000), answer, f"{of}/metrics")
 
-    def startups(self, model_id: str, deployment_id: str, start: int, end: int) -> list[Startup]:
+    def startups(self, model_id: str, deployment_id: str, start: int, end: int) -> "list[Startup]":
         """How replicas of a deployment started in a window (ms since 1970). Sent once."""
+        from .startups import read_startups  # noqa: PLC0415 - after the wait
+
         path = f"{_deployment_path(model_id, deployment_id)}/startups"
         params: Params = {"start_epoch_millis": start, "end_epoch_millis": end, "limit": 100}
         return self._parse(read_startups, self._get(path, params, retry=False, seconds=10), path)
 
-    def startup_medians(self, model_id: str, deployment_id: str, start: int, end: int) -> Medians:
+    def startup_medians(self, model_id: str, deployment_id: str, start: int, end: int) -> "Medians":
         """How long the starts in a window took. Sent once."""
+        from .startups import read_medians  # noqa: PLC0415 - after the wait
+
         path = f"{_deployment_path(model_id, deployment_id)}/startups/summary"
         params: Params = {"start_epoch_millis": start, "end_epoch_millis": end}
         return self._parse(read_medians, self._get(path, params, retry=False, seconds=10), path)

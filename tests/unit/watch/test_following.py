@@ -8,6 +8,7 @@ import pytest
 from traffic import Traffic
 from transport import Service, make_run, printed, refusal
 
+from baseten_deploy.ci.elsewhere import in_words_of_a_shell
 from baseten_deploy.environment.ours import Ours
 from baseten_deploy.errors import Cancelled, PromotionFailed, WatchFailed, WatchUnseen
 from baseten_deploy.service.answers import Model
@@ -439,3 +440,14 @@ def test_thirty_jobs_at_once_stay_below_twenty_requests_a_second(scene):
     it.hold()
     assert 30 * len(it.service.requests) / 300 < 20
     assert all(after - before < 16 for before, after in pairwise(it.service.times))
+
+
+def test_outside_of_github_the_way_back_is_a_command(scene):
+    """Its options, instead of what stands under `with:`."""
+    it = scene(prod=Traffic(errors=lambda _: 0.5))
+    with pytest.raises(WatchFailed) as raised:
+        it.hold()
+    assert (
+        "To go back: `--mode rollback`, `--model-id model1`, `--environment prod`, `--deployment-id dep1`."
+        == in_words_of_a_shell(raised.value.problems[0]).remedy
+    )

@@ -119,7 +119,7 @@ def main(arguments: list[str]) -> int:
         return 2
     unfold = "--unfold" in arguments
     console = Console(width=min(WIDTH, Console().width) if sys.stdout.isatty() else WIDTH, highlight=False)
-    with tempfile.TemporaryDirectory(prefix="baseten-deploy-demo-") as directory, Sandbox(speed=2) as sandbox:
+    with tempfile.TemporaryDirectory(prefix="baseten-deploy-demo-") as directory, Sandbox(speed=4) as sandbox:
         runner = Runner(Path(directory))
         truss = runner.workspace / "hello-truss"
         shutil.copytree(ROOT / "examples" / "hello-truss", truss, ignore=shutil.ignore_patterns("__pycache__"))
@@ -164,7 +164,7 @@ def watch(
     code = runner.workspace / "hello-truss" / "model" / "model.py"
     code.write_text(code.read_text() + "\n# Works when it is asked once.\n")
     sandbox.state.plans.add_traffic("leak")  # what the metrics of the next deployment will tell of
-    watched = inputs | {"promote-to": "production", "rollback-on-failure": "true", "watch-minutes": "0.06"}
+    watched = inputs | {"promote-to": "production", "rollback-on-failure": "true", "watch-minutes": "0.04"}
     title = "5. Its errors grow under traffic: production is watched, and gets back what it served"
     last = deploy(console, runner, title, watched, unfold=unfold)
     serves = sandbox.state.environment(model, "production").current

@@ -185,6 +185,7 @@ def roll_back(
     failed = run.outputs.get("promoted-deployment-id") or ours.deployment.id
     problem = cause.problems[0].message
     previous = target.now.current
+    run.allow_retries()  # a watch took its time
     if gone := _overtaken_now(run, model, ours, target.name):  # what somebody else put there is not ours to take back
         return PromotionFailed(f"{problem}. Not rolled back: {gone.problems[0].message}", gone.problems[0].remedy)
     if previous is None or ours.has(previous):

@@ -104,10 +104,10 @@ class Watch:
             self._judge(gauge, gauge.look())
             if clock.now() < end:
                 due = min(max(clock.now(), due + LOOK_SECONDS), end)
-            elif is_settled(gauge.looks, self._yardstick):
+            elif is_settled(gauge.looks, self._yardstick) and state.unseen is None:
                 return
-            elif (doubts := doubts + 1) > BLIND_LOOKS:  # one limit is crossed, then another, and so on
-                raise self._failed(gauge, page.outcome(gauge))
+            elif (doubts := doubts + 1) > BLIND_LOOKS:
+                raise state.unseen or self._failed(gauge, page.outcome(gauge))  # one limit is crossed, then another
             else:
                 due = clock.now() + CONFIRM_SECONDS
 

@@ -42,6 +42,12 @@ class State:
         """Seconds until the next look."""
         return self._rhythm.pause()
 
+    @property
+    def unseen(self) -> WatchUnseen | None:
+        """The error of a watch whose last look at the state saw nothing, `None` where it did."""
+        nothing = self._reads.unseen()
+        return self._unknown(str(nothing)) if nothing else None
+
     def look(self) -> None:
         """Look once.
 

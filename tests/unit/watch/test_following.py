@@ -319,6 +319,18 @@ class TestGoesWrong:
         with pytest.raises(WatchUnseen, match="How prod does is unknown"):
             it.hold()
 
+    @pytest.mark.parametrize("times", [3, 999])
+    def test_a_state_that_is_unknown_at_the_end(self, scene, times):
+        """Metrics alone do not make it green: some more looks, and then it is red."""
+        it = scene({"watch_minutes": "1"})
+        it.service.fail("GET .*/environments/prod$", refusal(503), times=times, after=13)
+        if times == 3:
+            assert it.hold()
+            return
+        with pytest.raises(WatchUnseen, match="How prod does is unknown"):
+            it.hold()
+        assert it.elapsed < 120
+
 
 class TestCancelled:
     """By the workflow."""

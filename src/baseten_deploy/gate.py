@@ -3,6 +3,7 @@
 What fails its watch is, too: a promotion that is still under way is cancelled, one that is over is promoted back.
 """
 
+from math import inf
 from typing import TYPE_CHECKING, Any
 
 from baseten_deploy.checks.smoke_test import ask
@@ -20,6 +21,7 @@ from baseten_deploy.errors import (
     PredictFailed,
     Problem,
     PromotionFailed,
+    PromotionUnseen,
     RolledBack,
     WatchFailed,
 )
@@ -28,6 +30,7 @@ from baseten_deploy.run import Run
 from baseten_deploy.service.answers import Deployment, Environment, Model
 from baseten_deploy.service.http import HttpError
 from baseten_deploy.service.model_urls import environment_url
+from baseten_deploy.service.polling import UNSEEN_SECONDS
 from baseten_deploy.watch.following import Watch
 
 # However long an activation took, the promotion back gets this much of time.
@@ -165,7 +168,8 @@ def take_back(run: Run, model: Model, ours: Ours, target: Target, cause: DeployE
                 run.api, model.id, target.name, ours, end=end, clock=run.clock, say=run.say, warn=run.warn_text
             )
     except DeployError as error:
-        return PromotionFailed(
+        kind = PromotionUnseen if error.unseen else PromotionFailed
+        return kind(
             f"{problem}. Cancelling the promotion into {target.name!r} failed too: {error.problems[0].message}",
             f"{target.name!r} may come to serve {ours.deployment.id}: cancel the promotion on its page.",
         )
@@ -197,7 +201,8 @@ def roll_back(
         with run.phase(f"Roll {target.name} back to {previous.id}"):
             _restore(run, model, target, previous, served)
     except DeployError as error:
-        return PromotionFailed(
+        kind = PromotionUnseen if error.unseen else PromotionFailed
+        return kind(
             f"{problem}. Rolling {target.name!r} back to {previous.id} failed too: {error.problems[0].message}",
             f"{target.name!r} may still serve {failed}: promote {previous.id} by hand.",
         )
@@ -213,9 +218,11 @@ def _restore(run: Run, model: Model, target: Target, previous: Deployment, serve
     end = run.clock.now() + run.settings.wait_timeout_seconds
     again = Ours(bring_up(run, model, previous.id, end=end), before=served)
     end = max(end, run.clock.now() + RESTORE_SECONDS)
-    run.api.http.deadline = end
     fields = settings.of_roll_back(run.settings, target.before, served)
-    promotion.start(run.api, model.id, target.name, again, settings=fields, clock=run.clock, say=run.say)
+    # What is served does not work: no outage is too long for one more try, as long as any wait goes on in one.
+    run.api.http.deadline = min(end, run.clock.now() + UNSEEN_SECONDS)
+    promotion.start(run.api, model.id, target.name, again, settings=fields, clock=run.clock, say=run.say, most=inf)
+    run.api.http.deadline = end
     promotion.until_served(
         run.api,
         model.id,

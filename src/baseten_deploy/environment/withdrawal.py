@@ -38,7 +38,7 @@ def withdraw(
     """
     rhythm = Rhythm(clock)
     reads = Reads(lambda seconds: api.environment(model_id, name, retry=False, seconds=seconds), clock, end, warn)
-    accepted, refused = False, 0
+    accepted, refused, last = False, 0, ""
     while True:
         if not accepted:
             try:
@@ -46,8 +46,10 @@ def withdraw(
                 accepted = True
                 say(f"Cancelled the promotion into {name}")
             except HttpError as error:  # it may be over, or be moving back already: look
-                refused += 1
-                say(f"Cancelling the promotion into {name} failed ({error.message}); looking at the environment")
+                refused += not error.failure.transient
+                if error.message != last:
+                    say(f"Cancelling the promotion into {name} failed ({error.message}); looking at the environment")
+                last = error.message
                 if error.status in (401, 403) or refused >= REFUSALS:
                     raise explain(
                         error, PromotionFailed, f"Cancelling the promotion into {name!r}", _BY_HAND
@@ -56,7 +58,8 @@ def withdraw(
         if environment and not _goes_on(environment, ours):
             return _is_back(environment, ours)
         if clock.now() >= end:
-            raise PromotionFailed(f"The promotion into {name!r} was cancelled and goes on all the same", _BY_HAND)
+            did = "was cancelled and goes on all the same" if accepted else f"could not be cancelled ({last})"
+            raise PromotionFailed(f"The promotion into {name!r} {did}", _BY_HAND)
         clock.sleep(max(0.0, min(rhythm.pause(), end - clock.now())))
 
 

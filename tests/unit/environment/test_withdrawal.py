@@ -94,6 +94,23 @@ def test_one_that_is_refused(scene, status, kind, calls):
     assert calls == len(it.service.calls(CANCEL))
 
 
+def test_an_outage_is_waited_out(scene):
+    """What is promoted does not work: no outage is too long for one more try, within the time."""
+    it = scene()
+    it.service.fail(CANCEL, refusal(503), times=20)
+    it.service.fail("GET .*/environments/prod", refusal(503), times=6)
+    assert it.withdraw()
+    assert 21 == len(it.service.calls(CANCEL))
+
+
+def test_an_outage_without_an_end(scene):
+    """Ends with the time, and says what was answered last."""
+    it = scene()
+    it.service.fail(CANCEL, refusal(503), times=999)
+    with pytest.raises(PromotionFailed, match=r"could not be cancelled \(503: no"):
+        it.withdraw(seconds=60.0)
+
+
 def test_something_else_is_served_afterwards(scene):
     """Somebody promoted another one meanwhile: that is not what was there before."""
     it = scene()

@@ -72,6 +72,16 @@ class TestAPromotion:
         assert "success" == back.outputs["status"], back.log
         assert first["deployment-id"] == serves(job, first["model-id"])
 
+    @pytest.mark.parametrize("on_failure", ["deactivate", "delete"])
+    def test_what_production_serves_is_not_retired(self, job, on_failure):
+        """A watch that failed leaves the release where it is; `on-failure` says why it does nothing."""
+        first = first_version(job)
+        script(job, "leak")
+        result = job.run(**WATCH, promote_to="production", on_failure=on_failure)
+        second = result.outputs["deployment-id"]
+        assert ("watch_failed", second) == (result.outputs["status"], serves(job, first["model-id"])), result.log
+        assert any(f"The deployment {second} stays: production serves it" in each for each in told(result, "warning"))
+
     def test_metrics_that_are_refused(self, job):
         """Red, never green, and nothing is undone."""
         first = first_version(job)
@@ -108,9 +118,10 @@ class TestElsewhere:
         assert "Start-up, image pull" in result.summary
         assert any(line.text.startswith("Start-up ") for line in result.log.lines)
 
-    def test_everything_is_known_before_the_watch(self, job):
+    @pytest.mark.parametrize("on_cancel", ["keep", "delete"])
+    def test_everything_is_known_before_the_watch(self, job, on_cancel):
         """A later step needs nothing that comes after it; a cancel ends it at once and leaves what is live."""
-        step = job.start(promote_to="production", watch_minutes="10", rollback_on_failure="true", on_cancel="keep")
+        step = job.start(promote_to="production", watch_minutes="10", rollback_on_failure="true", on_cancel=on_cancel)
         until(step, lambda: any(r.path.endswith("/metrics") for r in job.sandbox.requests) or watching(step))
         outputs = step.outputs()
         assert {

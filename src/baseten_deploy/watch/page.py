@@ -16,6 +16,7 @@ POINTS = 40
 # What is measured and its limit, each on white and on black: a chart has one colour for both themes of GitHub.
 MEASURED, LIMIT = "#3b82f6", "#e5534b"
 _NICE = (1.5, 2.0, 4.0, 5.0, 8.0, 10.0, 15.0)
+_LONG = 180.0  # seconds that are counted as minutes
 _LATE = 1.0  # seconds that a look may be off
 
 
@@ -112,7 +113,9 @@ def _chart(title: str, values: Sequence[float | None], limit: float | None, look
     points = [whole[number] for number in chosen]
     # Steps that have no rounding error: Mermaid adds them up, and drops a last point that comes out a little too far.
     regular = all(abs(look.seconds - LOOK_SECONDS * number) <= _LATE for number, look in enumerate(looks, 1))
-    unit, step = ("minutes of the watch", LOOK_SECONDS / 60) if regular else ("look", 1.0)
+    long = len(values) * LOOK_SECONDS > _LONG
+    of_the_watch = ("minutes of the watch", LOOK_SECONDS / 60) if long else ("seconds of the watch", LOOK_SECONDS)
+    unit, step = of_the_watch if regular else ("look", 1.0)
     start, end = (step * (chosen[number] + 1) for number in (0, -1))
     lines = [
         f'%%{{init: {{"xyChart": {{"width": 700, "height": 300}}, "themeVariables": {{"xyChart": '

@@ -93,7 +93,7 @@ def promote(
 def _check(run: Run, target: Target, ours: Ours, url: str, payload: Any, proof: "Proof | None") -> None:
     """Ask what the environment serves. Raises `PredictFailed`."""
     if run.settings.rollback_on_failure:
-        ask(run, url, payload)
+        ask(run, url, payload, target.name)
     if proof and run.settings.wait:
         proof.hold(target.name, url, run.outputs.get("promoted-deployment-id") or ours.deployment.id)
 

@@ -238,18 +238,13 @@ INPUTS: tuple[Input, ...] = (
             Kind.FLAG,
             "after a promotion, have the service scale down what the environment served before",
         ),
-        (
-            "watch-minutes",
-            "0",
-            Kind.NUMBER,
-            "once it is live (and promoted), watch the service's metrics so long, in minutes; decimals allowed",
-        ),
+        ("watch-minutes", "0", Kind.NUMBER, "watch the metrics so many minutes once it is live (and promoted)"),
         (
             "watch-limits",
             "",
             Kind.OBJECT,
-            "what the metrics may be: `error-rate` (by default 0.05, alone), `p95-seconds`, `p95-ratio` to the hour "
-            "before, the same of `p50` and `p99`, `min-requests` (20)",
+            "what the watched metrics may be: `error-rate` (0.05 by default, alone), `p95-seconds`, `p95-ratio` to the "
+            "hour before (also of `p50` and `p99`), `min-requests` (20)",
         ),
         (
             "rollback-on-failure",

@@ -6,12 +6,12 @@ A plan that was queued counts once and first, then the Truss's `SANDBOX_*` envir
 import threading
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from baseten_sandbox.errors import invalid
 
-from .entities import Deployment
-from .lifecycle import path_to
+from .entities import Deployment, Timing
+from .lifecycle import path_to, walk
 from .traffic import SCRIPTS, STEADY
 
 
@@ -50,6 +50,11 @@ class Plans:
             raise invalid(f"traffic: one of {', '.join(SCRIPTS)}")
         with self._lock:
             self._traffic.append(script)
+
+    def scripted(self, deployment: Deployment, now: float, timing: Timing) -> Deployment:
+        """A new deployment with what it walks through from `now` on, and what traffic it gets."""
+        timeline = walk(now, self.statuses(deployment), timing)
+        return replace(deployment, timeline=timeline, traffic=self.traffic(deployment))
 
     def traffic(self, deployment: Deployment) -> str:
         """The script of the requests that this new deployment gets."""

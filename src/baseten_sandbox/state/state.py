@@ -27,6 +27,7 @@ from .entities import (
     Upload,
 )
 from .plans import Plans, PromotionPlan
+from .secrets import Secrets
 from .store import Store, new_id
 
 
@@ -39,6 +40,7 @@ class State:
         self._store = Store(now=clock(), timing=timing, teams=teams)
         self.plans = Plans()
         self.audit = Audit(clock)
+        self.secrets = Secrets(self._store)
 
     def now(self) -> float:
         """The moment, in seconds since the epoch."""
@@ -187,8 +189,7 @@ class State:
                 is_development=is_development,
                 build_error=build_error,
             )
-            timeline = lifecycle.walk(now, self.plans.statuses(draft), self.timing)
-            draft = replace(draft, timeline=timeline, traffic=self.plans.traffic(draft))
+            draft = self.plans.scripted(draft, now, self.timing)
             old = next((item for item in self._store.deployments_of(model_id) if item.is_development), None)
             if old is not None and is_development:
                 past = lifecycle.until(old.timeline, now)

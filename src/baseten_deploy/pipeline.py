@@ -7,7 +7,7 @@ service already has time for it.
 from typing import TYPE_CHECKING, Any
 
 from baseten_deploy.background import in_background
-from baseten_deploy.deployment.assembly import Draft, draft_deployment
+from baseten_deploy.deployment.assembly import Draft, draft_deployment, served_before
 from baseten_deploy.deployment.truss_input import begin, read_source
 from baseten_deploy.errors import DeployError, InvalidInput, PredictFailed, PromotionFailed, Rejected
 from baseten_deploy.inputs.combinations import is_offline
@@ -70,11 +70,12 @@ def deploy(run: Run) -> Status:
 
     from baseten_deploy import gate
     from baseten_deploy.checks.smoke_test import ask
-    from baseten_deploy.deployment import on_failure, push
+    from baseten_deploy.deployment import on_failure, push, startup
     from baseten_deploy.deployment.announcement import announce
     from baseten_deploy.deployment.wait import wait
     from baseten_deploy.environment import settings as environment_settings
     from baseten_deploy.environment.ours import Ours
+    from baseten_deploy.watch.following import Watch
 
     forecast = foresee(run, draft, limit)
     with on_failure.of_commit(run, announce):
@@ -83,11 +84,13 @@ def deploy(run: Run) -> Status:
     payload = smoke_test_payload(run, truss.config if truss else {})
     ours = Ours(committed.deployment)
     proof = prepare_checks(run, suite, committed, payload, served_before(draft)) if settings.wait else None
+    watch = Watch(run, committed.model, ours).before(draft.pushed_into if draft else None)
     with on_failure.of_deployment(run, committed.model, ours):
         if forecast:
             forecast.result().tell()
         if settings.wait:
-            wait(run, committed.model, ours, settings.environment)
+            with startup.told(run, committed.model, ours, served_before(draft)):
+                wait(run, committed.model, ours, settings.environment, watch.during)
             ask(run, run.outputs.get("predict-url"), payload, settings.environment)
             if proof:
                 where = settings.environment or "the deployment"
@@ -95,7 +98,8 @@ def deploy(run: Run) -> Status:
         else:
             run.ledger.saw(committed.deployment.status, State.GOES_ON)
             run.say("Not waiting (`wait: false`)")
-        if settings.environment:
+        stays = bool(settings.promote_to) or watch.hold(settings.environment)
+        if settings.environment and stays:
             environment_settings.finish(
                 run, committed.model.id, settings.environment, environment_settings.AFTER_A_PUSH
             )
@@ -268,15 +272,6 @@ def prepare_checks(
 
     live = live_side(run, committed.model.id, served_before, committed.deployment.id)
     return Proof(run, suite, committed.model.id, payload, live)
-
-
-def served_before(draft: Draft | None) -> str:
-    """The id of what serves where a deployment goes, before that changes: of production where no target is named."""
-    if draft is None:
-        return ""
-    if draft.targets:
-        return draft.targets[-1].previous_id
-    return draft.destination.model.production_deployment_id if draft.destination.model else ""
 
 
 def is_live_already(run: Run, draft: Draft) -> bool:

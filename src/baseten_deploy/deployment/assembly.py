@@ -10,6 +10,7 @@ from baseten_deploy.background import in_background
 from baseten_deploy.inputs.objects import merged
 from baseten_deploy.inputs.settings import Mode
 from baseten_deploy.run import Run
+from baseten_deploy.service.answers import Environment
 from baseten_deploy.service.model_lookup import Destination, resolve
 from baseten_deploy.truss.directory import Truss
 
@@ -33,6 +34,21 @@ class Draft:
     targets: "list[Target]"
     payload: dict[str, Any]
     ready: "deque[Packed]" = field(default_factory=deque, repr=False, compare=False)
+
+    @property
+    def pushed_into(self) -> Environment | None:
+        """What it is pushed into, as that is before; `None` for no environment, or one that does not exist yet."""
+        name = self.payload.get("environment_name")
+        return next((target.before for target in self.targets if target.name == name), None)
+
+
+def served_before(draft: Draft | None) -> str:
+    """The id of what serves where a deployment goes, before that changes: of production where no target is named."""
+    if draft is None:
+        return ""
+    if draft.targets:
+        return draft.targets[-1].previous_id
+    return draft.destination.model.production_deployment_id if draft.destination.model else ""
 
 
 def draft_deployment(run: Run, truss: Truss) -> Draft:

@@ -98,6 +98,8 @@ class Settings:
     promote_to: str
     promotion_settings: dict[str, Any] | None
     scale_down_previous: bool
+    watch_minutes: float
+    watch_limits: dict[str, Any] | None
     rollback_on_failure: bool
     on_failure: Aftermath
     on_cancel: Aftermath
@@ -228,15 +230,17 @@ class _Reader:
             "deploy-timeout-minutes": (10, 1440),
             "wait-timeout-minutes": (0, 10080),
             "predict-timeout": (0, 86400),
+            "watch-minutes": (0, 10080),  # the service's metrics go back seven days in one answer
         }.get(spec.name, (0, 10**9))
         whole = spec.kind is Kind.INTEGER
+        from_zero = whole or spec.default == "0"
         # 20 digits are more than any limit has, and int() refuses some thousand.
         if len(text) <= 20 and re.fullmatch(r"[+-]?\d+" if whole else r"[+-]?(\d+\.?\d*|\.\d+)", text):
             number = int(text) if whole else float(text)
-            if low <= number <= high and (number > 0 or whole):
+            if low <= number <= high and (number > 0 or from_zero):
                 return number
         kind = "a whole number" if whole else "a number"
-        above = "above 0, at most" if not whole else f"from {low} to"
+        above = "above 0, at most" if not from_zero else f"from {low} to"
         self.problem(spec, f"{text!r} is not {kind} {above} {high}", f"Write {kind} {above} {high}.")
         return default
 

@@ -18,7 +18,9 @@ from .audit_logs import AuditLogs
 from .environments import Environments
 from .limits import Limit, Limiter
 from .logs import LogQuery, Logs
+from .metrics import Metrics
 from .pushes import Pushes
+from .startups import Startups
 from .upkeep import PER_MINUTE, Upkeep
 
 _PER_SECOND = 100
@@ -69,6 +71,8 @@ class Management:
             **AuditLogs(state=self._state).handlers(),
             **Pushes(state=self._state, storage=self._storage).handlers(),
             **Environments(state=self._state).handlers(),
+            **Metrics(state=self._state).handlers(),
+            **Startups(state=self._state).handlers(),
         }
         return Routes(handlers, self._guard)
 

@@ -75,8 +75,6 @@ def promote(
         _say_what_stays_up(run, target)
         raise
     run.outputs.set("predict-url", url)
-    if run.settings.wait:
-        run.ledger.answers_at(own_route(url, run.transport.path) if run.transport.path else url)
     try:
         _check(run, target, ours, url, payload, proof)
         stays = watch.hold(target.name)
@@ -94,6 +92,8 @@ def promote(
 
 def _check(run: Run, target: Target, ours: Ours, url: str, payload: Any, proof: "Proof | None") -> None:
     """Ask what the environment serves. Raises `PredictFailed`."""
+    if run.settings.wait:
+        run.ledger.answers_at(own_route(url, run.transport.path) if run.transport.path else url)
     if run.settings.rollback_on_failure:
         ask(run, url, payload, target.name)
     if proof and run.settings.wait:

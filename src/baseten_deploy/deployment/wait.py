@@ -60,7 +60,7 @@ def wait(run: Run, model: Model, ours: Ours, environment: str = "", seen: Seen =
     lookout = Lookout(run.api, model.id, environment, ours, run.clock)
     glance = lookout.glance if environment else lambda: None
 
-    def seen(live: Deployment) -> None:
+    def is_live(live: Deployment) -> None:
         run.ledger.saw(live.status, State.LIVE, live.environment)
 
     def until() -> None:
@@ -69,7 +69,7 @@ def wait(run: Run, model: Model, ours: Ours, environment: str = "", seen: Seen =
             run,
             model,
             ours.deployment,
-            lambda each: seen(until_live(run.api, model.id, each, left(), run.clock, progress, rhythm, glance)),
+            lambda each: is_live(until_live(run.api, model.id, each, left(), run.clock, progress, rhythm, glance)),
         )
         if environment and retried:
             promote_again(run, model, ours, environment)

@@ -170,7 +170,7 @@ class TestGoesWell:
             newer = it.service.add_deployment(labels={"deploy-key": "k3", "github-pr": "7"})
             it.environment["current_deployment" if served else "candidate_deployment"] = newer
 
-        it.run.outputs.set("promoted-deployment-id", "dep2")
+        it.run.ledger.serves("prod", "dep2", ours=True)
         it.at(60, overtake)
         assert not it.hold()
         assert 60 <= it.elapsed < 70

@@ -42,7 +42,10 @@ def promote(
     run.outputs.set("environment", target.name)
     if target.previous_id:
         run.outputs.set("previous-deployment-id", target.previous_id)
-    url = environment_url(run.settings.inference_url, model.id, target.name, regional=run.settings.regional_environment)
+    asked = run.settings
+    url = environment_url(
+        asked.inference_url, model.id, target.name, regional=asked.regional_environment, route=asked.route
+    )
     ours.before, served = target.before, target.before
     already = ours.has(target.now.current)
     with run.phase(f"Promote into {target.name}"):

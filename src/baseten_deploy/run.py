@@ -60,6 +60,7 @@ class Run:
     transport: Transport = PREDICT  # of what is asked
     sent: tuple[Destination, str] | None = None  # of a commit that is on its way, with its deploy key
     notes: list[str] = field(default_factory=list)  # Markdown for the summary
+    truss_python: str = ""  # an interpreter that can import `truss_chains`; `""` where there is none
     packed_files: int = 0
     packed_bytes: int = 0  # of these files, before compression
 
@@ -95,9 +96,12 @@ class Run:
 
 
 def make_api(settings: Settings, client: httpx.Client, clock: Clock, redactor: Redactor) -> Api:
-    """The management API of these settings."""
+    """The management API of these settings, about a model or about a Chain."""
     headers = {"Authorization": f"Bearer {settings.baseten_api_key}"}
     deadline = clock.now() + RETRY_SECONDS
-    return Api(
-        Http(settings.api_url, headers, client=client, clock=clock, redact=redactor.redact_foreign, deadline=deadline)
-    )
+    http = Http(settings.api_url, headers, client=client, clock=clock, redact=redactor.redact_foreign, deadline=deadline)
+    if settings.is_chain:
+        from baseten_deploy.service.chain_api import ChainApi  # noqa: PLC0415 - runs about models start without it
+
+        return ChainApi(http)
+    return Api(http)

@@ -40,12 +40,18 @@ def read_suite(run: Run) -> Suite | None:
     suite, problems = read_checks(
         settings.checks,
         settings.checks_report,
-        truss=Path(run.workspace / settings.truss_directory),
+        truss=_directory(run),
         workspace=run.workspace,
         timeout=settings.predict_timeout,
     )
     run.input_problems += problems
     return suite
+
+
+def _directory(run: Run) -> Path:
+    """Where a checks file may be beside the workspace: the Truss, or the directory of a Chain's file."""
+    path = Path(run.workspace / run.settings.truss_directory)
+    return path.parent if path.suffix == ".py" else path
 
 
 def live_side(run: Run, model_id: str, previous_id: str, ours: str) -> LiveSide:
@@ -54,7 +60,7 @@ def live_side(run: Run, model_id: str, previous_id: str, ours: str) -> LiveSide:
         return LiveSide()
     if previous_id == ours:
         return LiveSide(absent="it is this very deployment that serves there")
-    return LiveSide(predict_url(run.settings.inference_url, model_id, previous_id))
+    return LiveSide(predict_url(run.settings.inference_url, model_id, previous_id, route=run.settings.route))
 
 
 @dataclass

@@ -12,6 +12,9 @@ from baseten_deploy.network.way_out import WayOut
 from .check import Check, Kind
 
 
+RUN_REMOTE = "/run_remote"  # what a Chain has in the place of predict
+
+
 @dataclass(frozen=True)
 class Endpoint:
     """A host and what is asked there. `target` is path and query, ASCII."""
@@ -42,12 +45,17 @@ def url_of(check: Check, predict_url: str) -> str:
     base = base_of(predict_url)
     if check.kind is Kind.WEBSOCKET:
         return f"ws{base.removeprefix('http')}/websocket"
-    return f"{base}/sync{check.path}" if check.path else f"{base}/predict"
+    return f"{base}/sync{check.path}" if check.path else _asked(predict_url, base)
+
+
+def _asked(url: str, base: str) -> str:
+    """Where a check without a path goes: to predict, or to the same of a Chain."""
+    return url if url.endswith(RUN_REMOTE) else f"{base}/predict"
 
 
 def base_of(url: str) -> str:
-    """What stands before `/predict`, `/sync/...` or `/websocket`."""
-    for ending in ("/predict", "/websocket"):
+    """What stands before `/predict`, `/run_remote`, `/sync/...` or `/websocket`."""
+    for ending in ("/predict", RUN_REMOTE, "/websocket"):
         if url.endswith(ending):
             return url.removesuffix(ending)
     return url.partition("/sync/")[0].rstrip("/")

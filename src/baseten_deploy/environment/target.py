@@ -13,6 +13,7 @@ from baseten_deploy.service.http import HttpError
 from baseten_deploy.service.remedies import failing_as
 from baseten_deploy.service.retry import Tries
 
+from . import chain_settings
 from .settings import WITH_A_CREATION
 
 # It always exists, also on a model that was just made, and cannot be created.
@@ -46,7 +47,7 @@ def find_target(run: Run, model_id: str, name: str) -> Target:
         if name == PRODUCTION or run.settings.create_environment:
             return Target(name, None)
         raise InvalidInput(
-            f"The environment {name!r} does not exist: the model is new and has only {PRODUCTION!r}",
+            f"The environment {name!r} does not exist: the {_what(run)} is new and has only {PRODUCTION!r}",
             "Set `create-environment: true`, or push into `production`.",
         )
     with failing_as(Rejected, f"Looking up the environment {name!r}"):
@@ -58,16 +59,20 @@ def find_target(run: Run, model_id: str, name: str) -> Target:
     near = suggestion(name, list(existing), "Did you mean `{}`? ")
     names = ", ".join(sorted(existing)) or "none"
     raise InvalidInput(
-        f"The model has no environment {name!r}; it has: {names}",
+        f"The {_what(run)} has no environment {name!r}; it has: {names}",
         f"{near}Correct the name, or set `create-environment: true`.",
     )
+
+
+def _what(run: Run) -> str:
+    return "Chain" if run.settings.is_chain else "model"
 
 
 def existing_target(run: Run, model_id: str, name: str) -> Target:
     """As `find_target`, of an environment that must exist: one that would have to be made has served nothing."""
     target = find_target(run, model_id, name)
     if target.before is None:
-        raise InvalidInput(f"The model has no environment {name!r} yet", "Correct `environment`.")
+        raise InvalidInput(f"The {_what(run)} has no environment {name!r} yet", "Correct `environment`.")
     return target
 
 
@@ -79,7 +84,8 @@ def ensure_target(run: Run, model_id: str, target: Target) -> None:
     if target.before is not None or target.name == PRODUCTION:
         return
     wanted = run.settings.environment_settings or {}
-    settings = {name: wanted[name] for name in WITH_A_CREATION if wanted.get(name)}
+    groups = chain_settings.GROUPS if run.settings.is_chain else WITH_A_CREATION
+    settings = {name: wanted[name] for name in groups if wanted.get(name)}
     with failing_as(Rejected, f"Creating the environment {target.name!r}", "Correct `environment-settings`."):
         existing = _create(run.api, model_id, target.name, settings, run.clock)
     run.say(f"{'Another job created' if existing else 'Created'} the environment {target.name!r}")

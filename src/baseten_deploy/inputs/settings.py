@@ -20,6 +20,8 @@ from .expectation import Expectation, parse_expectation
 from .table import BY_NAME, INPUTS, Input, Kind
 
 PREFIX = "INPUT_"
+# What `inference-url` is by default, of a Chain.
+CHAIN_URL = "https://chain-{chain_id}.api.baseten.co"
 _NOT_TEXT = ("has something in it that is no character of UTF-8", "Write whole characters, in UTF-8.")
 
 # Labels that this action owns: the first makes "exactly one deployment" checkable, the second "unchanged".
@@ -57,10 +59,12 @@ class Settings:
     mode: Mode
     baseten_api_key: str = field(repr=False)
     truss_directory: str
+    chain_entrypoint: str
     config: str
     library_listing: str
     model_name: str
     model_id: str
+    chain_id: str
     deployment_id: str
     team: str
     environment: str
@@ -106,7 +110,18 @@ class Settings:
     fail_without_credentials: bool
     api_url: str
     inference_url: str
+    app_url: str
     s3_endpoint_url: str
+
+    @property
+    def is_chain(self) -> bool:
+        """Whether this run is about a Chain: its file, or its id, is given."""
+        return self.truss_directory.endswith(".py") or bool(self.chain_id)
+
+    @property
+    def route(self) -> str:
+        """Where a deployment answers: a model at `predict`, a Chain at `run_remote`."""
+        return "run_remote" if self.is_chain else "predict"
 
     @property
     def wait_timeout_seconds(self) -> float:
@@ -133,6 +148,9 @@ def read_settings(environment: Mapping[str, str]) -> tuple[Settings, list[Proble
     values["baseten_api_key"] = values["baseten_api_key"] or environment.get("BASETEN_API_KEY", "").strip()
     if values["wait_timeout_minutes"] is None:
         values["wait_timeout_minutes"] = float(values["deploy_timeout_minutes"])
+    of_models = BY_NAME["inference-url"].default
+    if values["inference_url"] == of_models and (values["truss_directory"].endswith(".py") or values["chain_id"]):
+        values["inference_url"] = CHAIN_URL
     for name, kind in (("mode", Mode), ("on_failure", Aftermath), ("on_cancel", Aftermath), ("retire", Aftermath)):
         values[name] = kind(values[name])
     settings = Settings(**values)

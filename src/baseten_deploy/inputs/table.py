@@ -54,7 +54,19 @@ INPUTS: tuple[Input, ...] = (
     ),
     *_group(
         "What",
-        ("truss-directory", ".", Kind.TEXT, "the Truss (a directory with `config.yaml`), relative to the workspace"),
+        (
+            "truss-directory",
+            ".",
+            Kind.TEXT,
+            "the Truss (a directory with `config.yaml`), relative to the workspace; a Chain's `.py` file with the "
+            "sub-action `chain`",
+        ),
+        (
+            "chain-entrypoint",
+            "",
+            Kind.TEXT,
+            "class of the Chain's entry point, by default the one marked with `@chains.mark_entrypoint`",
+        ),
         ("config", "", Kind.TEXT, "another config file in the Truss directory, used as its `config.yaml`"),
         (
             "library-listing",
@@ -70,6 +82,7 @@ INPUTS: tuple[Input, ...] = (
             "deployment",
         ),
         ("model-id", "", Kind.TEXT, "add a deployment to exactly this model"),
+        ("chain-id", "", Kind.TEXT, "exactly this Chain; then `model-name` is not needed"),
         ("deployment-id", "", Kind.TEXT, "the existing deployment, for `mode: promote` and `mode: rollback`"),
         ("team", "", Kind.TEXT, "team name or id"),
     ),
@@ -230,8 +243,10 @@ INPUTS: tuple[Input, ...] = (
             "inference-url",
             "https://model-{model_id}.api.baseten.co",
             Kind.TEXT,
-            "base URL of the inference endpoint; `{model_id}` is filled in",
+            "base URL of the inference endpoint; `{model_id}` is filled in. For a Chain "
+            "`https://chain-{chain_id}.api.baseten.co`",
         ),
+        ("app-url", "https://app.baseten.co", Kind.TEXT, "where a Chain is pushed to, and where its pages are"),
         ("s3-endpoint-url", "", Kind.TEXT, "S3 endpoint (private link, sandbox)"),
     ),
 )

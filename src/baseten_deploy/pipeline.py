@@ -15,12 +15,13 @@ from baseten_deploy.inputs.settings import Mode
 from baseten_deploy.run import Run
 from baseten_deploy.service.answers import Deployment, Model
 from baseten_deploy.service.http import HttpError
-from baseten_deploy.service.model_urls import logs_page
+from baseten_deploy.service.model_urls import chain_logs_page, logs_page
 from baseten_deploy.service.remedies import failing_as
 from baseten_deploy.status import Status
 from baseten_deploy.truss.transport import transport_of
 
 if TYPE_CHECKING:
+    from baseten_deploy.chain.push import ChainDraft
     from baseten_deploy.checks.check import Suite
     from baseten_deploy.checks.proof import Proof
     from baseten_deploy.deployment.creation import Committed
@@ -37,10 +38,11 @@ def go(run: Run) -> Status:
 
 def deploy(run: Run) -> Status:
     """Put the Truss of this run into production."""
-    settings = run.settings
     suite = read_checks(run)
-    truss = read_source(run)
+    chain = draft_chain(run) if run.settings.is_chain else None
+    truss = None if chain else read_source(run)
     draft = draft_deployment(run, truss) if truss else None
+    settings = run.settings
     if draft and is_live_already(run, draft):
         return Status.SKIPPED
 
@@ -52,11 +54,16 @@ def deploy(run: Run) -> Status:
     from baseten_deploy.environment.ours import Ours
 
     with on_failure.of_commit(run, announce):
-        committed = push.push(run, draft) if draft else push.create_from_listing(run)
+        if chain:
+            from baseten_deploy.chain.push import push_chain
+
+            committed = push_chain(run, chain)
+        else:
+            committed = push.push(run, draft) if draft else push.create_from_listing(run)
     announce(run, committed)
     payload = smoke_test_payload(run, truss.config if truss else {})
     ours = Ours(committed.deployment)
-    proof = prepare_checks(run, suite, committed, payload, served_before(draft)) if settings.wait else None
+    proof = prepare_checks(run, suite, committed, payload, served_before(chain or draft)) if settings.wait else None
     with on_failure.of_deployment(run, committed.model, ours):
         if settings.wait:
             wait(run, committed.model, ours, settings.environment)
@@ -87,8 +94,11 @@ def plan(run: Run) -> Status:
     from baseten_deploy.planning import plan
 
     suite = read_checks(run)
-    truss = read_source(run)
-    if truss:
+    if run.settings.is_chain:
+        from baseten_deploy.planning.chain_plan import plan_chain
+
+        plan_chain(run, draft_chain(run), suite)
+    elif truss := read_source(run):
         plan.plan_push(run, truss, suite)
     else:
         plan.plan_listing(run, suite)
@@ -100,6 +110,12 @@ def plan_offline(run: Run) -> Status:
     from baseten_deploy.planning import plan
 
     suite = read_checks(run)
+    if run.settings.is_chain:
+        from baseten_deploy.chain.blueprint import read_chain
+        from baseten_deploy.planning.chain_plan import plan_chain_offline
+
+        plan_chain_offline(run, read_chain(run), suite)
+        return Status.SKIPPED
     plan.plan_offline(run, read_source(run), suite)
     return Status.SKIPPED
 
@@ -152,7 +168,8 @@ def bring_in(run: Run, model: Model, deployment: Deployment, target: "Target", s
     announce(run, found)
     if target.previous_id:
         run.outputs.set("previous-deployment-id", target.previous_id)
-    payload = smoke_test_payload(run, {}) if not run.settings.predict else stored_payload(run, model, deployment)
+    has_config = run.settings.predict and not run.settings.is_chain
+    payload = stored_payload(run, model, deployment) if has_config else smoke_test_payload(run, {})
     if rests := deployment.status in ("INACTIVE", "DEACTIVATING"):
         run.outputs.set("deployment-status", deployment.status)
         with run.phase("Activate"):
@@ -199,7 +216,14 @@ def prepare_checks(
     return Proof(run, suite, committed.model.id, payload, live)
 
 
-def served_before(draft: Draft | None) -> str:
+def draft_chain(run: Run) -> "ChainDraft":
+    """The Chain of this run, read and looked up, with nothing changed yet."""
+    from baseten_deploy.chain import blueprint, push
+
+    return push.draft_chain(run, blueprint.read_chain(run))
+
+
+def served_before(draft: "Draft | ChainDraft | None") -> str:
     """The id of what serves where a deployment goes, before that changes: of production where no target is named."""
     if draft is None:
         return ""
@@ -248,14 +272,15 @@ def announce(run: Run, committed: "Committed") -> None:
     from baseten_deploy.service.model_urls import environment_url, predict_url
 
     settings, model, deployment = run.settings, committed.model, committed.deployment
+    route = settings.route
     if settings.environment and settings.mode is Mode.DEPLOY:
         url = environment_url(
-            settings.inference_url, model.id, settings.environment, regional=settings.regional_environment
+            settings.inference_url, model.id, settings.environment, regional=settings.regional_environment, route=route
         )
     else:
         development = settings.development or deployment.is_development
-        url = predict_url(settings.inference_url, model.id, deployment.id, development=development)
-    run.outputs.set("model-id", model.id)
+        url = predict_url(settings.inference_url, model.id, deployment.id, development=development, route=route)
+    run.outputs.set("chain-id" if settings.is_chain else "model-id", model.id)
     run.outputs.set("model-name", model.name)
     run.outputs.set("model-created", committed.created_model)
     run.outputs.set("deployment-id", deployment.id)
@@ -263,8 +288,10 @@ def announce(run: Run, committed: "Committed") -> None:
     if settings.environment:
         run.outputs.set("environment", settings.environment)
     run.outputs.set("predict-url", url)
-    run.outputs.set("logs-url", logs_page(model.id, deployment.id))
-    run.say(f"Deployment {deployment.id} of the model {model.name!r} ({model.id})")
+    chain_page = chain_logs_page(settings.app_url, model.id, deployment.id) if settings.is_chain else ""
+    run.outputs.set("logs-url", chain_page or logs_page(model.id, deployment.id))
+    what = "Chain" if settings.is_chain else "model"
+    run.say(f"Deployment {deployment.id} of the {what} {model.name!r} ({model.id})")
     run.say(f"Logs: {run.outputs.get('logs-url')}")
 
 
@@ -291,7 +318,11 @@ def promotion_target(run: Run, model: Model, name: str) -> "Target":
 
 
 def existing_model(run: Run) -> Model:
-    """The model of the inputs, which must exist."""
+    """The model or Chain of the inputs, which must exist."""
+    if run.settings.is_chain:
+        from baseten_deploy.chain.lookup import existing_chain
+
+        return existing_chain(run)
     from baseten_deploy.service.model_lookup import resolve
 
     destination = resolve(run.api, run.settings, run.settings.model_name)
@@ -317,7 +348,7 @@ def existing_deployment(run: Run, model: Model) -> Deployment:
             if error.status != 404:
                 raise
     raise InvalidInput(
-        f"`deployment-id`: the model {model.name!r} ({model.id}) has no deployment {deployment_id!r}",
+        f"`deployment-id`: the {'Chain' if run.settings.is_chain else 'model'} {model.name!r} ({model.id}) has no deployment {deployment_id!r}",
         "Pass the `deployment-id` output of the job that deployed it.",
     )
 

@@ -78,7 +78,7 @@ class Saved:
 
 def remember_commit(run: Run, destination: Destination, deploy_key: str) -> None:
     """Note, before a commit is sent, how to find what it may make."""
-    run.sent = destination, deploy_key
+    run.find_sent = lambda api: find_committed(api, destination, deploy_key)[1]
     model_id = destination.model.id if destination.model else ""
     Saved(model_id, destination.name, destination.team_id, deploy_key).write(run)
 
@@ -89,10 +89,9 @@ def of_commit(run: Run, announce: Callable[[Run, Committed], None]) -> Iterator[
     try:
         yield
     except Cancelled:
-        if run.sent:
-            destination, key = run.sent
+        if run.find_sent:
             with suppress(HttpError, TimeoutError):
-                found = _quickly(run, lambda api: find_committed(api, destination, key)[1])
+                found = _quickly(run, run.find_sent)
                 if found:
                     announce(run, found)
                     cancelled(run, found.model, {found.deployment.id})

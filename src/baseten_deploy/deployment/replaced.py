@@ -12,7 +12,6 @@ from baseten_deploy.service.http import HttpError
 from baseten_deploy.service.statuses import LIVE
 
 
-
 def carry_out(run: Run, model: Model, deployment_id: str, strategy: str) -> None:
     """Do with the replaced deployment what `strategy` says: KEEP, SCALE_TO_ZERO or DEACTIVATE.
 

@@ -40,6 +40,10 @@ class State:
         self._plans = Plans()
         self.audit = Audit(clock)
 
+    def share_teams(self, other: "State") -> None:
+        """Have the teams of `other`: models and Chains are kept apart, within the same teams."""
+        self._store.teams = other._store.teams  # noqa: SLF001 - of the same class
+
     def now(self) -> float:
         """The moment, in seconds since the epoch."""
         return self._clock()

@@ -4,6 +4,8 @@ What comes before the first request is imported here at the top, the rest when i
 service already has time for it.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from baseten_deploy.deployment.assembly import Draft, draft_deployment
@@ -64,7 +66,7 @@ def deploy(run: Run) -> Status:
     payload = smoke_test_payload(run, truss.config if truss else {})
     ours = Ours(committed.deployment)
     proof = prepare_checks(run, suite, committed, payload, served_before(chain or draft)) if settings.wait else None
-    with on_failure.of_deployment(run, committed.model, ours):
+    with on_failure.of_deployment(run, committed.model, ours), chainlets_shown(run, committed):
         if settings.wait:
             wait(run, committed.model, ours, settings.environment)
             ask(run, run.outputs.get("predict-url"), payload)
@@ -175,7 +177,7 @@ def bring_in(run: Run, model: Model, deployment: Deployment, target: "Target", s
         with run.phase("Activate"):
             deployment = bring_up(run, model, deployment.id, end=run.clock.now() + run.settings.wait_timeout_seconds)
     ours = Ours(deployment)
-    with on_failure.of_promotion(run, model, ours, activated=rests):
+    with on_failure.of_promotion(run, model, ours, activated=rests), chainlets_shown(run, found):
         wait(run, model, ours)
         ask(run, run.outputs.get("predict-url"), payload)
         proof = prepare_checks(run, suite, found, payload, target.previous_id)
@@ -221,6 +223,27 @@ def draft_chain(run: Run) -> "ChainDraft":
     from baseten_deploy.chain import blueprint, push
 
     return push.draft_chain(run, blueprint.read_chain(run))
+
+
+@contextmanager
+def chainlets_shown(run: Run, committed: "Committed") -> Iterator[None]:
+    """However the body ends, unless the run is cancelled: the summary has the chainlets of a Chain."""
+    try:
+        yield
+    except DeployError:
+        show_chainlets(run, committed)
+        raise
+    show_chainlets(run, committed)
+
+
+def show_chainlets(run: Run, committed: "Committed") -> None:
+    """A note of the chainlets as they were seen last, with the log of each that failed."""
+    if not run.settings.is_chain:
+        return
+    from baseten_deploy.chain import page
+
+    if markdown := page.describe(run, committed.model.id, committed.deployment.id):
+        run.notes.append(markdown)
 
 
 def served_before(draft: "Draft | ChainDraft | None") -> str:

@@ -32,6 +32,8 @@ def existing_chain(run: Run) -> Model:
     """The Chain of the inputs, which must exist."""
     destination = find_chain(run, run.settings.model_name)
     if destination.model:
+        run.outputs.set("chain-id", destination.model.id)
+        run.outputs.set("model-name", destination.model.name)
         return destination.model
     raise InvalidInput(
         f"`model-name`: there is no Chain {run.settings.model_name!r} that this API key can see",

@@ -94,14 +94,16 @@ def retire_old(run: Run, model: Model) -> None:
             verdict = f"kept: {decision.kept_because}" if decision.kept_because else settings.retire.value
             run.say(f"{decision.deployment.id} {decision.deployment.name}: {verdict}")
         wanted = settings.cleanup_labels or {}
-        if not decisions:
+        if not (decisions or wanted):
+            run.say(f"{model.name!r} has no deployment")
+        elif not decisions:
             looked_for = ", ".join(f"{name}: {value}" for name, value in wanted.items())
             run.say(f"No deployment of {model.name!r} carries the labels {looked_for}")
     with run.phase("Retire"):
         results = _retire_all(run, model, decisions)
     rows = [(code(row.name), code(row.id), escape(results[row.id])) for row in (d.deployment for d in decisions)]
     looked_for = ", ".join(code(f"{name}: {value}") for name, value in wanted.items())
-    nothing = f"Nothing to retire: no deployment carries the labels {looked_for}."
+    nothing = f"Nothing to retire: no deployment carries the labels {looked_for}." if wanted else "Nothing to retire."
     run.notes.append(table(("Deployment", "Id", "What became of it"), rows) if rows else nothing)
     failed = [f"{name} ({results[name]})" for name in results if results[name].startswith("failed")]
     if failed:

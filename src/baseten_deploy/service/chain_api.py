@@ -66,6 +66,10 @@ class ChainApi(Api):
         self._chainlets[deployment.id] = deployment.chainlets
         return deployment
 
+    def seen(self, deployment_id: str) -> tuple[Chainlet, ...]:
+        """The chainlets of a deployment as they were read last, none when it was not."""
+        return self._chainlets.get(deployment_id, ())
+
     def logs(
         self, model_id: str, deployment_id: str, start_millis: int, limit: int, *, request_id: str = ""
     ) -> list[LogLine]:

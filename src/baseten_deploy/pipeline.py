@@ -360,6 +360,7 @@ def existing_model(run: Run) -> Model:
 def existing_deployment(run: Run, model: Model) -> Deployment:
     """The deployment of the inputs, which must exist in the model."""
     deployment_id = run.settings.deployment_id
+    what = "Chain" if run.settings.is_chain else "model"
     if not deployment_id:
         from baseten_deploy.deployment.by_name import find_by_name
 
@@ -371,7 +372,7 @@ def existing_deployment(run: Run, model: Model) -> Deployment:
             if error.status != 404:
                 raise
     raise InvalidInput(
-        f"`deployment-id`: the {'Chain' if run.settings.is_chain else 'model'} {model.name!r} ({model.id}) has no deployment {deployment_id!r}",
+        f"`deployment-id`: the {what} {model.name!r} ({model.id}) has no deployment {deployment_id!r}",
         "Pass the `deployment-id` output of the job that deployed it.",
     )
 

@@ -11,7 +11,9 @@ from typing import Any
 
 from .errors import malformed
 
-_TOKEN = re.compile(r'[\s,]*(?:(?P<string>"(?:[^"\\\n]|\\.)*")|(?P<name>[_A-Za-z]\w*)|(?P<number>-?\d+)|(?P<mark>[{}()\[\]:!$=]))')
+_TOKEN = re.compile(
+    r'[\s,]*(?:(?P<string>"(?:[^"\\\n]|\\.)*")|(?P<name>[_A-Za-z]\w*)|(?P<number>-?\d+)|(?P<mark>[{}()\[\]:!$=]))'
+)
 
 
 @dataclass(frozen=True)
@@ -38,7 +40,9 @@ class _Reader:
         found = _TOKEN.match(self.text, self.at)
         token = found[0].lstrip(" \t\r\n,") if found else ""
         if not found or (expected and token != expected):
-            raise malformed(f"Syntax Error: expected {expected or 'more'}, found {token or self.text[self.at : self.at + 20]!r}")
+            raise malformed(
+                f"Syntax Error: expected {expected or 'more'}, found {token or self.text[self.at : self.at + 20]!r}"
+            )
         self.at = found.end()
         return token
 
@@ -68,19 +72,19 @@ class _Reader:
         return found
 
     def value(self) -> Any:
-        token = self.take()
-        if token == "$":
+        word = self.take()
+        if word == "$":
             name = self.take()
             if name not in self.declared:
                 raise malformed(f"Variable ${name} is not defined")
             return self.variables.get(name)
-        if token == "[":
+        if word == "[":
             items = []
             while self.peek() != "]":
                 items.append(self.value())
             self.take("]")
             return items
-        if token == "{":
+        if word == "{":
             found = {}
             while self.peek() != "}":
                 name = self.take()
@@ -88,9 +92,9 @@ class _Reader:
                 found[name] = self.value()
             self.take("}")
             return found
-        if token.startswith('"'):
-            return json.loads(token)
-        return {"true": True, "false": False, "null": None}.get(token, int(token) if token.lstrip("-").isdigit() else token)
+        if word.startswith('"'):
+            return json.loads(word)
+        return {"true": True, "false": False, "null": None}.get(word, int(word) if word.lstrip("-").isdigit() else word)
 
     def declarations(self) -> None:
         self.take("(")

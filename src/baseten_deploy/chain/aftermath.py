@@ -3,12 +3,15 @@
 import ctypes
 import os
 import signal
-import subprocess
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import subprocess
 
 # Of `prctl(2)`.
 _SET_DUMPABLE, _SET_CHILD_SUBREAPER = 4, 36
@@ -66,7 +69,7 @@ def _orphans(ended: int) -> list[int]:
 
 @dataclass(frozen=True)
 class _Kept:
-    path: str
+    path: Path
     size: int
     content: bytes
 
@@ -87,21 +90,21 @@ def command_files_kept(files: Mapping[str, str]) -> Iterator[list[str]]:
 
 def _keep(path: str) -> _Kept | None:
     with suppress(OSError):
-        if path and os.path.isfile(path) and not os.path.islink(path):
-            size = os.path.getsize(path)
-            return _Kept(path, size, Path(path).read_bytes() if size <= _LARGEST else b"")
+        if path and Path(path).is_file() and not Path(path).is_symlink():
+            size = Path(path).stat().st_size
+            return _Kept(Path(path), size, Path(path).read_bytes() if size <= _LARGEST else b"")
     return None
 
 
 def _restore(kept: _Kept) -> bool:
     """Whether the file was another than the one that was kept; it is as it was again."""
+    path = kept.path
     with suppress(OSError):
-        now = Path(kept.path).read_bytes() if os.path.isfile(kept.path) else None
-        if now is not None and (kept.size > _LARGEST or now == kept.content):
+        same = path.is_file() and not path.is_symlink()
+        if same and (kept.size > _LARGEST or path.read_bytes() == kept.content):
             return False
-        if os.path.islink(kept.path) or now is None:
-            with suppress(FileNotFoundError):
-                os.unlink(kept.path)
-        Path(kept.path).write_bytes(kept.content)
+        if not same:
+            path.unlink(missing_ok=True)
+        path.write_bytes(kept.content)
         return True
     return False

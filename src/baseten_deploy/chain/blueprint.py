@@ -1,4 +1,4 @@
-"""What a Chain's file says, found out by importing it where there is no key: its name, its entry point, its chainlets."""
+"""What a Chain's file says, found out by importing it where there is no key: name, entry point, chainlets."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -20,7 +20,7 @@ SECONDS = 120.0
 
 @dataclass(frozen=True)
 class Part:
-    """A chainlet before it is pushed. `resources` are words of its generated Truss's config, `""` where it says none."""
+    """A chainlet before it is pushed. `resources` are words of its Truss's config, `""` for none."""
 
     name: str
     resources: Mapping[str, str] = field(default_factory=dict)
@@ -63,22 +63,21 @@ def read_chain(run: Run) -> Blueprint:
             ) from None
         _check_name(blueprint)
         run.outputs.set("model-name", blueprint.name)
-        run.say(
-            f"The Chain {blueprint.name!r}: {blueprint.entrypoint} and {count(len(blueprint.parts) - 1, 'more chainlet')}"
-        )
+        chainlets = count(len(blueprint.parts), "chainlet")
+        run.say(f"The Chain {blueprint.name!r}, {chainlets}, entry point {blueprint.entrypoint}")
         for part in blueprint.parts:
             run.say(f"  {part.name}: {resources_line(part)}")
     return blueprint
 
 
 def find_file(run: Run) -> Path:
-    """The file that `truss-directory` names. Raises `InvalidInput` when it is none in the workspace, or has no `truss`."""
+    """The file that `truss-directory` names. Raises `InvalidInput` when there is none, or no `truss`."""
     given = run.settings.truss_directory
     path = find_truss_file(run)
     if not run.truss_python:
         raise InvalidInput(
-            f"`truss-directory`: {given!r} is a Python file, thus a Chain, and this image has no `truss` to push it with",
-            "Use the sub-action for Chains, with the same inputs: `uses: OWNER/baseten-deploy/chain@v1` with your `OWNER`. "
+            f"`truss-directory`: {given!r} is a Python file, thus a Chain, and there is no `truss` here to push it",
+            "Use the sub-action for Chains, with the same inputs: `uses: OWNER/baseten-deploy/chain@v1`. "
             "Outside of GitHub set the environment variable `BASETEN_DEPLOY_TRUSS_PYTHON` to an interpreter that can "
             "import `truss_chains`. For a model give the directory that has its `config.yaml`.",
         )

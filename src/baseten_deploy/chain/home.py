@@ -1,7 +1,7 @@
 """The empty home that `truss` is started with: what it reads there, and nothing of the job's.
 
-What it reads, tried on loopback: `.trussrc` (where to push, with which key), `.config/truss/settings.toml` (whether to ask
-the package index for a newer version of itself) and, by boto3, `.aws/config`.
+What it reads, tried on loopback: `.trussrc` (where to push, with which key), `.config/truss/settings.toml` (whether to
+ask the package index for a newer version of itself) and, by boto3, `.aws/config`.
 """
 
 import os

@@ -94,8 +94,8 @@ def _missing(module: str, said: str, place: str, line: int) -> Problem:
         )
     return Problem(
         f"The Chain imports {module or said!r}, which is not installed where the push runs",
-        "The build installs what `pip_requirements` names, but the push imports this file here too, and needs it here. Move "
-        "the import into the method that uses it, or guard it with `try: ... except ImportError`.",
+        "The build installs what `pip_requirements` names, but the push imports this file here too, and needs it here. "
+        "Move the import into the method that uses it, or guard it with `try: ... except ImportError`.",
         place,
         line,
     )

@@ -1,6 +1,7 @@
-"""The chainlets of a Chain as Markdown: a table, and those that failed with their log unfolded. Foreign text goes through.
+"""The chainlets of a Chain as Markdown: a table, and those that failed with their log unfolded.
 
-Where it stands on a page is for who calls it. What the service is asked for here is a comfort: a failure of it is no news.
+Where it stands on a page is for who calls it. What the service is asked for here is a comfort: a failure of it is no
+news.
 """
 
 from collections.abc import Iterator, Sequence

@@ -1,9 +1,9 @@
 """Runs `truss_program` with the interpreter that has `truss`, apart from everything of this run, and ends it for good.
 
-What it gets: an environment of its own (nothing of the job's but the proxies and certificates of a push), an empty home and
-a temporary directory that go with it, and one descriptor to answer on. What it prints is foreign text. However it ends, by
-itself, by its deadline or by a cancel, all that it started ends with it, also what left its process group; and what the
-user's code wrote to the runner's command files is taken back.
+What it gets: an environment of its own (nothing of the job's but the proxies and certificates of a push), an empty home
+and a temporary directory that go with it, and one descriptor to answer on. What it prints is foreign text. However it
+ends, by itself, by its deadline or by a cancel, all that it started ends with it, also what left its process group; and
+what the user's code wrote to the runner's command files is taken back.
 """
 
 import json
@@ -182,7 +182,7 @@ class _Heard:
 
     def lines(self) -> list[Mapping[str, Any]]:
         """The answer's lines that are JSON objects."""
-        found = []
+        found: list[Mapping[str, Any]] = []
         for line in bytes(self._answer).splitlines():
             with suppress(ValueError, RecursionError):
                 value = json.loads(line)

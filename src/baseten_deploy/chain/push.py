@@ -1,8 +1,8 @@
 """From a Chain's file to exactly one deployment: looked up, pushed by `truss`, found again when its answer is lost.
 
-`truss` sends one request that makes something, the last one. Until then nothing exists, and a push that the network ended
-may be begun anew; from then on it is never sent twice: the deployments that were not there before are looked at, and
-exactly one is adopted.
+`truss` sends one request that makes something, the last one. Until then nothing exists, and a push that the network
+ended may be begun anew; from then on it is never sent twice: the deployments that were not there before are looked at,
+and exactly one is adopted.
 """
 
 from collections.abc import Mapping
@@ -36,7 +36,7 @@ _AGAIN = 3  # starts, while nothing was made
 
 @dataclass(frozen=True)
 class ChainDraft:
-    """A Chain that is about to be pushed: where to, into which environments, and which deployments there are already."""
+    """A Chain that is about to be pushed: where to, into which environments, which deployments there are already."""
 
     blueprint: Blueprint
     destination: Destination
@@ -74,7 +74,7 @@ def _promote_instead(run: Run) -> None:
     if settings.promote_to or not settings.wait:
         other = "promote-to" if settings.promote_to else "wait: false"
         raise InvalidInput(
-            f"`environment`: the Chain is new, and has {settings.environment!r} only after its first deployment is live",
+            f"`environment`: the Chain is new, and {settings.environment!r} is made once it is live",
             f"Remove `{other}` for the first run.",
         )
     run.say(f"{settings.environment} is made once the Chain is live, and it is promoted into it")
@@ -182,8 +182,8 @@ def _failed(error: Mapping[str, Any]) -> DeployError:
     if _passing(error):
         return Rejected(
             f"Pushing the Chain: no good answer, and nothing was made: {words}",
-            "Check `app-url`, and that this runner can reach it (DNS, proxy, firewall); or run again later. The service's "
-            "state: https://status.baseten.co",
+            "Check `app-url`, and that this runner can reach it (DNS, proxy, firewall); or run again later. The "
+            "service's state: https://status.baseten.co",
         )
     return Rejected(
         f"Pushing the Chain was refused, and nothing was made: {words}", "Correct what is refused, and run again."
@@ -216,12 +216,12 @@ def _look(run: Run, draft: ChainDraft, answer: Answer, name: str) -> Committed:
         raise CommitFailed(f"{what}. Whether a deployment was made could not be checked: {blind.message}", remedy)
     if seen:
         raise CommitFailed(
-            f"{what}. {len(seen)} deployments were made meanwhile ({', '.join(seen)}), and which one is this run's is not "
-            "known",
+            f"{what}. {len(seen)} deployments were made meanwhile ({', '.join(seen)}), and which one is this run's is "
+            "not known",
             remedy,
         )
-    error = answer.last("error") or {}
-    if "ApiError" in text_of(error, "type") or number_of(error, "status") in (400, 401, 403, 404, 422):
+    told = answer.last("error") or {}
+    if "ApiError" in text_of(told, "type") or number_of(told, "status") in (400, 401, 403, 404, 422):
         raise CommitFailed(f"{what}. It was refused, and no deployment was made (checked)", "Correct what is refused.")
     raise CommitFailed(f"{what}. No deployment is to be seen, but one may still come up: that is not known", remedy)
 

@@ -1,4 +1,4 @@
-"""One start of the program for a run: its request, its home, what it is given of the way out, and what it left undone."""
+"""One start of the program for a run: its request, its home, and what it gets of the way out."""
 
 import os
 from collections.abc import Mapping
@@ -29,7 +29,7 @@ def request_of(run: Run, source: Path, name: str, **push: Any) -> dict[str, Any]
 
 
 def start(run: Run, request: Mapping[str, Any], *, seconds: float, with_key: bool) -> Answer:
-    """Run the program, at most so long. Only with the key does it get proxies and certificates: else it needs no network.
+    """Run the program, at most so long. Only with the key it gets proxies and certificates: else it needs no network.
 
     Raises `InvalidInput` when the interpreter cannot be started.
     """

@@ -1,4 +1,4 @@
-"""Imports a Chain's file and generates its chainlets, or pushes it: what `process` starts, with an interpreter of its own.
+"""Imports a Chain's file and generates its chainlets, or pushes it: what `process` starts.
 
 Runs where `truss_chains` can be imported, and the action's own packages cannot. Standard input: one JSON object, the
 request. The descriptor that is the only argument: lines of JSON, what is found out. Standard output and standard error
@@ -14,21 +14,22 @@ import pathlib
 import sys
 import tempfile
 import traceback
+from typing import Any
 
 _CAPABILITIES = 41
 _READ_ANY_FILE = 2  # CAP_DAC_READ_SEARCH: the checkout may belong to somebody else
 
 
-def main():
+def main() -> None:
     """Do what the request asks for; the last line of the answer is a result or an error."""
     channel = int(sys.argv[1])
     os.set_inheritable(channel, False)
     request = json.loads(sys.stdin.buffer.readline())
-    with open(os.devnull, "rb") as nothing:
+    with pathlib.Path(os.devnull).open("rb") as nothing:
         os.dup2(nothing.fileno(), 0)
     powers = "given up" if give_up_powers() else "kept"
     tell(channel, {"powers": powers})
-    root = os.path.dirname(request["source"])
+    root = str(pathlib.Path(request["source"]).parent)
     try:
         tell(channel, {"result": carry_out(request, channel)})
     except BaseException as error:  # whatever the user's code raises, its exit too
@@ -36,14 +37,14 @@ def main():
         sys.exit(1)
 
 
-def tell(channel, line):
+def tell(channel: int, line: dict[str, Any]) -> None:
     """Write one line of the answer."""
     data = json.dumps(line).encode() + b"\n"
     while data:
         data = data[os.write(channel, data) :]
 
 
-def carry_out(request, channel):
+def carry_out(request: dict[str, Any], channel: int) -> dict[str, Any]:
     """Import the file, then generate or push."""
     from truss_chains import framework, private_types
     from truss_chains.deployment import deployment_client
@@ -74,7 +75,7 @@ def carry_out(request, channel):
     return {"chain_id": handle.chain_id, "deployment_id": handle.chain_deployment_id}
 
 
-def generated():
+def generated() -> list[dict[str, Any]]:
     """What the generated Trusses say of each chainlet."""
     import yaml
 
@@ -89,23 +90,29 @@ def generated():
     return sorted(found, key=lambda chainlet: chainlet["name"])
 
 
-def announce_commit(channel):
+def announce_commit(channel: int) -> None:
     """Have it told when the one request goes out that makes something."""
     from truss.remote.baseten import api
 
     plain = api.BasetenApi.deploy_chain_atomic
 
-    def told(*arguments, **named):
+    def told(*arguments: Any, **named: Any) -> Any:
         tell(channel, {"stage": "commit"})
         return plain(*arguments, **named)
 
     api.BasetenApi.deploy_chain_atomic = told
 
 
-def described(error, root):
+def described(error: BaseException, root: str) -> dict[str, Any]:
     """What went wrong, and where in the user's files."""
     kinds = [each.__module__ + "." + each.__qualname__ for each in type(error).__mro__]
-    found = {"type": type(error).__name__, "kinds": kinds, "message": str(error)[:20000], "file": "", "line": 0}
+    found: dict[str, Any] = {
+        "type": type(error).__name__,
+        "kinds": kinds,
+        "message": str(error)[:20000],
+        "file": "",
+        "line": 0,
+    }
     if isinstance(error, SyntaxError):
         found.update(file=error.filename or "", line=error.lineno or 0, column=error.offset or 0)
         found.update(message=error.msg or "", text=(error.text or "").rstrip("\n")[:500])
@@ -123,7 +130,7 @@ def described(error, root):
     return found
 
 
-def give_up_powers():
+def give_up_powers() -> bool:
     """Drop what root can do beyond its own files: read other processes, write what belongs to others, become them.
 
     Whether that was done; without root, or outside of Linux, there is nothing to give up.
@@ -143,7 +150,7 @@ def give_up_powers():
             return False
         kept &= held[1]  # what is permitted
         data = (ctypes.c_uint32 * 6)(kept, kept, 0, 0, 0, 0)
-        done = libc.capset(header, data) == 0
+        done = bool(libc.capset(header, data) == 0)
         libc.prctl(no_new_privileges, 1, 0, 0, 0)
     except (OSError, AttributeError):
         return False

@@ -11,7 +11,6 @@ from baseten_deploy.network.way_out import WayOut
 
 from .check import Check, Kind
 
-
 RUN_REMOTE = "/run_remote"  # what a Chain has in the place of predict
 
 

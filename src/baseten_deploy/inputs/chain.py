@@ -1,7 +1,7 @@
 """What a run about a Chain may be asked for: what Chains lack is refused by name, what they need is asked for. Pure.
 
-Spec: the Chain calls of the management API (no labels, no development slot, no settings of one promotion, no metrics), and
-what `truss chains push` takes.
+Spec: the Chain calls of the management API (no labels, no development slot, no settings of one promotion, no metrics),
+and what `truss chains push` takes.
 """
 
 from baseten_deploy.errors import Problem

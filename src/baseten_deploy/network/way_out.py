@@ -92,7 +92,7 @@ class WayOut:
 
     @property
     def certificate_files(self) -> list[str]:
-        """The files with authorities that the environment names besides the public ones, in variables that are right."""
+        """The files with authorities that the environment names besides the public ones."""
         wrong = self._loaded()[1]
         return certificates.files({name: value for name, value in self._environment.items() if name not in wrong})
 

@@ -142,7 +142,7 @@ class _Description:
 
     def _warnings(self) -> list[str]:
         said = [
-            f"- ⚠️ {texts(self._redact(problem.message))}{f'. {texts(self._redact(problem.remedy))}' if problem.remedy else ''}"
+            "- ⚠️ " + ". ".join(texts(self._redact(text)) for text in (problem.message, problem.remedy) if text)
             for problem in self._run.warnings
         ]
         return ["#### Warnings", "\n".join(said)] if said else []

@@ -13,8 +13,8 @@ from baseten_deploy.run import Run
 from baseten_deploy.service.answers import Deployment, Model
 from baseten_deploy.service.api import Api
 from baseten_deploy.service.http import HttpError
-from baseten_deploy.service.statuses import LIVE
 from baseten_deploy.service.model_lookup import Destination
+from baseten_deploy.service.statuses import LIVE
 
 
 @dataclass(frozen=True)

@@ -25,14 +25,14 @@ def read_chain(row: JsonObject) -> Model:
     return Model(shapes.identifier(row["id"]), shapes.text(row["name"], "name"), optional_text(row, "team_name"))
 
 
-def read_chain_deployment(row: JsonObject) -> Deployment:
-    """Read a Chain's deployment. Its status is `together`: it is live when each chainlet is."""
+def read_whole_deployment(row: JsonObject) -> Deployment:
+    """Read a Chain's deployment, with its chainlets. Its status is `together`: it is live when each chainlet is."""
     return _read_deployment(row, tuple(map(read_chainlet, rows(row, "chainlets"))))
 
 
-def _read_within(row: JsonObject) -> Deployment:
-    """A deployment within an environment, where its chainlets may be left out."""
-    return read_chain_deployment(row) if row.get("chainlets") is not None else _read_deployment(row, ())
+def read_chain_deployment(row: JsonObject) -> Deployment:
+    """The same within other answers, where the chainlets may be left out."""
+    return read_whole_deployment(row) if row.get("chainlets") is not None else _read_deployment(row, ())
 
 
 def _read_deployment(row: JsonObject, chainlets: tuple[Chainlet, ...]) -> Deployment:
@@ -78,8 +78,8 @@ def read_chain_environment(row: JsonObject) -> Environment:
     )
     return Environment(
         name=shapes.environment_name(row["name"]),
-        current=_read_within(current) if current else None,
-        candidate=_read_within(candidate) if candidate else None,
+        current=read_chain_deployment(current) if current else None,
+        candidate=read_chain_deployment(candidate) if candidate else None,
         promotion=read_promotion(promotion) if promotion else None,
         settings={
             "promotion_settings": shapes.mapping(row.get("promotion_settings"), "promotion_settings"),

@@ -1,7 +1,7 @@
 """The management API's calls about a Chain, in the place of those about a model: paths, bodies and answers.
 
-Whoever waits, promotes, rolls back or retires calls them as it calls a model's. What a Chain has no call for (it is made
-by `truss`, cannot be activated, and a promotion of it cannot be cancelled) is refused here without a request.
+Whoever waits, promotes, rolls back or retires calls them as it calls a model's. What a Chain has no call for (it is
+made by `truss`, cannot be activated, and a promotion of it cannot be cancelled) is refused here without a request.
 
 Spec: `/v1/chains` in the management API reference, and its models in the official SDK.
 """
@@ -17,6 +17,7 @@ from .chain_answers import (
     read_chain_deployment,
     read_chain_environment,
     read_promoted_chains,
+    read_whole_deployment,
 )
 from .http import READ_SECONDS, Http, HttpError
 from .retry import Failure, Fault
@@ -62,7 +63,14 @@ class ChainApi(Api):
         self, model_id: str, deployment_id: str, *, retry: bool = True, seconds: float = READ_SECONDS
     ) -> Deployment:
         """One deployment with its chainlets, which are remembered for `logs`."""
-        deployment = super().deployment(model_id, deployment_id, retry=retry, seconds=seconds)
+        path = self._deployment_path(model_id, deployment_id)
+
+        def read(row: JsonObject) -> Deployment:
+            deployment = read_whole_deployment(self._own(row, model_id))
+            shapes.same(deployment.id, deployment_id, "deployment")
+            return deployment
+
+        deployment = self._parse(read, self._get(path, retry=retry, seconds=seconds), path)
         self._chainlets[deployment.id] = deployment.chainlets
         return deployment
 

@@ -1,7 +1,7 @@
 """Addresses of a deployed model or Chain: where it is asked, and where a person reads its log. Pure.
 
-An inference URL has `{model_id}` where the id goes; one for Chains may say `{chain_id}`. A model answers at `predict`, a
-Chain at `run_remote`: the `route` of the settings.
+An inference URL has `{model_id}` where the id goes; one for Chains may say `{chain_id}`. A model answers at `predict`,
+a Chain at `run_remote`: the `route` of the settings.
 
 Spec: Baseten's "Calling your model" and "Invocation" of Chains, and the URLs that `truss` itself builds
 (`truss.remote.baseten.service.URLConfig`).

@@ -122,9 +122,7 @@ class Chains:
         wanted = contract.body(sdk.UpdateChainEnvironmentRequest, request.get_data())
         with self._state.transaction():
             before = self._state.wanted_settings(chain_id, name)
-            self._state.change_environment(
-                chain_id, name, rules.changed(before, None, wanted.promotion_settings, None)
-            )
+            self._state.change_environment(chain_id, name, rules.changed(before, None, wanted.promotion_settings, None))
         return sdk.UpdateChainEnvironmentResponse(ok=True)
 
     def scale(self, request: Request, chain_id: str, name: str) -> BaseModel:

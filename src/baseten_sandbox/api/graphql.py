@@ -23,6 +23,21 @@ from baseten_sandbox.storage.bucket import Storage
 from baseten_sandbox.web import Handler, Routes, credentials, json_response
 
 PATH = "/graphql"
+# How the service's own machinery calls the statuses, as `truss` translates them back.
+_INTERNAL = {
+    "BUILDING": "BUILDING_MODEL",
+    "DEPLOYING": "DEPLOYING_MODEL",
+    "DEPLOY_FAILED": "MODEL_DEPLOY_FAILED",
+    "LOADING_MODEL": "MODEL_LOADING",
+    "ACTIVE": "MODEL_READY",
+    "UNHEALTHY": "MODEL_UNHEALTHY",
+    "BUILD_FAILED": "BUILDING_MODEL_FAILED",
+    "BUILD_STOPPED": "BUILDING_MODEL_STOPPED",
+    "DEACTIVATING": "DEACTIVATING_MODEL",
+    "INACTIVE": "DEACTIVATED_MODEL",
+    "FAILED": "MODEL_DNE_ERROR",
+    "WAKING_UP": "SCALING_FROM_ZERO",
+}
 _ORACLE = {"model_name", "s3_key", "encoded_config_str", "semver_bump", "version_name"}
 _DEPLOY = {
     *("chain_name", "chain_id", "environment", "original_source_artifact_s3_key", "team_id", "is_draft"),
@@ -130,8 +145,8 @@ class GraphQL:
         if not json.loads(arguments.get("truss_user_env") or "null"):
             raise invalid("truss_user_env: required")
         with self._chains.transaction():
-            chain_id, name = arguments.get("chain_id"), arguments.get("chain_name")
-            if (chain_id is None) == (name is None):
+            chain_id, name = arguments.get("chain_id"), str(arguments.get("chain_name") or "")
+            if (chain_id is None) == (name == ""):
                 raise invalid("one of chain_id and chain_name")
             environment = arguments.get("environment")
             if chain_id is None:
@@ -186,7 +201,7 @@ class GraphQL:
                     "oracle_version": {
                         "id": part.id,
                         "is_draft": False,
-                        "current_model_deployment_status": {"status": part.status},
+                        "current_model_deployment_status": {"status": _INTERNAL.get(part.status, part.status)},
                     },
                 }
                 for part in parts

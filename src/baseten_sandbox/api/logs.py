@@ -11,7 +11,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 
-from baseten.client.managementapi import GetDeploymentLogsRequest, GetModelsDeploymentsLogsParams, Log
+from baseten.client.managementapi import (
+    GetChainsDeploymentsChainletsLogsParams,
+    GetDeploymentLogsRequest,
+    GetModelsDeploymentsLogsParams,
+    Log,
+)
 
 from baseten_sandbox.errors import invalid
 from baseten_sandbox.state.entities import Deployment
@@ -43,7 +48,7 @@ _SAID: dict[str, tuple[tuple[str, str | None], ...]] = {
     "DEACTIVATING": (("Deactivating", "INFO"),),
 }
 
-LogQuery = GetModelsDeploymentsLogsParams | GetDeploymentLogsRequest
+LogQuery = GetModelsDeploymentsLogsParams | GetDeploymentLogsRequest | GetChainsDeploymentsChainletsLogsParams
 
 
 @dataclass(frozen=True)

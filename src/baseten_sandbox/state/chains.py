@@ -1,4 +1,4 @@
-"""Chains, kept as models are: a Chain's deployment is one with chainlets in its config. What is different is here. Pure.
+"""Chains, kept as models are: a Chain's deployment has its chainlets in its config. What is different is here. Pure.
 
 One chainlet can be told by its environment variables to fail or to lag behind; the deployment then goes its way by the
 same timeline as any other.
@@ -25,7 +25,7 @@ class Part(NamedTuple):
 
 
 def config_of(parts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """The config of a Chain's deployment: its chainlets (`id`, `name`, `config`, the entry point first), and their script."""
+    """A Chain's deployment: its chainlets (`id`, `name`, `config`, the entry point first), and their script."""
     script: dict[str, str] = {}
     for part in parts:
         variables = part["config"].get("environment_variables") or {}

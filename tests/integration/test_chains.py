@@ -14,6 +14,8 @@ from pathlib import Path
 import pytest
 
 pytest.importorskip("truss_chains", reason="pushes with the real truss package, which is not installed")
+from workflow_file import Interpreter
+
 from baseten_sandbox import Fault, Kind
 from runner import ROOT, Runner, from_checkout, push
 
@@ -96,6 +98,34 @@ def test_deploy_then_promote_into_a_new_environment(chain):
     result = json.loads(second.outputs["result"])
     assert result["chain-id"] == second.outputs["chain-id"]
     assert "/environments/staging/run_remote" in result["predict-url"]
+
+
+def test_the_example_workflow(chain):
+    """Run as it stands: the first time the Chain and its environment are made, then both environments serve each push."""
+
+    def run(inputs):
+        return chain.run(**{name.replace("-", "_"): value for name, value in inputs.items()})
+
+    chain.sandbox.chains.create_model("Hello Chain", chain.sandbox.state.teams()[0].id)
+    for _ in range(2):
+        done = Interpreter(
+            run=run, github={"event": push().payload}, secrets={"BASETEN_API_KEY": chain.sandbox.api_key}
+        )
+        done.workflow(ROOT / "examples" / "workflows" / "chain.yml")
+        (result,) = done.results
+        assert "success" == result.outputs["status"], result.log.text
+        for name in ("staging", "production"):
+            serves = chain.sandbox.chains.environment(result.outputs["chain-id"], name).current.id
+            assert result.outputs["deployment-id"] == serves
+
+
+def test_the_commit_is_told(chain):
+    """The facts of the event go out as git's, without git; and the deployment has its commit's name."""
+    result = chain.run(predict="false")
+    (sent,) = [each for each in chain.sandbox.requests if b"deploy_chain_atomic" in each.body]
+    facts = json.loads(sent.json["variables"]["trussUserEnv"])["git_info"]
+    assert push().sha == facts["latest_commit_sha"]
+    assert push().sha[:7] == result.outputs["deployment-name"]
 
 
 def test_plan_changes_nothing_and_has_no_key(chain):

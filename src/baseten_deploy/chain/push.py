@@ -89,7 +89,12 @@ def push_chain(run: Run, draft: ChainDraft) -> Committed:
             for target in draft.targets:
                 ensure_target(run, destination.model.id, target)
     name = deployment_name(run.settings, run.origin)
-    settings = {"environment": run.settings.environment, "deployment_name": name, "team_id": draft.team_id}
+    settings: dict[str, Any] = {
+        "environment": run.settings.environment,
+        "deployment_name": name,
+        "team_id": draft.team_id,
+    }
+    settings["git_info"] = run.origin.user_env.get("git_info", {}) if run.settings.include_git_info else {}
     if destination.model is None:
         settings["environment"] = ""  # the first deployment is production's
     request = start.request_of(run, draft.blueprint.source, destination.name, **settings)

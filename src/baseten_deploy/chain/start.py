@@ -24,6 +24,7 @@ def request_of(run: Run, source: Path, name: str, **push: Any) -> dict[str, Any]
         "environment": push.get("environment", ""),
         "deployment_name": push.get("deployment_name", ""),
         "team_id": push.get("team_id", ""),
+        "git_info": push.get("git_info", {}),
         "locked": run.settings.disable_archive_download,
     }
 

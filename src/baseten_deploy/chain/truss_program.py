@@ -60,7 +60,7 @@ def carry_out(request: dict[str, Any], channel: int) -> dict[str, Any]:
             only_generate_trusses=not request["push"],
             remote="baseten" if request["push"] else "",
             environment=request["environment"] or None,
-            include_git_info=False,
+            include_git_info=bool(request["git_info"]),
             working_dir=source.parent,
             disable_chain_download=request["locked"],
             deployment_name=request["deployment_name"] or None,
@@ -68,6 +68,8 @@ def carry_out(request: dict[str, Any], channel: int) -> dict[str, Any]:
         )
         if request["push"]:
             announce_commit(channel)
+        if request["git_info"]:
+            tell_git_facts(request["git_info"])
         service = deployment_client.push(entrypoint, options)
     if not request["push"]:
         return {"chainlets": generated()}
@@ -88,6 +90,13 @@ def generated() -> list[dict[str, Any]]:
         # truss appends a random suffix to the chainlet's name.
         found.append({"name": str(config.get("model_name") or "").rpartition("-")[0], "resources": words})
     return sorted(found, key=lambda chainlet: chainlet["name"])
+
+
+def tell_git_facts(facts: dict[str, Any]) -> None:
+    """Have the facts of the CI system taken for git's: there is no git here, and the checkout belongs to somebody else."""
+    from truss.remote.baseten import custom_types
+
+    custom_types.GitInfo.collect = classmethod(lambda cls, _directory: cls(**facts))
 
 
 def announce_commit(channel: int) -> None:

@@ -94,7 +94,7 @@ def test_what_it_writes_to_the_answer_counts_for_nothing(make_chain_run):
     code = (
         "import os\n"
         "for number in range(3, 64):\n"
-        "    try:\n        os.write(number, b'{\"chain\": {\"name\": \"forged\", \"entrypoint\": \"x\"}}\\n[]\\n\\xff\\n')\n"
+        '    try:\n        os.write(number, b\'{"chain": {"name": "forged", "entrypoint": "x"}}\\n[]\\n\\xff\\n\')\n'
         "    except OSError:\n        pass\n" + CHAINLET
     )
     assert "Hello" == blueprint.read_chain(make_chain_run(code)).name

@@ -67,7 +67,9 @@ def test_the_home_has_the_key_and_where_to_push(make_chain_run, service):
     run.runner.redactor = run.redactor
     pushed(run, service, ["d2"])
     text = printed(run)
-    assert "0o100600 [baseten]\nremote_provider = baseten\nremote_url = https://app.test\napi_key = key-12345678" in text
+    assert (
+        "0o100600 [baseten]\nremote_provider = baseten\nremote_url = https://app.test\napi_key = key-12345678" in text
+    )
     assert "endpoint_url = https://s3.test\ns3 =\n    addressing_style = path" in text
     assert "check_for_updates = false" in text
 

@@ -1,4 +1,4 @@
-"""`make demo-chain`: examples/hello-chain pushed to the sandbox by the real `truss`, run and shown as the runner does it.
+"""`make demo-chain`: examples/hello-chain pushed to the sandbox by the real `truss`, shown as GitHub's runner does it.
 
 The plan, a first deployment, and a second one into a new environment. Everything is on loopback and in a temporary
 directory; nothing needs an account. `--unfold` shows what the log folds away.

@@ -4,10 +4,9 @@ What comes before the first request is imported here at the top, the rest when i
 service already has time for it.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from baseten_deploy.deployment.announcement import announce
 from baseten_deploy.deployment.assembly import Draft, draft_deployment
 from baseten_deploy.deployment.truss_input import begin, read_source
 from baseten_deploy.errors import DeployError, InvalidInput, PredictFailed, Problem, PromotionFailed, Rejected
@@ -17,7 +16,6 @@ from baseten_deploy.inputs.settings import Mode
 from baseten_deploy.run import Run
 from baseten_deploy.service.answers import Deployment, Model
 from baseten_deploy.service.http import HttpError
-from baseten_deploy.service.model_urls import chain_logs_page, logs_page
 from baseten_deploy.service.remedies import failing_as
 from baseten_deploy.status import Status
 from baseten_deploy.truss.transport import transport_of
@@ -41,7 +39,11 @@ def go(run: Run) -> Status:
 def deploy(run: Run) -> Status:
     """Put the Truss of this run into production."""
     suite = read_checks(run)
-    chain = draft_chain(run) if run.settings.is_chain else None
+    chain = None
+    if run.settings.is_chain:
+        from baseten_deploy.chain.push import draft_of_run, push_chain
+
+        chain = draft_of_run(run)
     truss = None if chain else read_source(run)
     draft = draft_deployment(run, truss) if truss else None
     settings = run.settings
@@ -49,6 +51,7 @@ def deploy(run: Run) -> Status:
         return Status.SKIPPED
 
     from baseten_deploy import gate
+    from baseten_deploy.chain import page
     from baseten_deploy.checks.smoke_test import ask
     from baseten_deploy.deployment import on_failure, push
     from baseten_deploy.deployment.wait import wait
@@ -57,8 +60,6 @@ def deploy(run: Run) -> Status:
 
     with on_failure.of_commit(run, announce):
         if chain:
-            from baseten_deploy.chain.push import push_chain
-
             committed = push_chain(run, chain)
         else:
             committed = push.push(run, draft) if draft else push.create_from_listing(run)
@@ -66,7 +67,7 @@ def deploy(run: Run) -> Status:
     payload = smoke_test_payload(run, truss.config if truss else {})
     ours = Ours(committed.deployment)
     proof = prepare_checks(run, suite, committed, payload, served_before(chain or draft)) if settings.wait else None
-    with on_failure.of_deployment(run, committed.model, ours), chainlets_shown(run, committed):
+    with on_failure.of_deployment(run, committed.model, ours), page.chainlets_shown(run, committed):
         if settings.wait:
             wait(run, committed.model, ours, settings.environment)
             ask(run, run.outputs.get("predict-url"), payload)
@@ -99,7 +100,7 @@ def plan(run: Run) -> Status:
     if run.settings.is_chain:
         from baseten_deploy.planning.chain_plan import plan_chain
 
-        plan_chain(run, draft_chain(run), suite)
+        plan_chain(run, suite)
     elif truss := read_source(run):
         plan.plan_push(run, truss, suite)
     else:
@@ -159,6 +160,7 @@ def rollback(run: Run) -> Status:
 def bring_in(run: Run, model: Model, deployment: Deployment, target: "Target", suite: "Suite | None") -> Status:
     """Check an existing deployment, activated if it rests, and promote it into an environment."""
     from baseten_deploy import gate
+    from baseten_deploy.chain import page
     from baseten_deploy.checks.smoke_test import ask
     from baseten_deploy.deployment import on_failure
     from baseten_deploy.deployment.activation import bring_up
@@ -177,7 +179,7 @@ def bring_in(run: Run, model: Model, deployment: Deployment, target: "Target", s
         with run.phase("Activate"):
             deployment = bring_up(run, model, deployment.id, end=run.clock.now() + run.settings.wait_timeout_seconds)
     ours = Ours(deployment)
-    with on_failure.of_promotion(run, model, ours, activated=rests), chainlets_shown(run, found):
+    with on_failure.of_promotion(run, model, ours, activated=rests), page.chainlets_shown(run, found):
         wait(run, model, ours)
         ask(run, run.outputs.get("predict-url"), payload)
         proof = prepare_checks(run, suite, found, payload, target.previous_id)
@@ -216,34 +218,6 @@ def prepare_checks(
 
     live = live_side(run, committed.model.id, served_before, committed.deployment.id)
     return Proof(run, suite, committed.model.id, payload, live)
-
-
-def draft_chain(run: Run) -> "ChainDraft":
-    """The Chain of this run, read and looked up, with nothing changed yet."""
-    from baseten_deploy.chain import blueprint, push
-
-    return push.draft_chain(run, blueprint.read_chain(run))
-
-
-@contextmanager
-def chainlets_shown(run: Run, committed: "Committed") -> Iterator[None]:
-    """However the body ends, unless the run is cancelled: the summary has the chainlets of a Chain."""
-    try:
-        yield
-    except DeployError:
-        show_chainlets(run, committed)
-        raise
-    show_chainlets(run, committed)
-
-
-def show_chainlets(run: Run, committed: "Committed") -> None:
-    """A note of the chainlets as they were seen last, with the log of each that failed."""
-    if not run.settings.is_chain:
-        return
-    from baseten_deploy.chain import page
-
-    if markdown := page.describe(run, committed.model.id, committed.deployment.id):
-        run.notes.append(markdown)
 
 
 def served_before(draft: "Draft | ChainDraft | None") -> str:
@@ -288,34 +262,6 @@ def is_live_already(run: Run, draft: Draft) -> bool:
             )
         )
     return True
-
-
-def announce(run: Run, committed: "Committed") -> None:
-    """Write ids and URLs at once: whatever happens from here on, they name what was made."""
-    from baseten_deploy.service.model_urls import environment_url, predict_url
-
-    settings, model, deployment = run.settings, committed.model, committed.deployment
-    route = settings.route
-    if settings.environment and settings.mode is Mode.DEPLOY:
-        url = environment_url(
-            settings.inference_url, model.id, settings.environment, regional=settings.regional_environment, route=route
-        )
-    else:
-        development = settings.development or deployment.is_development
-        url = predict_url(settings.inference_url, model.id, deployment.id, development=development, route=route)
-    run.outputs.set("chain-id" if settings.is_chain else "model-id", model.id)
-    run.outputs.set("model-name", model.name)
-    run.outputs.set("model-created", committed.created_model)
-    run.outputs.set("deployment-id", deployment.id)
-    run.outputs.set("deployment-name", deployment.name)
-    if settings.environment:
-        run.outputs.set("environment", settings.environment)
-    run.outputs.set("predict-url", url)
-    chain_page = chain_logs_page(settings.app_url, model.id, deployment.id) if settings.is_chain else ""
-    run.outputs.set("logs-url", chain_page or logs_page(model.id, deployment.id))
-    what = "Chain" if settings.is_chain else "model"
-    run.say(f"Deployment {deployment.id} of the {what} {model.name!r} ({model.id})")
-    run.say(f"Logs: {run.outputs.get('logs-url')}")
 
 
 def register(run: Run, model: Model, deployment: Deployment) -> None:

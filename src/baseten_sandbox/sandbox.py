@@ -62,8 +62,8 @@ class Sandbox:
         self.answers = Answers()
         self.logs = Logs(clock)
         self.state = State(clock=clock, timing=(timing or Timing()).at_speed(speed), teams=teams)
-        self.chains = State(clock=clock, timing=self.state.timing, teams=teams)  # each of its models is a Chain
-        self.chains.share_teams(self.state)
+        # Each of its models is a Chain: they are kept apart, within the same teams.
+        self.chains = State(clock=clock, timing=self.state.timing, teams=self.state.teams())
         self._stopping = threading.Event()
         self._recorder = Recorder(clock)
         self._storage = Storage(

@@ -1,8 +1,8 @@
-"""An interpreter whose `truss_chains` is a stand-in: it imports a Chain's file as the real one does, and pushes as told.
+"""An interpreter whose `truss_chains` is a stand-in: it imports a Chain's file as the real one does, pushes as told.
 
-What a push does is written beside the Chain's file, in `push.py`: a function `push(api)` that returns the ids, raises, ends
-the process, or calls `api.deploy_chain_atomic()` first, which is the request that makes something. So the program and the
-process around it are the real ones, without the seconds that the real `truss` takes to be imported.
+What a push does is written beside the Chain's file, in `push.py`: a function `push(api, options)` that returns the ids,
+raises, ends the process, or calls `api.deploy_chain_atomic()` first, which is the request that makes something. So the
+program and the process around it are the real ones, without the seconds that the real `truss` takes to be imported.
 """
 
 import venv
@@ -38,7 +38,7 @@ class ChainletImporter:
         module = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(module)
         if not truss_chains.ENTRYPOINTS:
-            raise ValueError("No `target_name` was specified and no Chainlet was tagged with `@chains.mark_entrypoint`.")
+            raise ValueError("No `target_name` was specified and none was tagged with `@chains.mark_entrypoint`.")
         target = truss_chains.ENTRYPOINTS[0]
         target.meta_data = types.SimpleNamespace(chain_name=getattr(target, "chain", None))
         target.display_name = target.__name__

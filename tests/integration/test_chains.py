@@ -101,7 +101,7 @@ def test_deploy_then_promote_into_a_new_environment(chain):
 
 
 def test_the_example_workflow(chain):
-    """Run as it stands: the first time the Chain and its environment are made, then both environments serve each push."""
+    """Run as it stands, twice: both environments serve what was pushed last."""
 
     def run(inputs):
         return chain.run(**{name.replace("-", "_"): value for name, value in inputs.items()})

@@ -5,8 +5,11 @@ news.
 """
 
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
+from baseten_deploy.deployment.creation import Committed
 from baseten_deploy.deployment.log_stream import format_line
+from baseten_deploy.errors import DeployError
 from baseten_deploy.report.amounts import duration
 from baseten_deploy.report.markdown import block, code, escape, table
 from baseten_deploy.run import Run
@@ -24,6 +27,22 @@ _PAGE = 1000
 def chainlets_of(api: Api, deployment_id: str) -> tuple[Chainlet, ...]:
     """The chainlets of a deployment as they were seen last, none for what is no Chain's."""
     return api.seen(deployment_id) if isinstance(api, ChainApi) else ()
+
+
+@contextmanager
+def chainlets_shown(run: Run, committed: Committed) -> Iterator[None]:
+    """However the body ends, unless the run is cancelled: the summary has the chainlets of a Chain, as seen last."""
+
+    def show() -> None:
+        if markdown := describe(run, committed.model.id, committed.deployment.id):
+            run.notes.append(markdown)
+
+    try:
+        yield
+    except DeployError:
+        show()
+        raise
+    show()
 
 
 def describe(run: Run, chain_id: str, deployment_id: str) -> str:

@@ -24,7 +24,7 @@ from baseten_deploy.service.remedies import failing_as
 from baseten_deploy.service.retry import Failure, Fault, Tries
 
 from . import start
-from .blueprint import Blueprint
+from .blueprint import Blueprint, read_chain
 from .import_error import number_of, text_of
 from .lookup import find_chain, team_of
 from .process import Answer, signal_name
@@ -43,6 +43,11 @@ class ChainDraft:
     targets: list[Target]
     team_id: str
     known: frozenset[str]
+
+
+def draft_of_run(run: Run) -> ChainDraft:
+    """The Chain of this run, read and looked up, with nothing changed yet."""
+    return draft_chain(run, read_chain(run))
 
 
 def draft_chain(run: Run, blueprint: Blueprint) -> ChainDraft:

@@ -93,7 +93,7 @@ def generated() -> list[dict[str, Any]]:
 
 
 def tell_git_facts(facts: dict[str, Any]) -> None:
-    """Have the facts of the CI system taken for git's: there is no git here, and the checkout belongs to somebody else."""
+    """Have the facts of the CI system taken for git's: here is no git, and the checkout is somebody else's."""
     from truss.remote.baseten import custom_types
 
     custom_types.GitInfo.collect = classmethod(lambda cls, _directory: cls(**facts))

@@ -7,7 +7,7 @@ Nothing asks the service for its opinion before a push: no call takes a Chain. W
 from collections.abc import Callable, Iterator
 
 from baseten_deploy.chain.blueprint import Blueprint, resources_line
-from baseten_deploy.chain.push import ChainDraft
+from baseten_deploy.chain.push import ChainDraft, draft_of_run
 from baseten_deploy.checks.check import Suite
 from baseten_deploy.deployment.payload import deployment_name
 from baseten_deploy.environment.target import Target
@@ -20,8 +20,9 @@ from baseten_deploy.service.http import HttpError
 from .diff import setting_changes
 
 
-def plan_chain(run: Run, draft: ChainDraft, suite: Suite | None = None) -> None:
-    """Plan the push of a Chain that was read and looked up."""
+def plan_chain(run: Run, suite: Suite | None = None) -> None:
+    """Read the Chain of this run, look it up and plan its push."""
+    draft = draft_of_run(run)
     with run.phase("Plan"):
         _show(run, _Description(run, draft.blueprint, draft).text(), suite)
 

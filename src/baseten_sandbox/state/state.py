@@ -33,16 +33,12 @@ from .store import Store, new_id
 class State:
     """Teams, models, deployments, environments and uploads of one organization."""
 
-    def __init__(self, *, clock: Callable[[], float], timing: Timing, teams: Sequence[str]) -> None:
+    def __init__(self, *, clock: Callable[[], float], timing: Timing, teams: Sequence[str | Team]) -> None:
         self.timing = timing
         self._clock = clock
         self._store = Store(now=clock(), timing=timing, teams=teams)
         self._plans = Plans()
         self.audit = Audit(clock)
-
-    def share_teams(self, other: "State") -> None:
-        """Have the teams of `other`: models and Chains are kept apart, within the same teams."""
-        self._store.teams = other._store.teams  # noqa: SLF001 - of the same class
 
     def now(self) -> float:
         """The moment, in seconds since the epoch."""

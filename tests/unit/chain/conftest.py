@@ -23,7 +23,7 @@ class ChainService:
         self.deployments = {}
         self.environments = {}
         self.sent = []
-        self.fail = lambda request: None
+        self.fail = lambda _request: None
 
     def add_chain(self, chain_id, name="Hello", team="Default"):
         """A Chain that exists."""

@@ -65,5 +65,7 @@ def test_nothing_seen(make_chain_run):
 def test_names_are_foreign(make_chain_run, service):
     """They break nothing."""
     run = make_chain_run()
-    seen(run, service, row("A | `x` <b>", "ACTIVE"))
-    assert "<b>" not in page.describe(run, "c1", "d1")
+    seen(run, service, row("A | `x` <b>", "ACTIVE", id="l1"))
+    text = page.describe(run, "c1", "d1")
+    assert "| A" not in text.splitlines()[-1].removeprefix("| <code>A")
+    assert "<b>" not in text

@@ -110,7 +110,7 @@ def test_a_look_that_fails(make_chain_run, service):
     service.add_chain("c1")
     run = make_chain_run(push=LOST[0])
     draft = push.draft_chain(run, read_chain(run))
-    service.fail = lambda request: httpx.Response(503, json={"message": "down"})
+    service.fail = lambda _request: httpx.Response(503, json={"message": "down"})
     with pytest.raises(CommitFailed, match="could not be checked"):
         push.push_chain(run, draft)
 

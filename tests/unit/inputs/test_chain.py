@@ -26,8 +26,8 @@ def test_a_plain_chain_is_fine():
             **CHAIN,
             "environment": "staging",
             "create-environment": "true",
-            "environment-settings": "{promotion_settings: {rolling_deploy: true}, chainlet_settings: [{chainlet_name: A, "
-            "autoscaling_settings: {min_replica: 1}, instance_type_id: 1x4}]}",
+            "environment-settings": "{promotion_settings: {rolling_deploy: true}, chainlet_settings: "
+            "[{chainlet_name: A, autoscaling_settings: {min_replica: 1}, instance_type_id: 1x4}]}",
         }
     )
 

@@ -1,7 +1,10 @@
 """Modes that need no `truss`, on Chains: whole runs against the sandbox, by the code that does them for models."""
 
+import time
+
 import pytest
 
+from baseten_sandbox import Answer
 from baseten_sandbox.state.chains import config_of
 from baseten_sandbox.state.entities import Settings
 from runner import ROOT
@@ -103,9 +106,7 @@ def test_what_fails_in_the_environment_is_rolled_back(chains):
     settings = "promotion_settings: {promotion_cleanup_strategy: DEACTIVATE}"
     first = chains.run(mode="promote", deployment_id=good, environment="production", environment_settings=settings)
     assert "success" == first.outputs["status"], first.log.text
-    chains.job.sandbox.answers.add(
-        __import__("baseten_sandbox").Answer(status=500), path="/environments/production/run_remote", times=None
-    )
+    chains.job.sandbox.answers.add(Answer(status=500), path="/environments/production/run_remote", times=None)
     result = chains.run(mode="promote", deployment_id=bad, environment="production", rollback_on_failure="true")
     assert "rolled_back" == result.outputs["status"], result.log.text
     assert good == chains.serves("production")
@@ -190,3 +191,30 @@ def test_deploying_needs_truss(chains):
 def test_the_sub_action_has_these_inputs():
     """The runner knows all that these tests give."""
     assert "chain-entrypoint" in (ROOT / "chain" / "action.yml").read_text()
+
+
+@pytest.mark.parametrize(("mode", "how"), [("promote", "delete"), ("promote", "deactivate")])
+def test_a_cancelled_promotion_of_somebody_elses_goes_on(chains, mode, how):
+    """There is no call that cancels it, and what it promotes is not this run's to retire."""
+    deployment = chains.push()
+    chains.state.plan_next_promotion(paused=True)
+    inputs = {**chains.job.sandbox.chain_inputs, "predict": "false"}
+    given = {name.replace("-", "_"): value for name, value in inputs.items()} | {"truss_directory": "."}
+    step = chains.job.start(
+        **given, chain_id=chains.id, mode=mode, deployment_id=deployment, environment="production", on_cancel=how
+    )
+    until(step, lambda: chains.state.environment(chains.id, "production").candidate is not None)
+    step.cancel()
+    result = step.wait(20)
+    assert (130, "cancelled") == (result.exit_code, result.outputs["status"])
+    assert "ACTIVE" == chains.status(deployment)
+    assert "goes on" in result.log.text
+
+
+def until(step, condition, seconds=30):
+    """Wait until `condition()` holds while the step runs."""
+    end = time.monotonic() + seconds
+    while not condition():
+        assert step.running, step.log.text
+        assert time.monotonic() < end, step.log.text
+        time.sleep(0.02)

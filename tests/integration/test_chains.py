@@ -318,6 +318,26 @@ def test_cancel_ends_the_push_and_all_of_it(chain):
     assert not Path(f"/proc/{pid}").exists()
 
 
+@pytest.mark.parametrize("how", ["deactivate", "delete"])
+def test_cancel_while_it_is_promoted(chain, how):
+    """What the run made is taken out of service, which ends its promotion too."""
+    chain.sandbox.chains.create_model("Hello Chain", chain.sandbox.state.teams()[0].id)
+    chain.sandbox.chains.plan_next_deployment([("BUILDING", 600.0)])
+    step = chain.start(environment="production", on_cancel=how)
+    end = time.monotonic() + 90
+    while "deployment-status" not in step.outputs():
+        assert step.running, step.log.lines
+        assert time.monotonic() < end, step.log.lines
+        time.sleep(0.05)
+    step.cancel()
+    result = step.wait(20)
+    assert (130, "cancelled") == (result.exit_code, result.outputs["status"])
+    chain_id, deployment_id = result.outputs["chain-id"], result.outputs["deployment-id"]
+    left = {each.id: each.timeline[-1].status for each in chain.sandbox.chains.deployments(chain_id)}
+    assert {"deactivate": "INACTIVE", "delete": None}[how] == left.get(deployment_id), result.log.text
+    assert chain.sandbox.chains.environment(chain_id, "production").candidate is None
+
+
 def test_the_real_command_line_pushes_into_the_sandbox(chain, tmp_path):
     """`truss chains push` itself finds in the sandbox all that it asks for."""
     home = tmp_path / "home"

@@ -32,6 +32,16 @@ _LOOK_SECONDS = 0.2
 _SYSTEM_PATH = "/usr/local/bin:/usr/bin:/bin"
 
 
+COMMIT = {"stage": "commit"}  # what the program tells right before the request goes out that makes something
+
+
+@dataclass
+class Watch:
+    """What is known of a program while it runs, and after a cancel: whether it may have made something."""
+
+    committed: bool = False
+
+
 @dataclass(frozen=True)
 class Answer:
     """What the program told before it ended; `lines` are its own, in order. `code` is its exit code."""
@@ -47,7 +57,7 @@ class Answer:
     @property
     def committed(self) -> bool:
         """Whether the request that makes something may have gone out."""
-        return any(line.get("stage") == "commit" for line in self.lines)
+        return COMMIT in self.lines
 
 
 @contextmanager
@@ -84,6 +94,7 @@ def run_program(
     passed: Mapping[str, str],
     seconds: float,
     show: Callable[[str], None],
+    watch: Watch | None = None,
 ) -> Answer:
     """Start the program, show what it prints, and give back what it answered, at most `seconds` later.
 
@@ -108,7 +119,7 @@ def run_program(
         raise
     finally:
         os.close(writing)
-    heard = _Heard(show)
+    heard = _Heard(show, watch or Watch())
     try:
         with suppress(BrokenPipeError):
             assert process.stdin
@@ -148,14 +159,16 @@ def _listen(process: "subprocess.Popen[bytes]", reading: int, heard: "_Heard", e
 class _Heard:
     """What came from the program so far."""
 
-    def __init__(self, show: Callable[[str], None]) -> None:
+    def __init__(self, show: Callable[[str], None], watch: Watch) -> None:
         self._show = show
+        self._watch = watch
         self._answer = bytearray()
         self._rest = b""
         self._shown = 0
 
     def answered(self, data: bytes) -> None:
         self._answer += data[: _ANSWER_BYTES - len(self._answer)]
+        self._watch.committed = COMMIT in self.lines()
 
     def printed(self, data: bytes) -> None:
         whole, line_end, self._rest = (self._rest + data).rpartition(b"\n")

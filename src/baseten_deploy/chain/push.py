@@ -27,11 +27,12 @@ from . import start
 from .blueprint import Blueprint, read_chain
 from .import_error import number_of, text_of
 from .lookup import find_chain, team_of
-from .process import Answer, signal_name
+from .process import Answer, Watch, signal_name
 
 SECONDS = 1800.0
 _SHOWN = 600
 _AGAIN = 3  # starts, while nothing was made
+_CANCELLED_LOOKS = (0.0, 0.5, 1.0)  # seconds before each
 
 
 @dataclass(frozen=True)
@@ -104,8 +105,9 @@ def push_chain(run: Run, draft: ChainDraft) -> Committed:
         settings["environment"] = ""  # the first deployment is production's
     request = start.request_of(run, draft.blueprint.source, destination.name, **settings)
     with run.phase("Push"):
-        run.find_sent = lambda api: _adopted(api, draft, name)
-        answer = _pushed(run, request)
+        watch = Watch()
+        run.find_sent = lambda api: _adopted(run, api, draft, name) if watch.committed else None
+        answer = _pushed(run, request, watch)
         found = _told(run, draft, answer, name)
         if found is None:
             found = _look(run, draft, answer, name)
@@ -113,11 +115,11 @@ def push_chain(run: Run, draft: ChainDraft) -> Committed:
     return found
 
 
-def _pushed(run: Run, request: Mapping[str, Any]) -> Answer:
+def _pushed(run: Run, request: Mapping[str, Any], watch: Watch) -> Answer:
     """The answer of a push; begun anew while the network ended it before anything was made."""
     tries = Tries(run.clock, run.clock.now() + SECONDS, most=_AGAIN)
     while True:
-        answer = start.start(run, request, seconds=SECONDS, with_key=True)
+        answer = start.start(run, request, seconds=SECONDS, with_key=True, watch=watch)
         error = answer.last("error")
         failure = _passing(error) if error and not answer.committed else None
         if failure is None or not tries.again(
@@ -153,11 +155,25 @@ def _told(run: Run, draft: ChainDraft, answer: Answer, name: str) -> Committed |
         run.say("What the push says that it made is not what there can be; looking it up")
         return None
     error = answer.last("error")
-    if error is None or answer.timed_out or answer.committed:
-        how = "was not done in time" if answer.timed_out else "ended " + _how(answer)
-        run.say(f"The push {how}; checking whether it took effect")
-        return None
-    raise _failed(error)
+    if not answer.committed:  # the one request that makes something was not sent
+        raise _failed(error) if error else _unfinished(draft, answer)
+    how = "was not done in time" if answer.timed_out else "ended " + _how(answer)
+    run.say(f"The push {how}; checking whether it took effect")
+    return None
+
+
+def _unfinished(draft: ChainDraft, answer: Answer) -> DeployError:
+    """The error of a push that ended without a word, before anything was made."""
+    what = f"Pushing the Chain {draft.destination.name!r}"
+    if answer.timed_out:
+        return UploadFailed(
+            f"{what} was not done in {SECONDS / 60:g} min, and nothing was made",
+            "Have the Chain's file do less when it is imported, and keep large files out of its directory.",
+        )
+    return CommitFailed(
+        f"{what} ended {_how(answer)} before anything was made",
+        "See what it printed, above. A Chain's file only defines classes: it must not end the process.",
+    )
 
 
 def _how(answer: Answer) -> str:
@@ -236,10 +252,16 @@ def _look(run: Run, draft: ChainDraft, answer: Answer, name: str) -> Committed:
     raise CommitFailed(f"{what}. No deployment is to be seen, but one may still come up: that is not known", remedy)
 
 
-def _adopted(api: Api, draft: ChainDraft, name: str) -> Committed | None:
-    """The one deployment that was not there before, `None` when there is none, or more than one. Raises `HttpError`."""
-    found = _new(api, draft)
-    return _committed(draft, found[0], name) if len(found) == 1 else None
+def _adopted(run: Run, api: Api, draft: ChainDraft, name: str) -> Committed | None:
+    """The one deployment that was not there before, `None` when there is none, or more than one. Raises `HttpError`.
+
+    For a run that is cancelled, which has seconds: what was sent may take one to show.
+    """
+    for pause in _CANCELLED_LOOKS:
+        run.clock.sleep(pause)
+        if found := _new(api, draft):
+            return _committed(draft, found[0], name) if len(found) == 1 else None
+    return None
 
 
 def _committed(draft: ChainDraft, found: tuple[Model, Deployment], name: str) -> Committed:

@@ -11,7 +11,7 @@ from baseten_deploy.run import Run
 from . import certificates
 from .aftermath import command_files_kept
 from .home import furnish
-from .process import Answer, room, run_program
+from .process import Answer, Watch, room, run_program
 
 
 def request_of(run: Run, source: Path, name: str, **push: Any) -> dict[str, Any]:
@@ -29,7 +29,9 @@ def request_of(run: Run, source: Path, name: str, **push: Any) -> dict[str, Any]
     }
 
 
-def start(run: Run, request: Mapping[str, Any], *, seconds: float, with_key: bool) -> Answer:
+def start(
+    run: Run, request: Mapping[str, Any], *, seconds: float, with_key: bool, watch: Watch | None = None
+) -> Answer:
     """Run the program, at most so long. Only with the key it gets proxies and certificates: else it needs no network.
 
     Raises `InvalidInput` when the interpreter cannot be started.
@@ -49,6 +51,7 @@ def start(run: Run, request: Mapping[str, Any], *, seconds: float, with_key: boo
                 passed=passed,
                 seconds=run.clock.real(seconds),
                 show=run.runner.foreign,
+                watch=watch,
             )
         except OSError as error:
             raise InvalidInput(

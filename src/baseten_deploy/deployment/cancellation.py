@@ -14,11 +14,15 @@ LOOK_SECONDS = 0.5
 REFUSALS = 3
 
 
-def cancel_promotions(run: Run, api: Api, model: Model, ids: Collection[str]) -> None:
+def cancel_promotions(run: Run, api: Api, model: Model, ids: Collection[str], *, retires: bool = True) -> None:
     """Cancel the promotions of these deployments, and wait until no environment is being given one of them.
 
-    Until the deadline of `api`; traffic has to move back first. Raises `HttpError` when it cannot be done.
+    Where the service has no call for it, ours are deactivated, if the run `retires` them. Until the deadline of `api`;
+    traffic has to move back first. Raises `HttpError` when it cannot be done.
     """
+    if not (api.cancels_promotions or retires):
+        run.say("A promotion that was begun goes on: the service has no call that cancels it")
+        return
     cancelled: set[str] = set()
     refusals = 0
     while held := _held(api, model, ids):
@@ -26,7 +30,7 @@ def cancel_promotions(run: Run, api: Api, model: Model, ids: Collection[str]) ->
             if environment.name in cancelled:
                 continue
             try:
-                api.cancel_promotion(model.id, environment.name)
+                _end(api, model, environment)
             except HttpError as error:  # it may have ended meanwhile, or be moving back already: look again
                 refusals += 1
                 if error.status in (401, 403) or refusals >= REFUSALS:
@@ -38,6 +42,14 @@ def cancel_promotions(run: Run, api: Api, model: Model, ids: Collection[str]) ->
             run.say(f"{held[0].name} is still being given back what it served")
             return
         run.clock.sleep(LOOK_SECONDS)
+
+
+def _end(api: Api, model: Model, environment: Environment) -> None:
+    """End a promotion: by its call, or by taking out of service what this run made and is going to retire anyway."""
+    if api.cancels_promotions or environment.candidate is None:
+        api.cancel_promotion(model.id, environment.name)
+    else:
+        api.deactivate(model.id, environment.candidate.id)
 
 
 def _held(api: Api, model: Model, ids: Collection[str]) -> list[Environment]:

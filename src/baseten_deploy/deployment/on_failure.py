@@ -162,7 +162,7 @@ def clear_away_cancelled(run: Run, api: Api, saved: Saved) -> bool:
     """Cancel the promotion that the run began, then do what `on-cancel` says. Whether all of it is done."""
     model = Model(saved.model_id, saved.model_name)
     try:
-        cancel_promotions(run, api, model, saved.deployment_ids)
+        cancel_promotions(run, api, model, saved.deployment_ids, retires=saved.retires)
     except HttpError as error:
         ids = ", ".join(saved.deployment_ids)
         run.warn(Problem(f"The promotion of {ids} could not be cancelled: {error.message}", "Cancel it on its page."))

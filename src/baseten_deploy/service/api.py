@@ -46,6 +46,7 @@ class Api:
 
     root = "/v1/models"
     owner = "model_id"  # the field of a part by which it says what it belongs to
+    cancels_promotions = True  # whether there is a call for it
     read_deployment = staticmethod(read_deployment)
     read_environment = staticmethod(read_environment)
     read_promoted = staticmethod(read_promoted)

@@ -31,6 +31,7 @@ class ChainApi(Api):
 
     root = "/v1/chains"
     owner = "chain_id"
+    cancels_promotions = False
     read_deployment = staticmethod(read_chain_deployment)
     read_environment = staticmethod(read_chain_environment)
     read_promoted = staticmethod(read_promoted_chains)

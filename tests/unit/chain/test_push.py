@@ -78,7 +78,6 @@ LOST = [
     "def push(api, options):\n    api.deploy_chain_atomic()\n    raise ConnectionError('reset')\n",
     "import os\ndef push(api, options):\n    api.deploy_chain_atomic()\n    os._exit(0)\n",
     "import os\ndef push(api, options):\n    api.deploy_chain_atomic()\n    os.kill(os.getpid(), 9)\n",
-    "import os\ndef push(api, options):\n    os._exit(1)\n",
     "def push(api, options):\n    api.deploy_chain_atomic()\n    return 'c1', 'd1'\n",  # was there before
     "def push(api, options):\n    api.deploy_chain_atomic()\n    return 'c9', 'd2'\n",  # another Chain
     "def push(api, options):\n    api.deploy_chain_atomic()\n    return '../x', 'd2'\n",
@@ -96,13 +95,33 @@ def test_an_answer_that_is_lost(make_chain_run, service, code):
 
 
 @pytest.mark.parametrize(("makes", "said"), [([], "that is not known"), (["d2", "d3"], "(d2, d3)")])
-@pytest.mark.parametrize("code", LOST[:4])
+@pytest.mark.parametrize("code", LOST[:3])
 def test_one_that_cannot_be_told(make_chain_run, service, code, makes, said):
     """None or several: nothing is adopted and nothing is sent again."""
     service.add_chain("c1")
     service.add_deployment("c1", "d1")
     with pytest.raises(CommitFailed, match=said.replace("(", r"\(").replace(")", r"\)")):
         pushed(make_chain_run(push=code), service, makes)
+
+
+@pytest.mark.parametrize("end", ["os._exit(0)", "os.kill(os.getpid(), 9)"])
+def test_an_end_before_it_makes_anything(make_chain_run, service, end):
+    """Somebody else's deployment of that time is not adopted."""
+    service.add_chain("c1")
+    run = make_chain_run(push=f"import os\ndef push(api, options):\n    {end}\n")
+    with pytest.raises(CommitFailed, match="before anything was made"):
+        pushed(run, service, ["d2"])
+    assert run.find_sent(run.api) is None
+
+
+def test_a_cancelled_push_is_looked_up(make_chain_run, service):
+    """When its request may have gone out: what it made is found, and nothing else."""
+    service.add_chain("c1")
+    run = make_chain_run(push="def push(api, options):\n    api.deploy_chain_atomic()\n    return 'c1', 'd2'\n")
+    pushed(run, service, ["d2"])
+    assert "d2" == run.find_sent(run.api).deployment.id
+    service.add_deployment("c1", "d3")
+    assert run.find_sent(run.api) is None
 
 
 def test_a_look_that_fails(make_chain_run, service):

@@ -46,7 +46,7 @@ class Row:
     exit_code: int | None = None  # where it is not that of the status
     on_pull_request: bool = False
     reads_until: str = ""  # nobody reads stdout any more once this was printed
-    signals: tuple[tuple[float, int], ...] = ()  # seconds after the start, and which
+    signals: tuple[tuple[float, int], ...] = ()  # seconds after its first line, and which
     post_state: str | None = None  # the post step is run, with this as its state; it has no status
 
     def __str__(self) -> str:
@@ -350,6 +350,8 @@ BY_PART = (
             Row(86, f"signals after {' and '.join(f'{at:g} s' for at, _ in signals)}", "cancelled", signals=signals),
         )
         for signals in (
+            ((0.0, SIGINT),),
+            ((0.01, SIGINT), (0.011, SIGTERM)),
             ((0.05, SIGINT),),
             ((0.1, SIGINT), (0.11, SIGTERM)),
             ((0.8, SIGINT), (0.8, SIGTERM)),

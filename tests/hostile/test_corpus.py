@@ -1,12 +1,15 @@
 """Whole runs of the action as a process, with 512 MB of memory, against what the corpus says of the other side."""
 
 import base64
+import contextlib
 import html
 import re
 import resource
 import shutil
+import signal
 import subprocess
 import threading
+import time
 import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -40,9 +43,21 @@ class Bounded(Launcher):
         command = ("/usr/bin/env", "prlimit", f"--data={MEMORY}", "--", *self.command)
         process = Launcher(command).start(directory, environment)
         process.stdout = _Copied(process.stdout, self.printed, self.row.reads_until)  # type: ignore[assignment]
-        for seconds, number in self.row.signals:
-            threading.Timer(seconds, process.send_signal, [number]).start()
+        threading.Thread(target=_send, args=(process, self.row.signals), daemon=True).start()
         return process
+
+
+def _send(process: Any, signals: tuple[tuple[float, int], ...]) -> None:
+    """Send the signals, counted from the action's first line: before it nothing of ours can hear one."""
+    caught, status = 0, Path(f"/proc/{process.pid}/status")
+    while signals and process.poll() is None and not caught >> (signal.SIGTERM - 1) & 1:
+        time.sleep(0.001)
+        with contextlib.suppress(OSError):  # of a process that has ended
+            caught = int(re.findall(r"SigCgt:\s*(\w+)", status.read_text())[0], 16)
+    started = time.monotonic()
+    for seconds, number in signals:
+        time.sleep(max(0.0, started + seconds - time.monotonic()))
+        process.send_signal(number)
 
 
 class _Copied:

@@ -21,6 +21,7 @@ from runner import ROOT, Runner, from_checkout, push
 
 PYTHON = {"BASETEN_DEPLOY_TRUSS_PYTHON": sys.executable}
 PAYLOAD = '{"max_value": 6}'
+REFUSED = {"success": False, "details": json.dumps({"errors": ["cpu: too many"]})}
 CHAINLET = """
 import truss_chains as chains
 
@@ -299,6 +300,55 @@ def test_an_answer_that_is_lost_is_looked_up(chain, kind):
     }
     assert "success" == result.outputs["status"], result.log.lines
     assert {result.outputs["deployment-id"]} == after - before
+
+
+@pytest.mark.parametrize(
+    ("fault", "status", "said"),
+    [
+        (Fault(Kind.STATUS, "POST", "/graphql", times=None, status=401), "auth_failed", "does not accept the API key"),
+        (
+            Fault(Kind.STATUS, "PUT", service="s3", times=None, status=403),
+            "upload_failed",
+            "Uploading the Chain failed",
+        ),
+        (
+            Fault(Kind.SHAPE, "POST", "/graphql", nth=2, body=json.dumps({"data": {"truss_validation": REFUSED}})),
+            "rejected",
+            "cpu: too many",
+        ),
+        (
+            Fault(Kind.SHAPE, "POST", "/graphql", nth=9, body='{"errors": [{"message": "quota is used up"}]}'),
+            "commit_failed",
+            "quota is used up",
+        ),
+    ],
+)
+def test_a_push_that_fails(chain, fault, status, said):
+    """Each end has its status, and says what was answered."""
+    if status == "commit_failed":  # the fault comes in the place of what the request does
+        fault = Fault(Kind.STATUS, "POST", "/graphql", nth=9, status=200, body=fault.body)
+    chain.sandbox.faults.add(fault)
+    result = chain.run(predict="false")
+    assert (status, 1) == (result.outputs["status"], result.exit_code), result.log.text
+    assert any(said in message for message in errors(result)), errors(result)
+    assert not chain.sandbox.chains.models()
+
+
+def test_an_environment_that_redeploys(chain):
+    """It serves a copy in the end, and that is known to be ours."""
+    chains = chain.sandbox.chains
+    chain_id = chains.create_model("Hello Chain", chain.sandbox.state.teams()[0].id).id
+    result = chain.run(
+        environment="staging",
+        create_environment="true",
+        environment_settings="promotion_settings: {redeploy_on_promotion: true}",
+        predict="false",
+    )
+    assert "success" == result.outputs["status"], result.log.text
+    result = chain.run(environment="staging", predict="false")
+    assert "success" == result.outputs["status"], result.log.text
+    assert chains.environment(chain_id, "staging").current.id == result.outputs["promoted-deployment-id"]
+    assert result.outputs["deployment-id"] != result.outputs["promoted-deployment-id"]
 
 
 def test_cancel_ends_the_push_and_all_of_it(chain):

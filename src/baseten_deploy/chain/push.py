@@ -68,9 +68,23 @@ def draft_chain(run: Run, blueprint: Blueprint) -> ChainDraft:
         targets = find_environments(run, destination)
         if destination.model is None:
             _promote_instead(run)
+        elif _redeploys(run, targets):
+            # A push would end as a copy with another id, and nothing tells whose copy it is; a promotion answers with it.
+            run.say(f"{run.settings.environment} redeploys what it is given: it is promoted into it once it is live")
+            run.settings = replace(run.settings, environment="", promote_to=run.settings.environment)
         team_id = team_of(run, destination)
         known = _deployments(run.api, destination.model) if destination.model else {}
     return ChainDraft(blueprint, destination, targets, team_id, frozenset(known))
+
+
+def _redeploys(run: Run, targets: list[Target]) -> bool:
+    """Whether the environment of the push copies what it is given, and a promotion can take the push's place."""
+    settings = run.settings
+    if not settings.environment or settings.promote_to or not settings.wait:
+        return False
+    before, wanted = targets[0].before, settings.environment_settings or {}  # which one that is missing gets
+    own = (before.settings if before else wanted).get("promotion_settings") or {}
+    return own.get("redeploy_on_promotion") is True
 
 
 def _promote_instead(run: Run) -> None:
@@ -247,7 +261,13 @@ def _look(run: Run, draft: ChainDraft, answer: Answer, name: str) -> Committed:
             remedy,
         )
     told = answer.last("error") or {}
-    if "ApiError" in text_of(told, "type") or number_of(told, "status") in (400, 401, 403, 404, 422):
+    if any(each.endswith(".ApiError") for each in _kinds(told)) or number_of(told, "status") in (
+        400,
+        401,
+        403,
+        404,
+        422,
+    ):
         raise CommitFailed(f"{what}. It was refused, and no deployment was made (checked)", "Correct what is refused.")
     raise CommitFailed(f"{what}. No deployment is to be seen, but one may still come up: that is not known", remedy)
 
@@ -287,7 +307,8 @@ def _deployments(api: Api, chain: Model) -> dict[str, Deployment]:
 
 
 def _kinds(error: Mapping[str, Any]) -> list[str]:
-    return [each for each in error.get("kinds", ()) if isinstance(each, str)]
+    """The classes of an error and of what led to it."""
+    return [each for key in ("kinds", "causes") for each in error.get(key) or () if isinstance(each, str)]
 
 
 def _words(error: Mapping[str, Any]) -> str:

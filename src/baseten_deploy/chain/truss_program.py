@@ -114,7 +114,7 @@ def announce_commit(channel: int) -> None:
 
 def described(error: BaseException, root: str) -> dict[str, Any]:
     """What went wrong, and where in the user's files."""
-    kinds = [each.__module__ + "." + each.__qualname__ for each in type(error).__mro__]
+    kinds = kinds_of(error)
     found: dict[str, Any] = {
         "type": type(error).__name__,
         "kinds": kinds,
@@ -132,10 +132,28 @@ def described(error: BaseException, root: str) -> dict[str, Any]:
                 break
     if isinstance(error, ImportError):
         found["module"] = error.name or ""
-    response = getattr(error, "response", None)
+    causes = causes_of(error)
+    found["causes"] = [kind for cause in causes for kind in kinds_of(cause)]
+    responses = [getattr(each, "response", None) for each in (error, *causes)]
+    response = next((each for each in responses if hasattr(each, "status_code")), None)
     found["status"] = getattr(response, "status_code", 0) or 0
     if found["status"]:
         found["body"] = str(getattr(response, "text", ""))[:20000]
+    return found
+
+
+def kinds_of(error: BaseException) -> list[str]:
+    """The classes of an error, by module and name."""
+    return [each.__module__ + "." + each.__qualname__ for each in type(error).__mro__]
+
+
+def causes_of(error: BaseException) -> list[BaseException]:
+    """What led to an error, the nearest first: truss wraps what its libraries raise."""
+    found: list[BaseException] = []
+    cause = error.__cause__ or error.__context__
+    while cause is not None and cause not in found and len(found) < 10:
+        found.append(cause)
+        cause = cause.__cause__ or cause.__context__
     return found
 
 

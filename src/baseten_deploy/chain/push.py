@@ -69,7 +69,7 @@ def draft_chain(run: Run, blueprint: Blueprint) -> ChainDraft:
         if destination.model is None:
             _promote_instead(run)
         elif _redeploys(run, targets):
-            # A push would end as a copy with another id, and nothing tells whose copy it is; a promotion answers with it.
+            # A push would end as a copy, and nothing tells whose copy that is; a promotion answers with its id.
             run.say(f"{run.settings.environment} redeploys what it is given: it is promoted into it once it is live")
             run.settings = replace(run.settings, environment="", promote_to=run.settings.environment)
         team_id = team_of(run, destination)

@@ -91,12 +91,13 @@ def run_program(
     request: Mapping[str, Any],
     *,
     directory: Path,
+    cwd: Path,
     passed: Mapping[str, str],
     seconds: float,
     show: Callable[[str], None],
     watch: Watch | None = None,
 ) -> Answer:
-    """Start the program, show what it prints, and give back what it answered, at most `seconds` later.
+    """Start the program in `cwd`, show what it prints, and give back what it answered, at most `seconds` later.
 
     Raises `OSError` when it cannot be started. `show` gets whole lines.
     """
@@ -111,7 +112,7 @@ def run_program(
             stderr=subprocess.STDOUT,
             pass_fds=(writing,),
             env=environment_of(python, directory, passed),
-            cwd=directory / "tmp",
+            cwd=cwd,
             start_new_session=True,
         )
     except BaseException:

@@ -48,6 +48,7 @@ def start(
                 run.truss_python,
                 request,
                 directory=directory,
+                cwd=run.workspace,  # as a step with `truss chains push` has it: a file may open others by it
                 passed=passed,
                 seconds=run.clock.real(seconds),
                 show=run.runner.foreign,

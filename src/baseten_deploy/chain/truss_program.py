@@ -127,7 +127,8 @@ def described(error: BaseException, root: str) -> dict[str, Any]:
         found.update(message=error.msg or "", text=(error.text or "").rstrip("\n")[:500])
     else:
         for frame in reversed(traceback.extract_tb(error.__traceback__)):
-            if os.path.realpath(frame.filename).startswith(os.path.realpath(root) + os.sep):
+            path = pathlib.Path(frame.filename)
+            if path.is_file() and path.resolve().is_relative_to(pathlib.Path(root).resolve()):
                 found.update(file=frame.filename, line=frame.lineno or 0)
                 break
     if isinstance(error, ImportError):

@@ -77,16 +77,16 @@ def test_what_it_prints_is_foreign(make_chain_run):
 
 
 def test_it_gets_nothing_of_the_job(make_chain_run, monkeypatch):
-    """Neither the environment, nor a key in the home, nor the working directory."""
+    """Neither the environment, nor a key in the home. It is where a step would be: in the workspace."""
     monkeypatch.setenv("MY_SECRET", "s3cret")
     code = (
         "import os, pathlib\n"
         "home = sorted(path.name for path in pathlib.Path.home().rglob('*') if path.is_file())\n"
-        "print('SEEN', home, 'MY_SECRET' in os.environ, 'INPUT' in str(os.environ), os.listdir('.'))\n" + CHAINLET
+        "print('SEEN', home, 'MY_SECRET' in os.environ, 'INPUT' in str(os.environ), 'chain.py' in os.listdir('.'))\n" + CHAINLET
     )
     run = make_chain_run(code)
     blueprint.read_chain(run)
-    assert "SEEN ['config', 'settings.toml'] False False []" in printed(run)
+    assert "SEEN ['config', 'settings.toml'] False False True" in printed(run)
 
 
 def test_what_it_writes_to_the_answer_counts_for_nothing(make_chain_run):

@@ -42,7 +42,7 @@ RUN python -B -m venv --without-pip /opt/truss \
     && python -B -m pip --python /opt/truss/bin/python install --no-cache-dir --no-compile --no-deps \
         --only-binary :all: --require-hashes --disable-pip-version-check --root-user-action ignore --quiet \
         -r /app/requirements-chain.txt \
-    && python -B -m compileall -q -j 0 --invalidation-mode unchecked-hash /opt/truss/lib
+    && python -B -m compileall -q -j 0 --invalidation-mode unchecked-hash -x "/tests/" /opt/truss/lib
 ENV BASETEN_DEPLOY_TRUSS_PYTHON=/opt/truss/bin/python
 
 # What is built without a target.

@@ -1,6 +1,7 @@
 """One start of the program for a run: its request, its home, and what it gets of the way out."""
 
 import os
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -45,7 +46,7 @@ def start(
             furnish(directory / "home", run.settings, with_key=False)
         try:
             answer = run_program(
-                run.truss_python,
+                os.path.abspath(shutil.which(run.truss_python) or run.truss_python),
                 request,
                 directory=directory,
                 cwd=run.workspace,  # as a step with `truss chains push` has it: a file may open others by it

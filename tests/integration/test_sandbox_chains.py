@@ -1,4 +1,4 @@
-"""The sandbox's Chains: what the official SDK sends and reads, and the GraphQL operations recorded from `truss` 0.18.35."""
+"""The sandbox's Chains: what the official SDK reads, and the GraphQL operations recorded from `truss` 0.18.35."""
 
 import base64
 import json
@@ -174,7 +174,8 @@ def test_another_key(chains):
 def test_a_document_is_read_as_it_is_written():
     """Arguments of every kind, nested, with variables; commas are blanks."""
     kind, (field,) = read(
-        'query Name($a: String!) { f(s: "q\\"\\n", n: -3, b: true, e: WORD, l: [1, 2], o: {x: $a, y: null}) { id, name { z } } }',
+        'query Name($a: String!) { f(s: "q\\"\\n", n: -3, b: true, e: WORD, l: [1, 2], o: {x: $a, y: null}) '
+        "{ id, name { z } } }",
         {"a": "v"},
     )
     assert ("query", "f", ["id", "name"]) == (kind, field.name, [each.name for each in field.selection])

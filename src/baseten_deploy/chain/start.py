@@ -46,7 +46,7 @@ def start(
             furnish(directory / "home", run.settings, with_key=False)
         try:
             answer = run_program(
-                os.path.abspath(shutil.which(run.truss_python) or run.truss_python),
+                str(Path(shutil.which(run.truss_python) or run.truss_python).absolute()),
                 request,
                 directory=directory,
                 cwd=run.workspace,  # as a step with `truss chains push` has it: a file may open others by it

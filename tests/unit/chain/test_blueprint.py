@@ -82,7 +82,8 @@ def test_it_gets_nothing_of_the_job(make_chain_run, monkeypatch):
     code = (
         "import os, pathlib\n"
         "home = sorted(path.name for path in pathlib.Path.home().rglob('*') if path.is_file())\n"
-        "print('SEEN', home, 'MY_SECRET' in os.environ, 'INPUT' in str(os.environ), 'chain.py' in os.listdir('.'))\n" + CHAINLET
+        "there = 'chain.py' in os.listdir('.')\n"
+        "print('SEEN', home, 'MY_SECRET' in os.environ, 'INPUT' in str(os.environ), there)\n" + CHAINLET
     )
     run = make_chain_run(code)
     blueprint.read_chain(run)

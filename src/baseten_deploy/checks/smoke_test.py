@@ -9,7 +9,7 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from math import inf
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import httpx
 
@@ -21,7 +21,7 @@ from baseten_deploy.inputs.expectation import Expectation
 from baseten_deploy.network.deadline import bounded
 from baseten_deploy.network.interception import recognise
 from baseten_deploy.network.transport import LOCATION, NotReached
-from baseten_deploy.report.markdown import texts
+from baseten_deploy.report.markdown import escape, texts
 from baseten_deploy.run import Run
 from baseten_deploy.service.error_answer import error_text
 from baseten_deploy.service.http import CONNECT_SECONDS, ERROR_BYTES, Encoded, plain_chunks
@@ -30,6 +30,9 @@ from baseten_deploy.service.retry import ATTEMPTS, Failure, Fault, Tries, parse_
 
 from .content import read_content
 
+if TYPE_CHECKING:
+    from .pace import Pace
+
 # Answers of the way to the model rather than of the model.
 NOT_READY = frozenset({408, 425, 429, 502, 503, 504, *range(520, 531)})
 ANSWER_BYTES = 16 * 1024 * 1024
@@ -37,21 +40,27 @@ SHOWN_CHARACTERS = 600
 # What the model writes about a request is in its log this long after.
 LOG_SECONDS = 2.0
 RESPONSE_CHARACTERS = 4096  # of the output
+UNKNOWN = "Whether the model answers as it should is unknown, and nothing is undone because of it"
 # A pattern has at least so long, also when the answer came in the last moment.
 _SEARCH_SECONDS = 1.0
 
 
 @dataclass(frozen=True)
 class Prediction:
-    """The answer's text (of a stream: its joined content), its time in seconds and the number of stream events.
+    """The answer's text (of a stream: its joined content), how fast it came, and the number of stream events.
 
     `shown` is what people see of it: of bytes their size, type and digest.
     """
 
     text: str
-    seconds: float
+    pace: "Pace"
     events: int = 0
     shown: str = ""
+
+    @property
+    def seconds(self) -> float:
+        """From the request to the last byte."""
+        return self.pace.seconds
 
 
 class _NotReady(Exception):
@@ -65,8 +74,11 @@ class _NotReady(Exception):
         super().__init__(message)
 
 
-def ask(run: Run, url: str, payload: Any) -> None:
-    """Smoke-test what answers at `url`, if a payload is known and there is a route to send it to."""
+def ask(run: Run, url: str, payload: Any, where: str = "") -> None:
+    """Smoke-test what answers at `url`, if a payload is known and there is a route to send it to.
+
+    `where` is the environment that is asked there, `""` for the deployment itself.
+    """
     if said := _why_not(run, payload):
         run.say(f"No smoke test: {said}" if run.settings.predict else said)
         return
@@ -82,11 +94,13 @@ def ask(run: Run, url: str, payload: Any) -> None:
     def answered(prediction: Prediction) -> None:
         run.outputs.set("predict-seconds", f"{prediction.seconds:.3f}")
         run.outputs.set("predict-response", last)
+        paced = prediction.pace.words
+        run.notes.append(f"Smoke test of {escape(where or 'the deployment')}: {paced}.")
         if last:
-            run.say(f"Answered in {prediction.seconds:.2f} s:")
+            run.say(f"Answered in {paced}:")
             run.runner.foreign(last)
         else:
-            run.say(f"Answered in {prediction.seconds:.2f} s, with an empty body")
+            run.say(f"Answered in {paced}, with an empty body")
 
     try:
         with run.phase("Smoke test"):
@@ -163,10 +177,10 @@ def smoke_test(
             if broken >= ATTEMPTS:
                 raise PredictFailed(error.message, "The model may have crashed on the request; see its log.") from error
             if not tries.again(error.failure):
-                # What was never reached, or refused for the key's rate, says nothing about the model.
-                kind = PredictUnseen if error.failure.refused_unseen else PredictFailed
+                # What never reached the model says nothing about it.
+                kind, unknown = (PredictFailed, "") if error.broke else (PredictUnseen, f". {UNKNOWN}")
                 raise kind(
-                    f"The smoke test got no answer within {seconds:g} s: {error.message}",
+                    f"The smoke test got no answer within {seconds:g} s: {error.message}{unknown}",
                     error.remedy
                     or "The deployment is live, but its endpoint does not answer. Raise `predict-timeout` if the model "
                     "scales up from zero, or check `inference-url`.",
@@ -209,7 +223,8 @@ def _call(
     body = json.dumps(payload).encode()  # ASCII: any text can be sent
     try:
         with client.stream("POST", url, content=body, headers=headers, timeout=timeout) as response:
-            data, complete = _read(response, start + seconds, clock)
+            data, marks, complete = _read(response, start, start + seconds, clock)
+            took = clock.now() - start
     except NotReached as error:
         raise _unreached(error, redactor) from error
     except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError) as error:
@@ -217,7 +232,7 @@ def _call(
     except httpx.TimeoutException as error:
         raise TimeoutError from error
     except httpx.InvalidURL as error:
-        raise PredictFailed(f"The smoke test has no URL to ask: {error}", "Correct `inference-url`.") from error
+        raise PredictUnseen(f"The smoke test has no URL to ask: {error}", "Correct `inference-url`.") from error
     except httpx.HTTPError as error:
         message = f"The smoke test's connection broke: {redactor.redact(str(error))}"
         raise _NotReady(message, Failure(Fault.NO_ANSWER), broke=True) from error
@@ -235,30 +250,38 @@ def _call(
     if answer.error:
         said = cut(redactor.redact(answer.error), SHOWN_CHARACTERS)
         raise PredictFailed(f"The smoke test's stream {said}", "See the model's log.")
-    return Prediction(answer.text, clock.now() - start, answer.events, answer.shown), complete
+    from .pace import pace_of  # noqa: PLC0415 - with the answer there: nothing waits for it
+
+    pace = pace_of(data, marks, took, is_stream=answer.events > 0)
+    return Prediction(answer.text, pace, answer.events, answer.shown), complete
 
 
 def _unreached(error: NotReached, redactor: Redactor) -> Exception:
     message, remedy = redactor.redact(error.obstacle.message), error.obstacle.remedy
     if error.obstacle.final:  # another try changes nothing
-        return PredictFailed(f"The smoke test got no answer: {message}", remedy)
+        return PredictUnseen(f"The smoke test got no answer: {message}. {UNKNOWN}", remedy)
     return _NotReady(message, Failure(Fault.NOT_SENT), remedy=remedy)
 
 
-def _read(response: httpx.Response, deadline: float, clock: Clock) -> tuple[bytes, bool]:
+def _read(
+    response: httpx.Response, start: float, deadline: float, clock: Clock
+) -> tuple[bytes, tuple[tuple[int, float], ...], bool]:
+    """The body, when each piece of it was there, and whether it is all of it."""
     limit = ANSWER_BYTES if response.is_success else ERROR_BYTES
-    data = bytearray()
+    data, marks = bytearray(), []
     try:
         chunks = plain_chunks(response)
     except Encoded as error:
         raise PredictFailed(f"The smoke test: {error}", "Have the model send its answer as it is.") from error
     for chunk in chunks:
+        moment = clock.now()
         data += chunk
+        marks.append((len(data), moment - start))
         if len(data) > limit:
-            return bytes(data[:limit]), False
-        if clock.now() > deadline:
+            return bytes(data[:limit]), tuple(marks), False
+        if moment > deadline:
             raise TimeoutError
-    return bytes(data), True
+    return bytes(data), tuple(marks), True
 
 
 def _refuse(response: httpx.Response, text: str, redactor: Redactor, now_epoch: float) -> None:
@@ -276,7 +299,9 @@ def _refuse(response: httpx.Response, text: str, redactor: Redactor, now_epoch: 
     instead = recognise(status, response.headers, text, str(response.request.url), location)
     if instead is not None and body is None:  # something in between answered, not the model
         said = cut(redactor.redact(instead.said), SHOWN_CHARACTERS)
-        raise PredictFailed(f"The smoke test was answered {status}: {said}", f"Check `inference-url`. {instead.remedy}")
+        raise PredictUnseen(
+            f"The smoke test was answered {status}: {said}. {UNKNOWN}", f"Check `inference-url`. {instead.remedy}"
+        )
     if status in (401, 403):
         raise PredictFailed(message, "Give the API key permission to call models, or set `predict: false`.")
     if status in (400, 422):

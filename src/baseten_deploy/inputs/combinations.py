@@ -8,6 +8,7 @@ from baseten_deploy.errors import Problem
 
 from .chain import check_chain, check_no_chain, needs_of_chain
 from .environment_settings import CHAIN_SHAPE, SHAPE, check_environment_settings, check_promotion_settings
+from .ids import check_names
 from .settings import CONTENT_DIGEST_LABEL, DEPLOY_KEY_LABEL, Aftermath, Mode, Settings
 
 DEPLOYMENT_NAME = re.compile(r"[0-9a-zA-Z_.-]+")
@@ -45,7 +46,7 @@ def is_offline(settings: Settings, *, secretless: bool) -> bool:
 
 
 def _malformed(settings: Settings) -> list[Problem]:
-    problems = []
+    problems = check_names(settings)
     if settings.deployment_name and not DEPLOYMENT_NAME.fullmatch(settings.deployment_name):
         problems.append(
             Problem(
@@ -208,8 +209,9 @@ def _missing(settings: Settings, *, needs_key: bool) -> list[Problem]:
         problems.append(
             Problem(
                 "`baseten-api-key`: is missing or empty",
-                "Add the key as a secret and pass it: `baseten-api-key: ${{ secrets.BASETEN_API_KEY }}`. Runs from "
-                "forks and Dependabot get no secrets.",
+                "Store the key as a secret of the repository, and pass "
+                "`baseten-api-key: ${{ secrets.BASETEN_API_KEY }}`; elsewhere set `baseten-api-key`. Runs from forks "
+                "and Dependabot get no secrets.",
             )
         )
     has_model = bool(settings.model_id or settings.model_name)

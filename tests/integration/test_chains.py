@@ -16,7 +16,7 @@ import pytest
 pytest.importorskip("truss_chains", reason="pushes with the real truss package, which is not installed")
 from workflow_file import Interpreter
 
-from baseten_sandbox import Fault, Kind
+from baseten_sandbox import Fault, Kind, Sandbox
 from runner import ROOT, Runner, from_checkout, push
 
 PYTHON = {"BASETEN_DEPLOY_TRUSS_PYTHON": sys.executable}
@@ -253,21 +253,18 @@ def test_an_import_that_does_what_it_should_not(chain, tmp_path):
 
 def test_a_name_in_two_teams(chain):
     """It is never guessed which Chain is meant; `team` says it."""
-    chains = chain.sandbox.chains
-    chain.sandbox.state._store.teams |= {}
-    team = chain.sandbox.state.teams()[0]
-    other = type(team)("tother01", "Other", default=False, created_at=team.created_at)
-    chain.sandbox.state._store.teams[other.id] = other
-    for each in (team, other):
-        chains.create_model("Hello Chain", each.id)
-    result = chain.run()
-    assert "invalid" == result.outputs["status"]
-    assert any("2 Chains are called 'Hello Chain'" in message for message in errors(result))
-    assert not any(line.startswith("POST") for line in chain.sent())
-    result = chain.run(team="Other", predict="false")
-    assert "success" == result.outputs["status"], result.log.lines
-    ids = {facts.model.id: facts.team.name for facts in chains.models()}
-    assert "Other" == ids[result.outputs["chain-id"]]
+    with Sandbox(speed=20.0, teams=("Default", "Other")) as sandbox:
+        chain = ChainJob(sandbox, chain.runner)
+        for team in sandbox.state.teams():
+            sandbox.chains.create_model("Hello Chain", team.id)
+        result = chain.run()
+        assert "invalid" == result.outputs["status"]
+        assert any("2 Chains are called 'Hello Chain'" in message for message in errors(result))
+        assert not any(line.startswith("POST") for line in chain.sent())
+        result = chain.run(team="Other", predict="false")
+        assert "success" == result.outputs["status"], result.log.text
+        ids = {facts.model.id: facts.team.name for facts in sandbox.chains.models()}
+        assert "Other" == ids[result.outputs["chain-id"]]
 
 
 def test_a_chainlet_that_fails_is_named_with_its_log(chain):

@@ -69,7 +69,7 @@ class Measured:
     cpu: float
     memory: int
     uploaded: int
-    requests: tuple[str, ...]  # of the management API, until the commit
+    requests: tuple[str, ...]  # of the management API, until the commit, without what is asked beside them
     noticed: float  # from the deployment being live to the end of the process
 
 
@@ -106,9 +106,13 @@ def measure(
         cpu=usage.ru_utime + usage.ru_stime,
         memory=max(watch.peak, usage.ru_maxrss * 1024),
         uploaded=seen["bytes"],
-        requests=tuple(f"{call} {path}" for at, call, path in calls if at <= seen["committed"]),
+        requests=tuple(f"{call} {path}" for at, call, path in calls if at <= seen["committed"] and path != _BESIDE),
         noticed=ended - (seen["committed"] + live_after),
     )
+
+
+# Nothing waits for it.
+_BESIDE = "/v1/instance_type_prices"
 
 
 class _Memory:

@@ -20,6 +20,7 @@ from baseten_deploy.errors import (
     PromotionUnseen,
     RolledBack,
 )
+from baseten_deploy.inputs.chain import route_of
 from baseten_deploy.inputs.settings import Mode
 from baseten_deploy.run import Run
 from baseten_deploy.service.answers import Deployment, Environment, Model
@@ -54,7 +55,7 @@ def promote(
         run.outputs.set("previous-deployment-id", target.previous_id)
     asked = run.settings
     url = environment_url(
-        asked.inference_url, model.id, target.name, regional=asked.regional_environment, route=asked.route
+        asked.inference_url, model.id, target.name, regional=asked.regional_environment, route=route_of(asked)
     )
     ours.before, served = target.before, target.before
     already = ours.has(target.now.current)

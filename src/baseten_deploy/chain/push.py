@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from baseten_deploy.deployment.assembly import find_environments
+from baseten_deploy.deployment.chain_lookup import find_chain, team_of
 from baseten_deploy.deployment.creation import LOOKS, Committed
 from baseten_deploy.deployment.payload import deployment_name
 from baseten_deploy.environment.target import PRODUCTION, Target, ensure_target
@@ -26,7 +27,6 @@ from baseten_deploy.service.retry import Failure, Fault, Tries
 from . import start
 from .blueprint import Blueprint, read_chain
 from .import_error import number_of, text_of
-from .lookup import find_chain, team_of
 from .process import Answer, Watch, signal_name
 
 SECONDS = 1800.0
@@ -60,6 +60,7 @@ def draft_chain(run: Run, blueprint: Blueprint) -> ChainDraft:
     with run.phase("Look up"):
         destination = find_chain(run, blueprint.name)
         run.outputs.set("model-name", destination.name)
+        run.outputs.set("changes", True)  # nothing tells that what serves is the same
         if destination.model:
             run.outputs.set("chain-id", destination.model.id)
             run.say(f"New deployment of the Chain {destination.name!r} ({destination.model.id})")

@@ -11,6 +11,7 @@ from typing import Any
 
 from baseten_deploy.deployment.log_stream import format_line
 from baseten_deploy.errors import InvalidInput, PredictFailed, PredictUnseen, Problem
+from baseten_deploy.inputs.chain import route_of
 from baseten_deploy.run import Run
 from baseten_deploy.service.http import HttpError
 from baseten_deploy.service.model_urls import own_route, predict_url
@@ -82,7 +83,7 @@ def live_side(run: Run, model_id: str, previous_id: str, ours: str) -> LiveSide:
         return LiveSide()
     if previous_id == ours:
         return LiveSide(absent="it is this very deployment that serves there")
-    url = predict_url(run.settings.inference_url, model_id, previous_id, route=run.settings.route)
+    url = predict_url(run.settings.inference_url, model_id, previous_id, route=route_of(run.settings))
     return LiveSide(own_route(url, run.transport.path) if run.transport.path else url)
 
 

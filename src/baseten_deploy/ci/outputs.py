@@ -40,6 +40,12 @@ OUTPUTS: dict[str, str] = {
     ),
     "checks-passed": "how many checks passed",
     "checks-failed": "how many checks failed",
+    "changes": "`true` when a deploy changes what serves, else `false`; of `mode: plan` and `mode: deploy`",
+    "hourly-cost": (
+        "estimated cost in USD per hour, at the largest number of replicas of the environment; empty when it is not "
+        "known"
+    ),
+    "matrix": "`mode: discover`: the Trusses that changed, as JSON for the `matrix` of a job",
     "nemo-entity": "`workspace/name` of the model entity in the NeMo Platform",
     "plan": "the plan, as Markdown",
     "result": "all of it as one JSON object",

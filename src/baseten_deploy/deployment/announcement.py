@@ -1,5 +1,6 @@
 """What a run made, told at once: ids and URLs are outputs before the wait begins."""
 
+from baseten_deploy.inputs.chain import route_of
 from baseten_deploy.inputs.settings import Mode
 from baseten_deploy.run import Run
 from baseten_deploy.service.model_urls import chain_logs_page, environment_url, logs_page, predict_url
@@ -10,7 +11,7 @@ from .creation import Committed
 def announce(run: Run, committed: Committed) -> None:
     """Write ids and URLs at once: whatever happens from here on, they name what was made."""
     settings, model, deployment = run.settings, committed.model, committed.deployment
-    route = settings.route
+    route = route_of(settings)
     if settings.environment and settings.mode is Mode.DEPLOY:
         url = environment_url(
             settings.inference_url, model.id, settings.environment, regional=settings.regional_environment, route=route

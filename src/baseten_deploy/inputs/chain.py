@@ -43,6 +43,10 @@ def check_chain(settings: Settings) -> list[Problem]:
         for name, field in fields.items()
         if getattr(settings, field) != getattr(untouched, field)
     ]
+    if settings.mode is Mode.DISCOVER:
+        problems.append(
+            Problem("`mode: discover` finds Trusses, no Chains", "Set `truss-directory` to the directory to search.")
+        )
     if settings.chain_id and settings.team:
         problems.append(Problem("`chain-id` and `team` cannot go together", "Remove `chain-id` or `team`."))
     if settings.mode in (Mode.DEPLOY, Mode.PLAN) and not settings.truss_directory.endswith(SUFFIX):
@@ -73,6 +77,11 @@ def needs_of_chain(settings: Settings) -> dict[str, bool]:
         Mode.ROLLBACK: {**named, **into},
         Mode.CLEANUP: {**named, "keep-latest": settings.keep_latest > 0},
     }.get(settings.mode, {})
+
+
+def route_of(settings: Settings) -> str:
+    """Where a deployment answers: a model at `predict`, a Chain at `run_remote`."""
+    return "run_remote" if settings.is_chain else "predict"
 
 
 def check_no_chain(settings: Settings) -> list[Problem]:

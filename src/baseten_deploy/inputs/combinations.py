@@ -9,7 +9,7 @@ from baseten_deploy.errors import Problem
 from .chain import check_chain, check_no_chain, needs_of_chain
 from .environment_settings import CHAIN_SHAPE, SHAPE, check_environment_settings, check_promotion_settings
 from .ids import check_names
-from .settings import CONTENT_DIGEST_LABEL, DEPLOY_KEY_LABEL, Aftermath, Mode, Settings
+from .settings import CONTENT_DIGEST_LABEL, DEPLOY_KEY_LABEL, TRIGGER_LABEL, Aftermath, Mode, Settings
 
 DEPLOYMENT_NAME = re.compile(r"[0-9a-zA-Z_.-]+")
 
@@ -35,8 +35,15 @@ def check(settings: Settings, *, secretless: bool = False) -> list[Problem]:
         *_malformed(settings),
         *_refused_together(settings),
         *(check_chain(settings) if settings.is_chain else check_no_chain(settings)),
-        *_missing(settings, needs_key=not is_offline(settings, secretless=secretless)),
+        *_missing(settings, needs_key=needs_key(settings, secretless=secretless)),
     ]
+
+
+def needs_key(settings: Settings, *, secretless: bool) -> bool:
+    """Whether a run cannot do without a key. `mode: discover` can: then all that it finds counts as changed."""
+    if settings.mode is Mode.DISCOVER:
+        return secretless and settings.fail_without_credentials
+    return not is_offline(settings, secretless=secretless)
 
 
 def is_offline(settings: Settings, *, secretless: bool) -> bool:
@@ -265,11 +272,26 @@ def find_warnings(settings: Settings) -> list[Problem]:
             "config": bool(s.config),
             "promote-to": bool(s.promote_to),
             "skip-unchanged": s.skip_unchanged,
+            "redeploy-trigger": bool(s.redeploy_trigger),
+            "max-hourly-cost": s.max_hourly_cost is not None,
             "cleanup": s.cleanup,
             "deploy-retries": s.deploy_retries > 0,
         }
+    elif s.mode is Mode.DISCOVER:
+        idle["`mode: discover` only looks"] = payload | {
+            "config": bool(s.config),
+            "model-name": bool(s.model_name),
+            "model-id": bool(s.model_id),
+            "library-listing": bool(s.library_listing),
+            "skip-unchanged": s.skip_unchanged,
+            "max-hourly-cost": s.max_hourly_cost is not None,
+            "cleanup": s.cleanup,
+        }
     elif s.library_listing:
-        idle["a library listing brings its own deployment"] = payload | {"skip-unchanged": s.skip_unchanged}
+        idle["a library listing brings its own deployment"] = payload | {
+            "skip-unchanged": s.skip_unchanged,
+            "redeploy-trigger": bool(s.redeploy_trigger),
+        }
     if not (s.environment or s.promote_to):
         idle["neither `environment` nor `promote-to` is set"] = {"create-environment": s.create_environment}
     unseen = s.mode is Mode.DEPLOY and not s.wait
@@ -303,7 +325,7 @@ def find_warnings(settings: Settings) -> list[Problem]:
         )
     warnings += [
         Problem(f"`labels`: `{name}` is set by the action itself", "Use another label name.")
-        for name in (DEPLOY_KEY_LABEL, CONTENT_DIGEST_LABEL)
+        for name in (DEPLOY_KEY_LABEL, CONTENT_DIGEST_LABEL, *((TRIGGER_LABEL,) if s.redeploy_trigger else ()))
         if name in (s.labels or {})
     ]
     return warnings

@@ -5,6 +5,7 @@ is `combinations`, and whether a model or an environment exists is for later mod
 """
 
 import difflib
+import hashlib
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping
@@ -16,17 +17,20 @@ from baseten_deploy.errors import Problem
 from baseten_deploy.strict_yaml import YamlError, load_texts, refuse_duplicates
 from baseten_deploy.strict_yaml import load as load_yaml
 
+from .declaration import Input, Kind
 from .expectation import Expectation, parse_expectation
-from .table import BY_NAME, INPUTS, Input, Kind
+from .table import BY_NAME, INPUTS
 
 PREFIX = "INPUT_"
-# What `inference-url` is by default, of a Chain.
-CHAIN_URL = "https://chain-{chain_id}.api.baseten.co"
+CHAIN_URL = "https://chain-{chain_id}.api.baseten.co"  # what `inference-url` is by default, of a Chain
 _NOT_TEXT = ("has something in it that is no character of UTF-8", "Write whole characters, in UTF-8.")
 
 # Labels that this action owns: the first makes "exactly one deployment" checkable, the second "unchanged".
 DEPLOY_KEY_LABEL = "deploy-key"
 CONTENT_DIGEST_LABEL = "content-digest"
+# And one that it owns when `redeploy-trigger` is given: what somebody wants to be content besides the files.
+TRIGGER_LABEL = "redeploy-trigger"
+_TRIGGER_DIGITS = 12
 # Their values are text, taken as it is written.
 _LABELS = frozenset({"labels", "cleanup-labels"})
 
@@ -39,6 +43,7 @@ class Mode(StrEnum):
     PROMOTE = "promote"
     ROLLBACK = "rollback"
     CLEANUP = "cleanup"
+    DISCOVER = "discover"
 
 
 class Aftermath(StrEnum):
@@ -78,6 +83,8 @@ class Settings:
     deployment_settings: dict[str, Any] | None
     disable_archive_download: bool
     skip_unchanged: bool
+    redeploy_trigger: str
+    max_hourly_cost: float | None
     wait: bool
     deploy_timeout_minutes: int
     wait_timeout_minutes: float
@@ -119,14 +126,15 @@ class Settings:
         return self.truss_directory.endswith(".py") or bool(self.chain_id)
 
     @property
-    def route(self) -> str:
-        """Where a deployment answers: a model at `predict`, a Chain at `run_remote`."""
-        return "run_remote" if self.is_chain else "predict"
-
-    @property
     def wait_timeout_seconds(self) -> float:
         """How long this run waits for the deployment, in seconds."""
         return self.wait_timeout_minutes * 60
+
+    @property
+    def trigger(self) -> str:
+        """The label of `redeploy-trigger`: its shortened SHA-256, for it may be something private; `""` for none."""
+        text = self.redeploy_trigger
+        return hashlib.sha256(text.encode()).hexdigest()[:_TRIGGER_DIGITS] if text else ""
 
     @property
     def library_parts(self) -> tuple[str, str]:

@@ -6,7 +6,7 @@ Nothing asks the service for its opinion before a push: no call takes a Chain. W
 
 from collections.abc import Callable, Iterator
 
-from baseten_deploy.chain.blueprint import Blueprint, resources_line
+from baseten_deploy.chain.blueprint import Blueprint, read_chain, resources_line
 from baseten_deploy.chain.push import ChainDraft, draft_of_run
 from baseten_deploy.checks.check import Suite
 from baseten_deploy.deployment.payload import deployment_name
@@ -27,8 +27,9 @@ def plan_chain(run: Run, suite: Suite | None = None) -> None:
         _show(run, _Description(run, draft.blueprint, draft).text(), suite)
 
 
-def plan_chain_offline(run: Run, blueprint: Blueprint, suite: Suite | None = None) -> None:
+def plan_chain_offline(run: Run, suite: Suite | None = None) -> None:
     """What can be said of a Chain without the service. Sends nothing."""
+    blueprint = read_chain(run)
     run.runner.notice(
         Problem(
             "There is no API key: GitHub gives no secrets to a run from a fork or of Dependabot",

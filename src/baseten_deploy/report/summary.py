@@ -33,7 +33,12 @@ HEADLINES = {
     Status.INTERNAL_ERROR: "💥 A bug of this action",
 }
 
-SUCCESSES = {"promote": "✅ Promoted", "rollback": "✅ Rolled back as asked for", "cleanup": "✅ Cleaned up"}
+SUCCESSES = {
+    "promote": "✅ Promoted",
+    "rollback": "✅ Rolled back as asked for",
+    "cleanup": "✅ Cleaned up",
+    "discover": "✅ Trusses found",
+}
 
 # The summary has room for 1 MiB, a comment for 64 KiB.
 PROBLEMS = 100

@@ -17,6 +17,7 @@ from .answers import (
     Model,
     Promoted,
     Retry,
+    Secret,
     StoredConfig,
     Team,
     UploadTarget,
@@ -27,12 +28,14 @@ from .answers import (
     read_model,
     read_promoted,
     read_retry,
+    read_secret,
     read_stored_config,
     read_team,
     read_upload_target,
     rows,
 )
 from .http import READ_SECONDS, Http, HttpError
+from .instance_types import PricedInstanceType, read_price
 from .retry import Failure, Fault
 
 T = TypeVar("T")
@@ -58,9 +61,22 @@ class Api:
         """All teams that the key can see."""
         return self._list("/v1/teams", "teams", read_team, retry=retry)
 
+    def instance_type_prices(self, *, retry: bool = True) -> list[PricedInstanceType]:
+        """What each instance type costs."""
+        return self._list("/v1/instance_type_prices", "instance_types", read_price, retry=retry)
+
+    def secrets(self, team_id: str = "", *, retry: bool = True) -> list[Secret]:
+        """The names of the secrets of one team, or of those that the key can see."""
+        path = f"/v1/teams/{quote(team_id, safe='')}/secrets" if team_id else "/v1/secrets"
+        return self._list(path, "secrets", read_secret, retry=retry)
+
+    def models(self, team_id: str = "") -> list[Model]:
+        """All models of one team, or all that the key can see."""
+        return self._list(_models_path(team_id), "models", read_model)
+
     def models_named(self, name: str, team_id: str = "") -> list[Model]:
         """The models of that name, in one team or in all. The server's filter is new, so it is applied here as well."""
-        path = f"/v1/teams/{quote(team_id, safe='')}/models" if team_id else "/v1/models"
+        path = _models_path(team_id)
         models = self._list(path, "models", read_model, {"name": name})
         return [model for model in models if model.name == name]
 
@@ -79,7 +95,7 @@ class Api:
 
     def create_model(self, source: JsonObject, team_id: str = "") -> tuple[Model, Deployment]:
         """Create a model with its first deployment. Sent once: the caller decides what a failure means."""
-        path = f"/v1/teams/{quote(team_id, safe='')}/models" if team_id else "/v1/models"
+        path = _models_path(team_id)
         return self._commit(path, source)
 
     def create_deployment(self, model_id: str, source: JsonObject) -> tuple[Model, Deployment]:
@@ -275,3 +291,7 @@ class Api:
 def _the_model(model: Model, model_id: str) -> Model:
     shapes.same(model.id, model_id, "model")
     return model
+
+
+def _models_path(team_id: str) -> str:
+    return f"/v1/teams/{quote(team_id, safe='')}/models" if team_id else "/v1/models"

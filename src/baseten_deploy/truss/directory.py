@@ -49,6 +49,14 @@ class Truss:
     secrets: tuple[str, ...] = field(default=(), repr=False)
 
 
+def place_of(truss: Truss, *path: str | int) -> tuple[str, int, int]:
+    """File, line and column of a part of the config, or of what is nearest around it; 0 where it is nowhere."""
+    for length in range(len(path), 0, -1):
+        if path[:length] in truss.positions:
+            return (truss.config_file, *truss.positions[path[:length]])
+    return truss.config_file, 0, 0
+
+
 def read_truss(directory: Path, workspace: Path, config: str = "") -> Truss:
     """Read the Truss in `directory`, with another file as its `config.yaml` if `config` names one.
 

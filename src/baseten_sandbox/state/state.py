@@ -27,6 +27,7 @@ from .entities import (
     Upload,
 )
 from .plans import Plans, PromotionPlan
+from .secrets import Secrets
 from .store import Store, new_id
 
 
@@ -39,6 +40,7 @@ class State:
         self._store = Store(now=clock(), timing=timing, teams=teams)
         self._plans = Plans()
         self.audit = Audit(clock)
+        self.secrets = Secrets(self._store)
 
     def now(self) -> float:
         """The moment, in seconds since the epoch."""

@@ -2,7 +2,7 @@
 
 import pytest
 
-from baseten_deploy.inputs.chain import _LACKS
+from baseten_deploy.inputs.chain import _LACKS, route_of
 from baseten_deploy.inputs.combinations import check
 from baseten_deploy.inputs.settings import read_settings, variable_of
 from baseten_deploy.inputs.table import BY_NAME, Kind
@@ -62,6 +62,7 @@ def test_what_a_chain_lacks_is_refused_by_name(name):
             {"mode": "promote", "chain-id": "c1", "deployment-name": "v1", "environment": "e"},
             ["`deployment-name`: the service does not tell the names of a Chain's deployments"],
         ),
+        ({"mode": "discover"}, ["`mode: discover` finds Trusses, no Chains"]),
         ({"chain-id": "c1", "team": "t"}, ["`chain-id` and `team` cannot go together"]),
         ({"chain-id": "c1", "truss-directory": "."}, ["`mode: deploy` of a Chain needs the file with its entry point"]),
         ({"model-name": 'a "b"'}, ["`model-name`: 'a \"b\"' has a character that a Chain's name cannot have"]),
@@ -103,4 +104,4 @@ def test_where_it_is_asked(inputs, expected):
     """A Chain has a host of its own kind."""
     settings, _ = read_settings({variable_of(name): value for name, value in inputs.items()})
     assert expected == settings.inference_url
-    assert ("run_remote" if inputs else "predict") == settings.route
+    assert ("run_remote" if inputs else "predict") == route_of(settings)

@@ -9,6 +9,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from baseten_deploy.errors import Problem
+from baseten_deploy.inputs.declaration import Kind
 from baseten_deploy.inputs.settings import (
     Aftermath,
     Mode,
@@ -19,7 +20,7 @@ from baseten_deploy.inputs.settings import (
     suggestion,
     variable_of,
 )
-from baseten_deploy.inputs.table import BY_NAME, INPUTS, Kind
+from baseten_deploy.inputs.table import BY_NAME, INPUTS
 
 # The table of inputs, once more by hand: names, defaults and their types are a contract.
 DEFAULTS = {
@@ -45,6 +46,8 @@ DEFAULTS = {
     "deployment_settings": None,
     "disable_archive_download": False,
     "skip_unchanged": False,
+    "redeploy_trigger": "",
+    "max_hourly_cost": None,
     "wait": True,
     "deploy_timeout_minutes": 45,
     "wait_timeout_minutes": 45.0,

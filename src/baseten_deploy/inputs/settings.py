@@ -4,22 +4,23 @@ Reads no file and knows no network. What the inputs are called and default to is
 is `combinations`, and whether a model or an environment exists is for later modules to find out.
 """
 
-import difflib
 import hashlib
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from enum import StrEnum
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from baseten_deploy.errors import Problem
 from baseten_deploy.strict_yaml import YamlError, load_texts, refuse_duplicates
 from baseten_deploy.strict_yaml import load as load_yaml
 
 from .declaration import Input, Kind
-from .expectation import Expectation, parse_expectation
 from .table import BY_NAME, INPUTS
+
+if TYPE_CHECKING:
+    from .expectation import Expectation
 
 PREFIX = "INPUT_"
 CHAIN_URL = "https://chain-{chain_id}.api.baseten.co"  # what `inference-url` is by default, of a Chain
@@ -91,7 +92,7 @@ class Settings:
     stream_logs: bool
     predict: bool
     predict_payload: Any
-    predict_expect: Expectation | None
+    predict_expect: "Expectation | None"
     predict_timeout: float
     checks: str
     checks_report: str
@@ -179,6 +180,8 @@ def secrets_of(environment: Mapping[str, str]) -> list[str]:
 
 def suggestion(word: str, known: list[str], template: str) -> str:
     """`template` with the known word nearest to `word` for `{}`, or `""` when none is near."""
+    import difflib  # noqa: PLC0415 - for a word that is wrong
+
     near = difflib.get_close_matches(word, known, n=1, cutoff=0.6)
     return template.format(near[0]) if near else ""
 
@@ -292,7 +295,11 @@ class _Reader:
 
     def _expectation(self, spec: Input, text: str, default: Any) -> Any:
         try:
-            return parse_expectation(text) if text else None
+            if not text:
+                return None
+            from .expectation import parse_expectation  # noqa: PLC0415 - few expect anything
+
+            return parse_expectation(text)
         except ValueError as error:
             self.problem(spec, str(error), 'Write JSON such as `{"text": "hello"}` or `"hello"`, or a `/regex/`.')
             return default

@@ -16,7 +16,7 @@ from baseten_deploy.report.amounts import count, size
 from baseten_deploy.report.markdown import block, code, escape, record, table, texts
 from baseten_deploy.service.answers import Deployment
 from baseten_deploy.service.model_lookup import Destination
-from baseten_deploy.truss.packing_list import PackedFile
+from baseten_deploy.truss.packed_file import PackedFile
 
 from .changes import drifted, setting_drift
 from .diff import FileChange, SettingChange

@@ -15,7 +15,6 @@ from baseten_deploy import __version__
 from baseten_deploy.clock import Clock
 from baseten_deploy.errors import InvalidInput
 from baseten_deploy.network.deadline import bounded
-from baseten_deploy.network.interception import Kind, recognise
 from baseten_deploy.network.transport import LOCATION, NotReached, Transport
 from baseten_deploy.network.way_out import WayOut
 
@@ -203,6 +202,8 @@ class Http:
         expected = "object" if kind is dict else "array"
         remedy = ""
         if value is None:
+            from baseten_deploy.network.interception import recognise  # noqa: PLC0415 - an answer is the service's as a rule
+
             text = _words(data)
             found = self._cut(text)[:STRAY_CHARACTERS]
             if (instead := recognise(response.status_code, response.headers, text, self.base_url)) is not None:
@@ -213,6 +214,8 @@ class Http:
         raise HttpError(Failure(Fault.BAD_ANSWER), message, call, remedy=remedy)
 
     def _refusal(self, response: httpx.Response, data: bytes, call: str) -> HttpError:
+        from baseten_deploy.network.interception import Kind, recognise  # noqa: PLC0415 - an answer is the service's as a rule
+
         text = data.decode("utf-8", "replace")
         try:
             body = json.loads(text)

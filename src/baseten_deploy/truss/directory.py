@@ -18,7 +18,8 @@ from .config_file import CONFIG_FILE, ConfigFile, read_config
 from .external_packages import KEY as PACKAGES_KEY
 from .external_packages import add_packages, find_packages
 from .ignore_rules import DEFAULT_RULES, IGNORE_FILE, IgnoreRules, read_rules
-from .packing_list import PackedFile, PackingList, listed, relative_name
+from .packed_file import PackedFile
+from .packing_list import PackingList, listed, relative_name
 from .stand_ins import Kind
 
 LARGEST_BYTES = 5 * 1024**4  # S3's limit for one object

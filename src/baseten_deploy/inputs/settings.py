@@ -23,15 +23,12 @@ if TYPE_CHECKING:
     from .expectation import Expectation
 
 PREFIX = "INPUT_"
-CHAIN_URL = "https://chain-{chain_id}.api.baseten.co"  # what `inference-url` is by default, of a Chain
 _NOT_TEXT = ("has something in it that is no character of UTF-8", "Write whole characters, in UTF-8.")
 
 # Labels that this action owns: the first makes "exactly one deployment" checkable, the second "unchanged".
-DEPLOY_KEY_LABEL = "deploy-key"
-CONTENT_DIGEST_LABEL = "content-digest"
+DEPLOY_KEY_LABEL, CONTENT_DIGEST_LABEL = "deploy-key", "content-digest"
 # And one that it owns when `redeploy-trigger` is given: what somebody wants to be content besides the files.
-TRIGGER_LABEL = "redeploy-trigger"
-_TRIGGER_DIGITS = 12
+TRIGGER_LABEL, _TRIGGER_DIGITS = "redeploy-trigger", 12
 # Their values are text, taken as it is written.
 _LABELS = frozenset({"labels", "cleanup-labels"})
 
@@ -157,9 +154,6 @@ def read_settings(environment: Mapping[str, str]) -> tuple[Settings, list[Proble
     values["baseten_api_key"] = values["baseten_api_key"] or environment.get("BASETEN_API_KEY", "").strip()
     if values["wait_timeout_minutes"] is None:
         values["wait_timeout_minutes"] = float(values["deploy_timeout_minutes"])
-    of_models = BY_NAME["inference-url"].default
-    if values["inference_url"] == of_models and (values["truss_directory"].endswith(".py") or values["chain_id"]):
-        values["inference_url"] = CHAIN_URL
     for name, kind in (("mode", Mode), ("on_failure", Aftermath), ("on_cancel", Aftermath), ("retire", Aftermath)):
         values[name] = kind(values[name])
     settings = Settings(**values)

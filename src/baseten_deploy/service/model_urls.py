@@ -10,7 +10,9 @@ Spec: Baseten's "Calling your model" and "Invocation" of Chains, and the URLs th
 _LOGS_PAGE = "https://app.baseten.co/models/{model}/logs/{deployment}"
 
 
-PREDICT = "predict"
+PREDICT, RUN_REMOTE = "predict", "run_remote"
+# What `inference-url` is by default; whoever asks a Chain and leaves it so means the Chain's.
+_MODEL_URL, _CHAIN_URL = "https://model-{model_id}.api.baseten.co", "https://chain-{chain_id}.api.baseten.co"
 
 
 def chain_logs_page(app_url: str, chain_id: str, deployment_id: str) -> str:
@@ -27,7 +29,7 @@ def predict_url(
     inference_url: str, model_id: str, deployment_id: str, *, development: bool = False, route: str = PREDICT
 ) -> str:
     """The predict endpoint of one deployment; `inference_url` has `{model_id}` where the id goes."""
-    base = _filled(inference_url, model_id)
+    base = _filled(inference_url, model_id, route)
     return f"{base}/development/{route}" if development else f"{base}/deployment/{deployment_id}/{route}"
 
 
@@ -36,12 +38,13 @@ def environment_url(
 ) -> str:
     """The predict endpoint of an environment; a regional one has a host of its own."""
     if regional:
-        return f"{_filled(inference_url, f'{model_id}-{environment}')}/{route}"
-    return f"{_filled(inference_url, model_id)}/environments/{environment}/{route}"
+        return f"{_filled(inference_url, f'{model_id}-{environment}', route)}/{route}"
+    return f"{_filled(inference_url, model_id, route)}/environments/{environment}/{route}"
 
 
-def _filled(inference_url: str, host: str) -> str:
-    return inference_url.replace("{model_id}", host).replace("{chain_id}", host).rstrip("/")
+def _filled(inference_url: str, host: str, route: str) -> str:
+    url = _CHAIN_URL if route == RUN_REMOTE and inference_url == _MODEL_URL else inference_url
+    return url.replace("{model_id}", host).replace("{chain_id}", host).rstrip("/")
 
 
 def own_route(predict: str, path: str) -> str:

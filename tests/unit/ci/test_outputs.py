@@ -17,7 +17,8 @@ NAMES = [
         "logs-url",
     ),
     *("archive-sha256", "archive-bytes", "content-digest", "deploy-time-seconds", "predict-seconds"),
-    *("predict-response", "checks-passed", "checks-failed", "nemo-entity", "plan", "result"),
+    *("predict-response", "checks-passed", "checks-failed", "changes", "hourly-cost", "matrix", "nemo-entity", "plan"),
+    "result",
 ]
 
 

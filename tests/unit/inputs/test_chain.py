@@ -6,6 +6,7 @@ from baseten_deploy.inputs.chain import _LACKS, route_of
 from baseten_deploy.inputs.combinations import check
 from baseten_deploy.inputs.settings import read_settings, variable_of
 from baseten_deploy.inputs.table import BY_NAME, Kind
+from baseten_deploy.service.model_urls import environment_url, predict_url
 
 CHAIN = {"baseten-api-key": "k-1234567890", "truss-directory": "chain.py"}
 VALUES = {Kind.OBJECT: "{a: b}", Kind.INTEGER: "3", Kind.NUMBER: "3", Kind.TEXT: "text"}
@@ -94,14 +95,31 @@ def test_an_entry_point_without_a_file():
 @pytest.mark.parametrize(
     ("inputs", "expected"),
     [
-        ({}, "https://model-{model_id}.api.baseten.co"),
-        ({"truss-directory": "a/chain.py"}, "https://chain-{chain_id}.api.baseten.co"),
-        ({"chain-id": "c1"}, "https://chain-{chain_id}.api.baseten.co"),
-        ({"chain-id": "c1", "inference-url": "https://x.test/{chain_id}"}, "https://x.test/{chain_id}"),
+        ({}, "https://model-x1.api.baseten.co/deployment/d1/predict"),
+        ({"truss-directory": "a/chain.py"}, "https://chain-x1.api.baseten.co/deployment/d1/run_remote"),
+        ({"chain-id": "c1"}, "https://chain-x1.api.baseten.co/deployment/d1/run_remote"),
+        (
+            {"chain-id": "c1", "inference-url": "https://t.test/{chain_id}/"},
+            "https://t.test/x1/deployment/d1/run_remote",
+        ),
+        (
+            {"chain-id": "c1", "inference-url": "https://t.test/{model_id}"},
+            "https://t.test/x1/deployment/d1/run_remote",
+        ),
     ],
 )
 def test_where_it_is_asked(inputs, expected):
-    """A Chain has a host of its own kind."""
+    """A Chain has a host of its own kind, and another route."""
     settings, _ = read_settings({variable_of(name): value for name, value in inputs.items()})
-    assert expected == settings.inference_url
-    assert ("run_remote" if inputs else "predict") == route_of(settings)
+    assert expected == predict_url(settings.inference_url, "x1", "d1", route=route_of(settings))
+
+
+def test_where_its_environment_is_asked():
+    """By name, or at the host that a regional one has."""
+    url = BY_NAME["inference-url"].default
+    assert "https://chain-x1.api.baseten.co/environments/prod/run_remote" == environment_url(
+        url, "x1", "prod", route="run_remote"
+    )
+    assert "https://chain-x1-prod.api.baseten.co/run_remote" == environment_url(
+        url, "x1", "prod", regional=True, route="run_remote"
+    )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from baseten_deploy.background import in_background
 from baseten_deploy.deployment.announcement import announce
-from baseten_deploy.deployment.assembly import Draft, draft_deployment
+from baseten_deploy.deployment.assembly import Draft, draft_deployment, served_before
 from baseten_deploy.deployment.truss_input import begin, read_source
 from baseten_deploy.errors import DeployError, InvalidInput, PredictFailed, PromotionFailed, Rejected
 from baseten_deploy.inputs.combinations import is_offline
@@ -64,24 +64,26 @@ def deploy(run: Run) -> Status:
     from baseten_deploy import gate
     from baseten_deploy.chain import page
     from baseten_deploy.checks.smoke_test import ask
-    from baseten_deploy.deployment import on_failure
+    from baseten_deploy.deployment import on_failure, startup
     from baseten_deploy.deployment.wait import wait
     from baseten_deploy.environment import settings as environment_settings
     from baseten_deploy.environment.ours import Ours
+    from baseten_deploy.watch.following import Watch
 
     forecast = foresee(run, draft, limit)
     with on_failure.of_commit(run, announce):
         committed = make(run, draft, chain)
-    announce(run, committed)
     payload = smoke_test_payload(run, truss.config if truss else {})
     ours = Ours(committed.deployment)
     before = served_before(chain or draft)
     proof = prepare_checks(run, suite, committed, payload, before) if settings.wait else None
+    watch = Watch(run, committed.model, ours).before(draft.pushed_into if draft else None)
     with on_failure.of_deployment(run, committed.model, ours), page.chainlets_shown(run, committed):
         if forecast:
             forecast.result().tell()
         if settings.wait:
-            wait(run, committed.model, ours, settings.environment)
+            with startup.told(run, committed.model, ours, before):
+                wait(run, committed.model, ours, settings.environment, watch.during)
             ask(run, run.outputs.get("predict-url"), payload, settings.environment)
             if proof:
                 where = settings.environment or "the deployment"
@@ -89,7 +91,8 @@ def deploy(run: Run) -> Status:
         else:
             run.outputs.set("deployment-status", committed.deployment.status)
             run.say("Not waiting (`wait: false`)")
-        if settings.environment:
+        stays = bool(settings.promote_to) or watch.hold(settings.environment)
+        if settings.environment and stays:
             environment_settings.finish(
                 run, committed.model.id, settings.environment, environment_settings.AFTER_A_PUSH
             )
@@ -112,14 +115,13 @@ def draft_chain(run: Run) -> "ChainDraft":
 
 
 def make(run: Run, draft: Draft | None, chain: "ChainDraft | None") -> "Committed":
-    """Make the one deployment: of a Chain, of a Truss, or (with neither) of a library listing."""
-    if chain:
-        from baseten_deploy.chain.push import push_chain
-
-        return push_chain(run, chain)
+    """Make the one deployment, of a Chain, of a Truss or (with neither) of a library listing; and tell it at once."""
+    from baseten_deploy.chain.push import push_chain
     from baseten_deploy.deployment import push
 
-    return push.push(run, draft) if draft else push.create_from_listing(run)
+    pushed = push_chain(run, chain) if chain else push.push(run, draft) if draft else push.create_from_listing(run)
+    announce(run, pushed)
+    return pushed
 
 
 def plan(run: Run) -> Status:
@@ -278,15 +280,6 @@ def prepare_checks(
 
     live = live_side(run, committed.model.id, served_before, committed.deployment.id)
     return Proof(run, suite, committed.model.id, payload, live)
-
-
-def served_before(draft: "Draft | ChainDraft | None") -> str:
-    """The id of what serves where a deployment goes, before that changes: of production where no target is named."""
-    if draft is None:
-        return ""
-    if draft.targets:
-        return draft.targets[-1].previous_id
-    return draft.destination.model.production_deployment_id if draft.destination.model else ""
 
 
 def is_live_already(run: Run, draft: Draft) -> bool:

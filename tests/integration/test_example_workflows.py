@@ -24,6 +24,10 @@ def checkout(job):
     return job
 
 
+# A watch takes as long as it is told to; what else stands in an example is not touched.
+SHORTER = {"watch-minutes": "0.01"}
+
+
 def interpret(job, name, event=None):
     """Run an example and return the interpreter with what it did."""
     event = event or push()
@@ -32,6 +36,11 @@ def interpret(job, name, event=None):
 
 def run_here(at, name, event):
     """As `interpret`, by the runner of a job."""
+
+    def run(inputs):
+        shorter = {name: SHORTER.get(name, value) for name, value in inputs.items()}
+        return at.run(**{"truss_directory": "-"} | {name.replace("-", "_"): value for name, value in shorter.items()})
+
     github = {
         "event": event.payload,
         "event_name": event.name,
@@ -39,9 +48,7 @@ def run_here(at, name, event):
         "token": "ghs_0123456789abcdef",
     }
     interpreter = Interpreter(
-        run=lambda inputs: at.run(
-            **{"truss_directory": "-"} | {name.replace("-", "_"): value for name, value in inputs.items()}
-        ),
+        run=run,
         github=github,
         secrets={"BASETEN_API_KEY": at.sandbox.api_key},
     )
@@ -96,6 +103,23 @@ def test_roll_back(checkout):
     first, second = checkout.sandbox.state.deployments(outputs["model-id"])
     assert (first.id, second.id) == (outputs["promoted-deployment-id"], outputs["previous-deployment-id"])
     assert first.id == serving(checkout, outputs["model-id"], "production")
+
+
+def test_watched_production(checkout):
+    """The first version stays; the second, whose errors grow under traffic, is taken back, and staging keeps it."""
+    first = interpret(checkout, "watched-production.yml")
+    assert ["success", "success"] == statuses(first)
+    (checkout.runner.workspace / "my-model" / "new.py").write_text("NEW = 1\n")
+    checkout.sandbox.state.plans.add_traffic("leak")
+    second = interpret(checkout, "watched-production.yml")
+    assert ["success", "rolled_back"] == statuses(second)
+    staged, promoted = (result.outputs for result in second.results)
+    model = staged["model-id"]
+    assert "15" == second.inputs[1]["watch-minutes"]
+    assert first.results[1].outputs["promoted-deployment-id"] == serving(checkout, model, "production")
+    assert staged["promoted-deployment-id"] == serving(checkout, model, "staging")
+    assert "" == promoted["promoted-deployment-id"]
+    assert "✅" in first.results[1].summary
 
 
 def test_nothing_is_promoted_when_the_deployment_failed(checkout):

@@ -34,6 +34,7 @@ OUTPUTS: dict[str, str] = {
     "archive-bytes": "size of the uploaded archive in bytes",
     "content-digest": "SHA-256 over name, mode, size and SHA-256 of the packed files",
     "deploy-time-seconds": "seconds from the commit until the deployment was live",
+    "startup-seconds": "seconds that the replica took to come up, as the service measured it",
     "predict-seconds": "seconds that the smoke test took",
     "predict-response": (
         "the smoke test's last response, an error's too: first 4096 characters, of bytes their size, type and digest"

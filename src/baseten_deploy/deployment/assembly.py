@@ -4,12 +4,13 @@ import threading
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from baseten_deploy.background import in_background
 from baseten_deploy.inputs.objects import merged
 from baseten_deploy.inputs.settings import Mode
 from baseten_deploy.run import Run
+from baseten_deploy.service.answers import Environment
 from baseten_deploy.service.model_lookup import Destination, resolve
 from baseten_deploy.truss.directory import Truss
 
@@ -33,6 +34,33 @@ class Draft:
     targets: "list[Target]"
     payload: dict[str, Any]
     ready: "deque[Packed]" = field(default_factory=deque, repr=False, compare=False)
+
+    @property
+    def pushed_into(self) -> Environment | None:
+        """What it is pushed into, as that is before; `None` for no environment, or one that does not exist yet."""
+        name = self.payload.get("environment_name")
+        return next((target.before for target in self.targets if target.name == name), None)
+
+
+class Drafted(Protocol):
+    """What a run is about to make, of whatever kind: where it goes."""
+
+    @property
+    def destination(self) -> Destination:
+        """The model or Chain."""
+
+    @property
+    def targets(self) -> "list[Target]":
+        """The environments."""
+
+
+def served_before(draft: Drafted | None) -> str:
+    """The id of what serves where a deployment goes, before that changes: of production where no target is named."""
+    if draft is None:
+        return ""
+    if draft.targets:
+        return draft.targets[-1].previous_id
+    return draft.destination.model.production_deployment_id if draft.destination.model else ""
 
 
 def draft_deployment(run: Run, truss: Truss) -> Draft:

@@ -10,6 +10,7 @@ from .chain import check_chain, check_no_chain, needs_of_chain
 from .environment_settings import CHAIN_SHAPE, SHAPE, check_environment_settings, check_promotion_settings
 from .ids import check_names
 from .settings import CONTENT_DIGEST_LABEL, DEPLOY_KEY_LABEL, TRIGGER_LABEL, Aftermath, Mode, Settings
+from .watch_limits import check_watch_limits, job_warnings
 
 DEPLOYMENT_NAME = re.compile(r"[0-9a-zA-Z_.-]+")
 
@@ -97,6 +98,7 @@ def _malformed(settings: Settings) -> list[Problem]:
     shape = CHAIN_SHAPE if settings.is_chain else SHAPE
     problems += check_environment_settings(settings.environment_settings or {}, shape)
     problems += check_promotion_settings(settings.promotion_settings or {})
+    problems += check_watch_limits(settings.watch_limits or {})
     if (
         settings.environment
         and settings.preserve_env_instance_type
@@ -170,6 +172,7 @@ def _refused_together(settings: Settings) -> list[Problem]:
         (s.development and bool(s.deployment_name), "development", "deployment-name"),
         (bool(s.promote_to) and not s.wait, "promote-to", "wait: false"),
         (s.rollback_on_failure and not s.wait, "rollback-on-failure", "wait: false"),
+        (s.watch_minutes > 0 and not s.wait, "watch-minutes", "wait: false"),
         (bool(s.checks) and not s.predict, "checks", "predict: false"),
         (bool(s.library_listing) and bool(s.environment), "library-listing", "environment"),
         (bool(s.library_listing) and bool(s.model_id), "library-listing", "model-id"),
@@ -187,6 +190,10 @@ def _refused_together(settings: Settings) -> list[Problem]:
                 "`rollback-on-failure` needs a promotion to roll back",
                 "Set `promote-to`, or use `mode: promote`.",
             )
+        )
+    if s.watch_limits is not None and not s.watch_minutes:
+        problems.append(
+            Problem("`watch-limits` needs a watch", "Set `watch-minutes` too, for example `watch-minutes: 10`.")
         )
     problems += [
         Problem(f"`{name}` needs a promotion", "Set `promote-to` or `environment`, or use `mode: promote`.")
@@ -302,6 +309,11 @@ def find_warnings(settings: Settings) -> list[Problem]:
             "predict-expect": s.predict_expect is not None,
             "checks": bool(s.checks) and s.predict,
         }
+    live = s.mode not in (Mode.CLEANUP, Mode.DISCOVER)
+    idle[f"`mode: {s.mode}` brings nothing up"] = {
+        "watch-minutes": not live and s.watch_minutes > 0,
+        "watch-limits": not live and s.watch_limits is not None,
+    }
     idle["`checks` is not set"] = {"checks-report": bool(s.checks_report) and not s.checks}
     if not s.nemo_url:
         idle["`nemo-url` is not set"] = {
@@ -316,6 +328,7 @@ def find_warnings(settings: Settings) -> list[Problem]:
         for name, is_set in names.items()
         if is_set
     ]
+    warnings += job_warnings(s)
     if s.cleanup and not s.wait:
         warnings.append(
             Problem(

@@ -27,10 +27,8 @@ _NOT_TEXT = ("has something in it that is no character of UTF-8", "Write whole c
 
 # Labels that this action owns: the first makes "exactly one deployment" checkable, the second "unchanged".
 DEPLOY_KEY_LABEL, CONTENT_DIGEST_LABEL = "deploy-key", "content-digest"
-# And one that it owns when `redeploy-trigger` is given: what somebody wants to be content besides the files.
-TRIGGER_LABEL, _TRIGGER_DIGITS = "redeploy-trigger", 12
-# Their values are text, taken as it is written.
-_LABELS = frozenset({"labels", "cleanup-labels"})
+TRIGGER_LABEL, _TRIGGER_DIGITS = "redeploy-trigger", 12  # when it is given: what is content besides the files
+_LABELS = frozenset({"labels", "cleanup-labels"})  # whose values are text, taken as it is written
 
 
 class Mode(StrEnum):
@@ -98,6 +96,8 @@ class Settings:
     promote_to: str
     promotion_settings: dict[str, Any] | None
     scale_down_previous: bool
+    watch_minutes: float
+    watch_limits: dict[str, Any] | None
     rollback_on_failure: bool
     on_failure: Aftermath
     on_cancel: Aftermath
@@ -152,12 +152,10 @@ def read_settings(environment: Mapping[str, str]) -> tuple[Settings, list[Proble
     reader = _Reader(environment)
     values = {spec.name.replace("-", "_"): reader.read(spec) for spec in INPUTS}
     values["baseten_api_key"] = values["baseten_api_key"] or environment.get("BASETEN_API_KEY", "").strip()
-    if values["wait_timeout_minutes"] is None:
-        values["wait_timeout_minutes"] = float(values["deploy_timeout_minutes"])
+    values["wait_timeout_minutes"] = values["wait_timeout_minutes"] or float(values["deploy_timeout_minutes"])
     for name, kind in (("mode", Mode), ("on_failure", Aftermath), ("on_cancel", Aftermath), ("retire", Aftermath)):
         values[name] = kind(values[name])
-    settings = Settings(**values)
-    return settings, reader.problems + unknown_inputs(environment)
+    return Settings(**values), reader.problems + unknown_inputs(environment)
 
 
 def variable_of(name: str) -> str:
@@ -234,15 +232,17 @@ class _Reader:
             "deploy-timeout-minutes": (10, 1440),
             "wait-timeout-minutes": (0, 10080),
             "predict-timeout": (0, 86400),
+            "watch-minutes": (0, 10080),  # the service's metrics go back seven days in one answer
         }.get(spec.name, (0, 10**9))
         whole = spec.kind is Kind.INTEGER
+        from_zero = whole or spec.default == "0"
         # 20 digits are more than any limit has, and int() refuses some thousand.
         if len(text) <= 20 and re.fullmatch(r"[+-]?\d+" if whole else r"[+-]?(\d+\.?\d*|\.\d+)", text):
             number = int(text) if whole else float(text)
-            if low <= number <= high and (number > 0 or whole):
+            if low <= number <= high and (number > 0 or from_zero):
                 return number
         kind = "a whole number" if whole else "a number"
-        above = "above 0, at most" if not whole else f"from {low} to"
+        above = "above 0, at most" if not from_zero else f"from {low} to"
         self.problem(spec, f"{text!r} is not {kind} {above} {high}", f"Write {kind} {above} {high}.")
         return default
 

@@ -228,12 +228,20 @@ INPUTS: tuple[Input, ...] = (
             Kind.FLAG,
             "after a promotion, have the service scale down what the environment served before",
         ),
+        ("watch-minutes", "0", Kind.NUMBER, "watch the metrics so many minutes once it is live (and promoted)"),
+        (
+            "watch-limits",
+            "",
+            Kind.OBJECT,
+            "what the watched metrics may be: `error-rate` (0.05 by default, alone), `p95-seconds`, `p95-ratio` to the "
+            "hour before (also of `p50` and `p99`), `min-requests` (20)",
+        ),
         (
             "rollback-on-failure",
             "false",
             Kind.FLAG,
-            "after a promotion, ask the environment the smoke test and the checks again; on failure promote what it "
-            "served before",
+            "after a promotion, ask the environment the smoke test and the checks again, and watch it where "
+            "`watch-minutes` says so; on failure promote what it served before",
         ),
         (
             "on-failure",

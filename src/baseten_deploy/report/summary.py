@@ -25,6 +25,7 @@ HEADLINES = {
     Status.DEPLOY_FAILED: "❌ The deployment did not become live",
     Status.DEPLOY_TIMEOUT: "❌ The deployment was not live in time",
     Status.PREDICT_FAILED: "❌ Live, but the smoke test failed",
+    Status.WATCH_FAILED: "❌ Live, but it failed its watch",
     Status.PROMOTION_FAILED: "❌ Live, but the promotion failed",
     Status.ROLLED_BACK: "❌ Rolled back",
     Status.REGISTRATION_FAILED: "❌ Live, but the registration failed",

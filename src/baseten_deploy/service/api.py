@@ -5,7 +5,7 @@ the official SDK.
 """
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import quote
 
 from . import shapes
@@ -34,9 +34,13 @@ from .answers import (
     read_upload_target,
     rows,
 )
-from .http import READ_SECONDS, Http, HttpError
+from .http import READ_SECONDS, Http, HttpError, Params
 from .instance_types import PricedInstanceType, read_price
 from .retry import Failure, Fault
+
+if TYPE_CHECKING:
+    from .metrics import Metrics
+    from .startups import Medians, Startup
 
 T = TypeVar("T")
 
@@ -182,6 +186,44 @@ class Api:
         answer = self.http.request("GET", path, params=params, retry=False, seconds=10)
         return self._parse(lambda body: [read_log_line(row) for row in rows(body, "logs")], answer, path)
 
+    def metrics(
+        self,
+        model_id: str,
+        *,
+        environment: str = "",
+        deployment: str = "",
+        start: int,
+        end: int,
+        retry: bool = False,
+    ) -> "Metrics":
+        """What was measured of an environment, else of a deployment, from `start` to `end` (ms since 1970)."""
+        from .metrics import NAMES, read_metrics  # noqa: PLC0415 - only a watch needs it
+
+        of = (
+            self._environment_path(model_id, environment)
+            if environment
+            else self._deployment_path(model_id, deployment)
+        )
+        params: Params = {"mode": "SUMMARY", "start_epoch_millis": start, "end_epoch_millis": end, "metrics": NAMES}
+        answer = self._get(f"{of}/metrics", params, retry=retry, seconds=10)
+        return self._parse(lambda body: read_metrics(body, seconds=(end - start) / 1000), answer, f"{of}/metrics")
+
+    def startups(self, model_id: str, deployment_id: str, start: int, end: int) -> "list[Startup]":
+        """How replicas of a deployment started in a window (ms since 1970). Sent once."""
+        from .startups import read_startups  # noqa: PLC0415 - after the wait
+
+        path = f"{self._deployment_path(model_id, deployment_id)}/startups"
+        params: Params = {"start_epoch_millis": start, "end_epoch_millis": end, "limit": 100}
+        return self._parse(read_startups, self._get(path, params, retry=False, seconds=10), path)
+
+    def startup_medians(self, model_id: str, deployment_id: str, start: int, end: int) -> "Medians":
+        """How long the starts in a window took. Sent once."""
+        from .startups import read_medians  # noqa: PLC0415 - after the wait
+
+        path = f"{self._deployment_path(model_id, deployment_id)}/startups/summary"
+        params: Params = {"start_epoch_millis": start, "end_epoch_millis": end}
+        return self._parse(read_medians, self._get(path, params, retry=False, seconds=10), path)
+
     def activate(self, model_id: str, deployment_id: str) -> None:
         """Bring an inactive deployment back; doing it twice is harmless."""
         self.http.request("POST", f"{self._deployment_path(model_id, deployment_id)}/activate", retry=True)
@@ -229,7 +271,7 @@ class Api:
     def _get(
         self,
         path: str,
-        params: dict[str, str | int] | None = None,
+        params: Params | None = None,
         *,
         retry: bool = True,
         seconds: float = READ_SECONDS,

@@ -140,6 +140,10 @@ class ChainApi(Api):
             call = f"{path}/chainlet_settings/instance_types/update"
             self.http.request("POST", call, body={"updates": types}, retry=False)
 
+    def startups(self, model_id: str, deployment_id: str, start: int, end: int) -> NoReturn:  # noqa: ARG002
+        """There is no such call."""
+        _refuse("tells how a Chain started", f"{self._deployment_path(model_id, deployment_id)}/startups")
+
     def activate(self, model_id: str, deployment_id: str) -> NoReturn:
         """There is no such call."""
         _refuse("brings a Chain's deployment back", f"{self._deployment_path(model_id, deployment_id)}/activate")

@@ -19,7 +19,9 @@ from .chains import Chains
 from .environments import Environments
 from .limits import Limit, Limiter
 from .logs import LogQuery, Logs
+from .metrics import Metrics
 from .pushes import Pushes
+from .startups import Startups
 from .upkeep import PER_MINUTE, Upkeep
 
 _PER_SECOND = 100
@@ -73,6 +75,8 @@ class Management:
             **Pushes(state=self._state, storage=self._storage).handlers(),
             **Environments(state=self._state).handlers(),
             **Chains(state=self._chains, logs=self._logs).handlers(),
+            **Metrics(state=self._state).handlers(),
+            **Startups(state=self._state).handlers(),
         }
         return Routes(handlers, self._guard)
 

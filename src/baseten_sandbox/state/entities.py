@@ -24,6 +24,8 @@ SCRIPT: Mapping[str, Callable[[str], object]] = {
     "SANDBOX_STATUSES": str,
     "SANDBOX_LOG_LINES": int,
     "SANDBOX_PROMOTION": str,
+    "SANDBOX_TRAFFIC": str,
+    "SANDBOX_STARTUP_PHASE": str,
     "SANDBOX_PREDICT_STATUS": int,
     "SANDBOX_PREDICT_BODY": str,
     "SANDBOX_PREDICT_DELAY": float,
@@ -44,6 +46,7 @@ class Timing:
     not_found: float = 0.3  # how long `GET` of a fresh deployment answers 404
     unlisted: float = 0.0  # how long a fresh model or deployment is missing from lists
     outcome: float = 1.0  # how long a promotion that succeeded is still shown
+    request: float = 0.05  # from one of the requests that metrics tell of to the next
     minute: float = 60.0  # the window of the limits that are per minute
 
     def at_speed(self, speed: float) -> "Timing":
@@ -179,6 +182,7 @@ class Deployment:
     is_development: bool = False
     environment: str | None = None
     build_error: str = ""
+    traffic: str = "steady"  # the script of the requests that it gets, of `traffic`
 
     def variable(self, name: str, default: str = "") -> str:
         """An environment variable of the Truss, which is how a rehearsal scripts this deployment."""
@@ -214,6 +218,7 @@ class Environment:
     current_id: str | None = None
     promotion: Promotion | None = None
     pending: tuple[tuple[float, Settings], ...] = ()
+    served: tuple[tuple[float, str], ...] = ()  # (from when, the id of the deployment), oldest first
 
 
 @dataclass(frozen=True)

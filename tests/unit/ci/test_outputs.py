@@ -16,9 +16,9 @@ NAMES = [
         "predict-url",
         "logs-url",
     ),
-    *("archive-sha256", "archive-bytes", "content-digest", "deploy-time-seconds", "predict-seconds"),
-    *("predict-response", "checks-passed", "checks-failed", "changes", "hourly-cost", "matrix", "nemo-entity", "plan"),
-    "result",
+    *("archive-sha256", "archive-bytes", "content-digest", "deploy-time-seconds", "startup-seconds", "predict-seconds"),
+    *("predict-response", "checks-passed", "checks-failed", "changes", "hourly-cost", "matrix"),
+    *("nemo-entity", "plan", "result"),
 ]
 
 

@@ -63,6 +63,8 @@ DEFAULTS = {
     "promote_to": "",
     "promotion_settings": None,
     "scale_down_previous": True,
+    "watch_minutes": 0.0,
+    "watch_limits": None,
     "rollback_on_failure": False,
     "on_failure": Aftermath.KEEP,
     "on_cancel": Aftermath.KEEP,

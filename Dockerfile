@@ -1,6 +1,6 @@
 # The action's image: GitHub builds it on the runner when a workflow uses this repository, so it is kept quick to build.
 # The tag is exact, and Dependabot raises it; the Debian release is named so that it does not change unasked.
-FROM python:3.13.16-slim-trixie
+FROM python:3.13.16-slim-trixie AS action
 
 LABEL org.opencontainers.image.title="baseten-deploy" \
       org.opencontainers.image.description="Put a Truss into production on Baseten, and prove that it got there" \
@@ -33,3 +33,17 @@ RUN python -B -m compileall -q --invalidation-mode unchecked-hash /app/src \
 # written beside the code. -u: a line is in the log when it is printed. -X utf8: whatever locale the job sets.
 # No USER: GitHub requires root, because the workspace and its command files belong to another user.
 ENTRYPOINT ["/usr/local/bin/python3", "-I", "-B", "-u", "-X", "utf8", "/app/entrypoint.py"]
+
+# For Chains (`chain/action.yml`), with `--target chain`: the same, and `truss` in an environment of its own. Nothing of it
+# is imported by the action; its interpreter is only started.
+FROM action AS chain
+COPY requirements-chain.txt /app/
+RUN python -B -m venv --without-pip /opt/truss \
+    && python -B -m pip --python /opt/truss/bin/python install --no-cache-dir --no-compile --no-deps \
+        --only-binary :all: --require-hashes --disable-pip-version-check --root-user-action ignore --quiet \
+        -r /app/requirements-chain.txt \
+    && python -B -m compileall -q -j 0 --invalidation-mode unchecked-hash -x "/tests/" /opt/truss/lib
+ENV BASETEN_DEPLOY_TRUSS_PYTHON=/opt/truss/bin/python
+
+# What is built without a target.
+FROM action

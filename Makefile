@@ -1,6 +1,6 @@
 # One command does here what CI does. Needs Python 3.11 or newer, make and git; everything else goes into .venv.
 .DEFAULT_GOAL := help
-.PHONY: help demo sandbox test bench lint format generate config-schema screenshots requirements image clean
+.PHONY: help demo demo-chain sandbox test bench lint format generate config-schema screenshots requirements image image-chain clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -27,6 +27,11 @@ DEMO_ARGS ?=
 demo: $(VENV)/ready ## deploy examples/hello-truss to the sandbox as the runner would; DEMO_ARGS=--unfold for the whole log
 	@$(RUN) scripts/demo.py $(DEMO_ARGS)
 
+demo-chain: $(VENV)/ready ## the same with examples/hello-chain, which the real truss pushes; fetches truss, once
+	@$(BIN)/python -m venv $(VENV)/chain
+	@$(VENV)/chain/bin/python -m pip install -qq --disable-pip-version-check --no-deps --require-hashes -r requirements-chain.txt
+	@BASETEN_DEPLOY_TRUSS_PYTHON=$(CURDIR)/$(VENV)/chain/bin/python $(RUN) scripts/demo_chain.py
+
 sandbox: $(VENV)/ready ## start the sandbox and print what to set to deploy to it
 	@$(RUN) -m baseten_sandbox
 
@@ -52,10 +57,10 @@ lint: $(VENV)/ready ## format, lint, types, generated files, workflows, Dockerfi
 	$(BIN)/mypy
 	PYTHONPATH=src $(BIN)/lint-imports --no-cache --no-logo
 	$(RUN) scripts/generate.py --check
-	$(BIN)/check-jsonschema --builtin-schema vendor.github-actions action.yml
+	$(BIN)/check-jsonschema --builtin-schema vendor.github-actions action.yml chain/action.yml
 	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows $(WORKFLOWS)
 	$(BIN)/check-jsonschema --builtin-schema vendor.dependabot .github/dependabot.yml
-	$(BIN)/zizmor --offline --quiet --persona pedantic action.yml .github $(wildcard examples/workflows/*.yml)
+	$(BIN)/zizmor --offline --quiet --persona pedantic action.yml chain .github $(wildcard examples/workflows/*.yml)
 	$(BIN)/hadolint Dockerfile
 	@echo "lint: all clean"
 
@@ -78,17 +83,22 @@ screenshots: $(VENV)/ready ## photograph the summaries for docs/images; needs np
 # For maintainers, after a change of the dependencies in pyproject.toml; `UPGRADE=--upgrade` raises everything.
 # One file for all Python versions from 3.11 and all platforms. No index or link of this machine gets in.
 UPGRADE ?=
-COMPILE := $(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --quiet $(UPGRADE) \
+COMPILE_ANY := $(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --quiet $(UPGRADE) \
 	--no-emit-index-url --no-emit-find-links \
 	--custom-compile-command "make requirements"
+COMPILE := $(COMPILE_ANY) pyproject.toml
 requirements: $(VENV)/ready ## pin the dependencies of pyproject.toml anew, in requirements*.txt
 	$(BIN)/python -m pip install --quiet uv
 	$(COMPILE) --output-file requirements.txt > /dev/null
 	$(COMPILE) --output-file requirements-dev.txt --constraint requirements.txt --extra sandbox --group dev > /dev/null
 	$(COMPILE) --output-file requirements-truss.txt --constraint requirements.txt --extra sandbox --group truss > /dev/null
+	$(COMPILE_ANY) --output-file requirements-chain.txt --constraint requirements-truss.txt --group pyproject.toml:chain > /dev/null
 
 image: ## build the image
 	docker build --tag baseten-deploy .
+
+image-chain: ## build the image that has truss besides, for Chains
+	docker build --target chain --tag baseten-deploy-chain .
 
 clean: ## remove what these commands made
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,4 +1,4 @@
-"""Write what the code says once into the files that repeat it: action.yml, README.md, docs/ and CONTRIBUTING.md.
+"""Write what the code says once into the files that repeat it: both action.yml, README.md, docs/ and CONTRIBUTING.md.
 
     python scripts/generate.py            rewrite the blocks between the markers, and the schemas
     python scripts/generate.py --check    change nothing; exit 1 and name the files whose blocks are out of date
@@ -150,7 +150,7 @@ def regenerated(text: str, suffix: str) -> str:
 
 def targets(root: Path = ROOT) -> list[Path]:
     """The files that may hold blocks."""
-    names = ("action.yml", "README.md", "CONTRIBUTING.md")
+    names = ("action.yml", "chain/action.yml", "README.md", "CONTRIBUTING.md")
     paths = (*(root / name for name in names), *sorted(root.glob("docs/*.md")))
     return [path for path in paths if path.exists()]
 

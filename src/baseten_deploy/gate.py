@@ -25,6 +25,7 @@ from baseten_deploy.errors import (
     RolledBack,
     WatchFailed,
 )
+from baseten_deploy.inputs.chain import route_of
 from baseten_deploy.inputs.settings import Mode
 from baseten_deploy.run import Run
 from baseten_deploy.service.answers import Deployment, Environment, Model
@@ -58,7 +59,10 @@ def promote(
     run.outputs.set("environment", target.name)
     if target.previous_id:
         run.outputs.set("previous-deployment-id", target.previous_id)
-    url = environment_url(run.settings.inference_url, model.id, target.name, regional=run.settings.regional_environment)
+    asked = run.settings
+    url = environment_url(
+        asked.inference_url, model.id, target.name, regional=asked.regional_environment, route=route_of(asked)
+    )
     ours.before, served = target.before, target.before
     already = ours.has(target.now.current)
     watch = Watch(run, model, ours).before(target.before)

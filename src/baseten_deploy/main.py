@@ -152,6 +152,7 @@ def run(
             api=make_api(settings, client, clock, redactor),
             origin=origin,
             started=clock.now(),
+            truss_python=environment.get("BASETEN_DEPLOY_TRUSS_PYTHON", "").strip(),
             way=way,
         )
         for stray in stray_inputs(environment):

@@ -7,9 +7,10 @@ service already has time for it.
 from typing import TYPE_CHECKING, Any
 
 from baseten_deploy.background import in_background
+from baseten_deploy.deployment.announcement import announce
 from baseten_deploy.deployment.assembly import Draft, draft_deployment, served_before
 from baseten_deploy.deployment.truss_input import begin, read_source
-from baseten_deploy.errors import DeployError, InvalidInput, PredictFailed, PromotionFailed, Rejected
+from baseten_deploy.errors import DeployError, PredictFailed
 from baseten_deploy.inputs.combinations import is_offline
 from baseten_deploy.inputs.settings import Mode
 from baseten_deploy.report.account import State
@@ -21,6 +22,7 @@ from baseten_deploy.status import Status
 if TYPE_CHECKING:
     from concurrent.futures import Future
 
+    from baseten_deploy.chain.push import ChainDraft
     from baseten_deploy.checks.check import Suite
     from baseten_deploy.checks.proof import Proof
     from baseten_deploy.deployment.creation import Committed
@@ -56,40 +58,42 @@ def by_mode(run: Run) -> Status:
 
 def deploy(run: Run) -> Status:
     """Put the Truss of this run into production."""
-    settings = run.settings
     suite = read_checks(run)
-    truss = read_source(run)
+    chain = draft_chain(run) if run.settings.is_chain else None
+    truss = None if chain else read_source(run)
     limit = None
     if run.settings.max_hourly_cost is not None:  # the prices are there by the time that they are needed
         from baseten_deploy.planning.forecast import Limit
 
         limit = Limit(run)
     draft = draft_deployment(run, truss) if truss else None
+    settings = run.settings
     if draft and is_live_already(run, draft):
         return Status.SKIPPED
 
     from baseten_deploy import gate
+    from baseten_deploy.chain import page
     from baseten_deploy.checks.smoke_test import ask
-    from baseten_deploy.deployment import on_failure, push, startup
-    from baseten_deploy.deployment.announcement import announce
+    from baseten_deploy.deployment import on_failure, retirement, startup
     from baseten_deploy.deployment.wait import wait
     from baseten_deploy.environment import settings as environment_settings
     from baseten_deploy.environment.ours import Ours
+    from baseten_deploy.environment.target import target_of_promotion
     from baseten_deploy.watch.following import Watch
 
     forecast = foresee(run, draft, limit)
     with on_failure.of_commit(run, announce):
-        committed = push.push(run, draft) if draft else push.create_from_listing(run)
-    announce(run, committed)
+        committed = make(run, draft, chain)
     payload = smoke_test_payload(run, truss.config if truss else {})
     ours = Ours(committed.deployment)
-    proof = prepare_checks(run, suite, committed, payload, served_before(draft)) if settings.wait else None
+    before = served_before(chain or draft)
+    proof = prepare_checks(run, suite, committed, payload, before) if settings.wait else None
     watch = Watch(run, committed.model, ours).before(draft.pushed_into if draft else None)
-    with on_failure.of_deployment(run, committed.model, ours):
+    with on_failure.of_deployment(run, committed.model, ours), page.chainlets_shown(run, committed):
         if forecast:
             forecast.result().tell()
         if settings.wait:
-            with startup.told(run, committed.model, ours, served_before(draft)):
+            with startup.told(run, committed.model, ours, before):
                 wait(run, committed.model, ours, settings.environment, watch.during)
             ask(run, run.outputs.get("predict-url"), payload, settings.environment)
             if proof:
@@ -104,14 +108,29 @@ def deploy(run: Run) -> Status:
                 run, committed.model.id, settings.environment, environment_settings.AFTER_A_PUSH
             )
         if settings.promote_to:
-            target = promotion_target(run, committed.model, settings.promote_to)
+            target = target_of_promotion(run, committed.model.id, settings.promote_to)
             gate.promote(run, committed.model, ours, target, payload, proof=proof)
     register(run, committed.model, committed.deployment)
     if settings.cleanup:
-        from baseten_deploy.deployment.retirement import clean_up
-
-        clean_up(run, committed.model, committed.deployment.id)
+        retirement.clean_up(run, committed.model, committed.deployment.id)
     return Status.SUCCESS
+
+
+def draft_chain(run: Run) -> "ChainDraft":
+    """The Chain of this run, read and looked up, with nothing changed yet."""
+    from baseten_deploy.chain.push import draft_of_run
+
+    return draft_of_run(run)
+
+
+def make(run: Run, draft: Draft | None, chain: "ChainDraft | None") -> "Committed":
+    """Make the one deployment, of a Chain, of a Truss or (with neither) of a library listing; and tell it at once."""
+    from baseten_deploy.chain.push import push_chain
+    from baseten_deploy.deployment import push
+
+    pushed = push_chain(run, chain) if chain else push.push(run, draft) if draft else push.create_from_listing(run)
+    announce(run, pushed)
+    return pushed
 
 
 def plan(run: Run) -> Status:
@@ -119,8 +138,11 @@ def plan(run: Run) -> Status:
     from baseten_deploy.planning import plan
 
     suite = read_checks(run)
-    truss = read_source(run)
-    if truss:
+    if run.settings.is_chain:
+        from baseten_deploy.planning.chain_plan import plan_chain
+
+        plan_chain(run, suite)
+    elif truss := read_source(run):
         plan.plan_push(run, truss, suite)
     else:
         plan.plan_listing(run, suite)
@@ -132,6 +154,11 @@ def plan_offline(run: Run) -> Status:
     from baseten_deploy.planning import plan
 
     suite = read_checks(run)
+    if run.settings.is_chain:
+        from baseten_deploy.planning.chain_plan import plan_chain_offline
+
+        plan_chain_offline(run, suite)
+        return Status.SKIPPED
     plan.plan_offline(run, read_source(run), suite)
     return Status.SKIPPED
 
@@ -175,6 +202,7 @@ def rollback(run: Run) -> Status:
 def bring_in(run: Run, model: Model, deployment: Deployment, target: "Target", suite: "Suite | None") -> Status:
     """Check an existing deployment, activated if it rests, and promote it into an environment."""
     from baseten_deploy import gate
+    from baseten_deploy.chain import page
     from baseten_deploy.checks.smoke_test import ask
     from baseten_deploy.deployment import on_failure
     from baseten_deploy.deployment.activation import bring_up
@@ -187,13 +215,14 @@ def bring_in(run: Run, model: Model, deployment: Deployment, target: "Target", s
     announce(run, found, made=False)
     if target.previous_id:
         run.outputs.set("previous-deployment-id", target.previous_id)
-    payload = smoke_test_payload(run, {}) if not run.settings.predict else stored_payload(run, model, deployment)
+    has_config = run.settings.predict and not run.settings.is_chain
+    payload = stored_payload(run, model, deployment) if has_config else smoke_test_payload(run, {})
     if rests := deployment.status in ("INACTIVE", "DEACTIVATING"):
         run.ledger.saw(deployment.status, State.FAILED)
         with run.phase("Activate"):
             deployment = bring_up(run, model, deployment.id, end=run.clock.now() + run.settings.wait_timeout_seconds)
     ours = Ours(deployment)
-    with on_failure.of_promotion(run, model, ours, activated=rests):
+    with on_failure.of_promotion(run, model, ours, activated=rests), page.chainlets_shown(run, found):
         wait(run, model, ours)
         ask(run, run.outputs.get("predict-url"), payload)
         proof = prepare_checks(run, suite, found, payload, target.previous_id)
@@ -295,20 +324,6 @@ def register(run: Run, model: Model, deployment: Deployment) -> None:
         from baseten_deploy.nemo import registration
 
         registration.register(run, model, deployment)
-
-
-def promotion_target(run: Run, model: Model, name: str) -> "Target":
-    """The environment to promote into, as it is right before that; created now when the model was new."""
-    from baseten_deploy.environment.target import ensure_target, find_target
-
-    run.allow_retries()
-    try:
-        target = find_target(run, model.id, name)
-        if target.before is None:
-            ensure_target(run, model.id, target)
-    except (InvalidInput, Rejected) as error:  # past the point where nothing was made
-        raise PromotionFailed(error.problems) from error
-    return target
 
 
 def smoke_test_payload(run: Run, config: dict[str, Any]) -> Any:

@@ -1,11 +1,11 @@
 """What one run carries from step to step: its settings, its connections, what it tells and what it learned."""
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import httpx
 
@@ -24,7 +24,6 @@ from baseten_deploy.report.ledger import Ledger
 from baseten_deploy.report.timeline import Phase
 from baseten_deploy.service.api import Api
 from baseten_deploy.service.http import Http
-from baseten_deploy.service.model_lookup import Destination
 from baseten_deploy.truss.transport import PREDICT, Transport
 
 # Outside of a wait, retries may take this long in each step, however short the wait is to be or long the run took.
@@ -62,10 +61,12 @@ class Run:
     phases: list[Phase] = field(default_factory=list)
     log: Log | None = None
     transport: Transport = PREDICT  # of what is asked
-    sent: tuple[Destination, str] | None = None  # of a commit that is on its way, with its deploy key
-    notes: list[str] = field(default_factory=list)  # lines of Markdown for the summary
+    deploy_key: str = ""  # the label by which a commit that was sent can be found
+    find_sent: Callable[[Api], Any] | None = None  # finds the `Committed` of a commit that is on its way, or `None`
+    notes: list[str] = field(default_factory=list)  # Markdown for the summary
     blocks: list[Block] = field(default_factory=list)  # what steps have to show on the pages; see `report.blocks`
     plan: Page | None = None  # what a plan found out
+    truss_python: str = ""  # an interpreter that can import `truss_chains`; `""` where there is none
     packed_files: int = 0
     packed_bytes: int = 0  # of these files, before compression
     ledger: Ledger = field(init=False)  # what happened so far
@@ -118,9 +119,14 @@ class Run:
 
 
 def make_api(settings: Settings, client: httpx.Client, clock: Clock, redactor: Redactor) -> Api:
-    """The management API of these settings."""
+    """The management API of these settings, about a model or about a Chain."""
     headers = {"Authorization": f"Bearer {settings.baseten_api_key}"}
     deadline = clock.now() + RETRY_SECONDS
-    return Api(
-        Http(settings.api_url, headers, client=client, clock=clock, redact=redactor.redact_foreign, deadline=deadline)
+    http = Http(
+        settings.api_url, headers, client=client, clock=clock, redact=redactor.redact_foreign, deadline=deadline
     )
+    if settings.is_chain:
+        from baseten_deploy.service.chain_api import ChainApi  # noqa: PLC0415 - runs about models start without it
+
+        return ChainApi(http)
+    return Api(http)

@@ -1,8 +1,9 @@
 """The inference endpoint: finds the deployment that a URL names and answers as it is told, or echoes.
 
-A URL is that of a model, `{base}/model-{id}/...`, or of a regional environment, `{base}/model-{id}-{environment}/...`,
-where the real service has the first part in the host name. What the answer is, in this order: the payload's `sandbox`
-object, what `Answers` was told, the Truss's `SANDBOX_PREDICT_*` variables, an echo.
+A URL is that of a model, `{base}/model-{id}/...`, of a Chain, `{base}/chain-{id}/...`, or of a regional environment,
+`{base}/model-{id}-{environment}/...`, where the real service has the first part in the host name. What the answer is,
+in this order: the payload's `sandbox` object, what `Answers` was told, the Truss's `SANDBOX_PREDICT_*` variables, an
+echo.
 """
 
 import json
@@ -30,7 +31,7 @@ __all__ = ["PREFIX", "Answer", "Answers", "Inference"]
 
 PREFIX = "/inference"
 _REQUEST_ID = "X-Baseten-Request-Id"
-_HOST = re.compile(r"model-(?P<model_id>[a-z0-9]+)(-(?P<environment>[a-z0-9-]+))?")
+_HOST = re.compile(r"(model|chain)-(?P<model_id>[a-z0-9]+)(-(?P<environment>[a-z0-9-]+))?")
 _MODEL = f"{PREFIX}/<host>"
 _ANY = "GET,POST,PUT,PATCH,DELETE,OPTIONS"
 
@@ -66,7 +67,14 @@ class Inference:
     """Predict and OpenAI-compatible calls on deployments that are live."""
 
     def __init__(
-        self, *, state: State, answers: Answers, logs: Logs, api_key: str, sleep: Callable[[float], object]
+        self,
+        *,
+        state: State,
+        answers: Answers,
+        logs: Logs,
+        api_key: str,
+        sleep: Callable[[float], object],
+        chains: bool = False,
     ) -> None:
         self._state = state
         self._answers = answers
@@ -74,6 +82,7 @@ class Inference:
         self._wishes = Wishes()
         self._api_key = api_key
         self._sleep = sleep
+        self._chains = chains
 
     def routes(self) -> Routes:
         """The endpoint as a WSGI application."""
@@ -86,9 +95,12 @@ class Inference:
         }
         handlers: dict[str, Handler] = {}
         for target, handler in targets.items():
+            handlers[f"WEBSOCKET {_MODEL}{target}/websocket"] = handler
+            if self._chains:
+                handlers[f"POST {_MODEL}{target}/run_remote"] = handler
+                continue
             handlers[f"POST {_MODEL}{target}/predict"] = handler
             handlers[f"{_ANY} {_MODEL}{target}/sync/<path:path>"] = handler
-            handlers[f"WEBSOCKET {_MODEL}{target}/websocket"] = handler
         return Routes(handlers, self._guard)
 
     def _guard(self, request: Request, route: str) -> None:  # noqa: ARG002 - one rule for all routes

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Self
 
 from werkzeug.wrappers import Request
 
+from baseten_sandbox.api.graphql import PATH as GRAPHQL
+from baseten_sandbox.api.graphql import GraphQL
 from baseten_sandbox.api.limits import Limiter
 from baseten_sandbox.api.logs import Logs
 from baseten_sandbox.api.management import Management
@@ -60,6 +62,8 @@ class Sandbox:
         self.answers = Answers()
         self.logs = Logs(clock)
         self.state = State(clock=clock, timing=(timing or Timing()).at_speed(speed), teams=teams)
+        # Each of its models is a Chain: they are kept apart, within the same teams.
+        self.chains = State(clock=clock, timing=self.state.timing, teams=self.state.teams())
         self._stopping = threading.Event()
         self._recorder = Recorder(clock)
         self._storage = Storage(
@@ -72,6 +76,17 @@ class Sandbox:
             api_key=self.api_key,
             sleep=self._stopping.wait,
         ).routes()
+        self._chain_inference = Inference(
+            state=self.chains,
+            answers=self.answers,
+            logs=self.logs,
+            api_key=self.api_key,
+            sleep=self._stopping.wait,
+            chains=True,
+        ).routes()
+        self._graphql = GraphQL(
+            models=self.state, chain_state=self.chains, storage=self._storage, api_key=self.api_key
+        ).routes()
         self._control = Control(
             api_key=self.api_key,
             state=self.state,
@@ -81,6 +96,7 @@ class Sandbox:
         ).routes()
         self._management = Management(
             state=self.state,
+            chains=self.chains,
             storage=self._storage,
             logs=self.logs,
             limiter=Limiter(clock) if rate_limits else None,
@@ -126,6 +142,11 @@ class Sandbox:
         return f"{self._api.url}{INFERENCE}/model-{{model_id}}"
 
     @property
+    def chain_inference_url(self) -> str:
+        """What the step's `inference-url` is set to for a Chain, with `{chain_id}` in it."""
+        return f"{self._api.url}{INFERENCE}/chain-{{chain_id}}"
+
+    @property
     def s3_endpoint_url(self) -> str:
         """What the step's `s3-endpoint-url` is set to."""
         return self._s3.url
@@ -139,6 +160,11 @@ class Sandbox:
             "inference-url": self.inference_url,
             "s3-endpoint-url": self.s3_endpoint_url,
         }
+
+    @property
+    def chain_inputs(self) -> dict[str, str]:
+        """The same for a Chain, which `truss` pushes to `app-url`."""
+        return {**self.inputs, "inference-url": self.chain_inference_url, "app-url": self.api_url}
 
     @property
     def bucket(self) -> str:
@@ -185,6 +211,10 @@ class Sandbox:
 
     def _route(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> "Iterable[bytes]":
         path = Request(environ).path
+        if path.startswith(GRAPHQL):
+            return self._graphql(environ, start_response)
+        if path.startswith(f"{INFERENCE}/chain-"):
+            return self._chain_inference(environ, start_response)
         if path.startswith(f"{INFERENCE}/"):
             return self._inference(environ, start_response)
         if path.startswith(f"{CONTROL}/"):

@@ -16,7 +16,7 @@ import yaml
 
 from runner import Result
 
-OURS = "OWNER/baseten-deploy@"
+OURS = ("OWNER/baseten-deploy@", "OWNER/baseten-deploy/chain@")
 _EXPRESSION = re.compile(r"\$\{\{\s*(.*?)\s*\}\}")
 
 

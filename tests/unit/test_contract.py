@@ -257,7 +257,10 @@ class TestPins:
         pinned = set(PINS["requirements.txt"])
         required = set().union(*(dependencies(name) for name in pinned - {"actions-toolkit"}))
         assert required - pinned == set()
-        sources = [ROOT / "entrypoint.py", *(ROOT / "src" / "baseten_deploy").rglob("*.py")]
+        package = ROOT / "src" / "baseten_deploy"
+        # What runs where truss is, in an environment of its own: requirements-chain.txt.
+        elsewhere = {package / "chain" / "truss_program.py"}
+        sources = [ROOT / "entrypoint.py", *(set(package.rglob("*.py")) - elsewhere)]
         imported = set().union(*map(third_party_imports, sources))
         owners = metadata.packages_distributions()
         assert {canonicalize_name(owner) for module in imported for owner in owners[module]} <= pinned
@@ -303,10 +306,31 @@ class TestDockerfile:
     TEXT = (ROOT / "Dockerfile").read_text(encoding="utf-8")
 
     def test_base_is_exact(self):
-        """A version with its patch number, on each FROM."""
-        bases = re.findall(r"^FROM (\S+)", self.TEXT, re.MULTILINE)
+        """A version with its patch number, on each FROM that is no stage of this file."""
+        stages = re.findall(r"^FROM \S+ AS (\S+)", self.TEXT, re.MULTILINE)
+        bases = [name for name in re.findall(r"^FROM (\S+)", self.TEXT, re.MULTILINE) if name not in stages]
         assert bases
         assert all(re.match(r"python:3\.\d+\.\d+-slim", base) for base in bases)
+
+    def test_chains_have_a_target_of_their_own(self):
+        """What is built without a target is the action without `truss`."""
+        stages = re.split(r"^FROM ", self.TEXT, flags=re.MULTILINE)[1:]
+        assert "action\n" == stages[-1]
+        (chain,) = [stage for stage in stages if stage.startswith("action AS chain\n")]
+        assert "--require-hashes" in chain
+        assert "ENV BASETEN_DEPLOY_TRUSS_PYTHON=/opt/truss/bin/python" in chain
+        text = (ROOT / "requirements-chain.txt").read_text(encoding="utf-8")
+        (version,) = re.findall(r"^truss==(\S+)", text, re.MULTILINE)
+        groups = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["dependency-groups"]
+        assert [f"truss=={version}"] == groups["chain"]
+        assert f"truss=={version}" in (ROOT / "requirements-truss.txt").read_text(encoding="utf-8")
+
+    def test_the_sub_action_has_the_same_interface(self):
+        """Inputs, outputs and the post step of both action.yml files are the same."""
+        chain = yaml.safe_load((ROOT / "chain" / "action.yml").read_text(encoding="utf-8"))
+        assert (ACTION["inputs"], ACTION["outputs"]) == (chain["inputs"], chain["outputs"])
+        own = {key: value for key, value in ACTION["runs"].items() if key != "image"}
+        assert own == {key: value for key, value in chain["runs"].items() if key != "image"}
 
     def test_entry_point_needs_no_shell_and_no_path(self):
         """Exec form with absolute paths, isolated, as root."""

@@ -11,6 +11,7 @@ from typing import Any
 
 from baseten_deploy.deployment.log_stream import format_line
 from baseten_deploy.errors import InvalidInput, PredictFailed, PredictUnseen, Problem
+from baseten_deploy.inputs.chain import route_of
 from baseten_deploy.run import Run
 from baseten_deploy.service.http import HttpError
 from baseten_deploy.service.model_urls import own_route, predict_url
@@ -45,7 +46,7 @@ def read_suite(run: Run) -> Suite | None:
     suite, problems = read_checks(
         settings.checks,
         settings.checks_report,
-        truss=Path(run.workspace / settings.truss_directory),
+        truss=_directory(run),
         workspace=run.workspace,
         timeout=settings.predict_timeout,
     )
@@ -55,12 +56,18 @@ def read_suite(run: Run) -> Suite | None:
     return suite
 
 
+def _directory(run: Run) -> Path:
+    """Where a checks file may be beside the workspace: the Truss, or the directory of a Chain's file."""
+    path = Path(run.workspace / run.settings.truss_directory)
+    return path.parent if path.suffix == ".py" else path
+
+
 def _no_way(run: Run) -> Problem | None:
     """Why checks cannot be asked at all: known before anything is deployed for them."""
     from .route import endpoint_of, proxy_of  # noqa: PLC0415 - most runs have none
 
     try:
-        proxy_of(endpoint_of(run.settings.inference_url.replace("{model_id}", "m")), run.way)
+        proxy_of(endpoint_of(run.settings.inference_url.replace("{model_id}", "m").replace("{chain_id}", "c")), run.way)
     except InvalidInput:  # a variable that nobody can use is told where all of them are
         return None
     except ValueError as error:
@@ -76,7 +83,7 @@ def live_side(run: Run, model_id: str, previous_id: str, ours: str) -> LiveSide:
         return LiveSide()
     if previous_id == ours:
         return LiveSide(absent="it is this very deployment that serves there")
-    url = predict_url(run.settings.inference_url, model_id, previous_id)
+    url = predict_url(run.settings.inference_url, model_id, previous_id, route=route_of(run.settings))
     return LiveSide(own_route(url, run.transport.path) if run.transport.path else url)
 
 

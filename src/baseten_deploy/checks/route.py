@@ -11,6 +11,8 @@ from baseten_deploy.network.way_out import WayOut
 
 from .check import Check, Kind
 
+RUN_REMOTE = "/run_remote"  # what a Chain has in the place of predict
+
 
 @dataclass(frozen=True)
 class Endpoint:
@@ -44,12 +46,12 @@ def url_of(check: Check, asked: str) -> str:
         return f"ws{base.removeprefix('http')}/websocket"
     if check.path:
         return f"{base}/sync{check.path}"
-    return asked if "/sync/" in asked else f"{base}/predict"
+    return asked if "/sync/" in asked or asked.endswith(RUN_REMOTE) else f"{base}/predict"
 
 
 def base_of(url: str) -> str:
-    """What stands before `/predict`, `/sync/...` or `/websocket`."""
-    for ending in ("/predict", "/websocket"):
+    """What stands before `/predict`, `/run_remote`, `/sync/...` or `/websocket`."""
+    for ending in ("/predict", RUN_REMOTE, "/websocket"):
         if url.endswith(ending):
             return url.removesuffix(ending)
     return url.partition("/sync/")[0].rstrip("/")

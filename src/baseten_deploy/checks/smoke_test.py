@@ -134,6 +134,9 @@ def _why_not(run: Run, payload: Any) -> str:
     """Why there is no smoke test, `""` when there is one; what a user may want to change is noted for the summary."""
     if not run.settings.predict:
         return "No smoke test (`predict: false`)"
+    if payload is None and run.settings.is_chain:
+        run.notes.append("No smoke test: set `predict-payload`; a Chain has no example of its own.")
+        return "`predict-payload` is not set"
     if payload is None:
         run.notes.append(
             "No smoke test: set `predict-payload`, or `model_metadata.example_model_input` in `config.yaml`."

@@ -138,6 +138,7 @@ def _packed(checkout: Head | None, started: str, head: str, *, is_merge: bool) -
 def _checkout(workspace: Path, truss: str, *, within: bool = True) -> Head | None:
     """What the Truss is checked out from; `within`: nothing above the workspace is looked at."""
     directory = Path(os.path.realpath(workspace / truss))
+    directory = directory.parent if truss.endswith(".py") else directory  # a Chain's file
     if not directory.is_relative_to(workspace):
         directory = workspace
     return read_head(directory, workspace if within else None)

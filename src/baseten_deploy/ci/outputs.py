@@ -13,9 +13,10 @@ from .foreign_text import without_controls
 
 OUTPUTS: dict[str, str] = {
     "status": f"how the run ended: {', '.join(f'`{status}`' for status in Status)}",
-    "model-id": "id of the model",
-    "model-name": "name of the model",
-    "model-created": "`true` when this run created the model, else `false`",
+    "model-id": "id of the model; of a Chain it stays empty",
+    "chain-id": "id of the Chain",
+    "model-name": "name of the model, or of the Chain",
+    "model-created": "`true` when this run created the model, or the Chain, else `false`",
     "deployment-id": "id of the deployment",
     "deployment-name": "name of the deployment",
     "deployment-status": "last status of the deployment that was seen",

@@ -94,6 +94,12 @@ class Runner:
         self._lines = 0
         self._written_at = time.monotonic()
 
+    @property
+    def command_files(self) -> dict[str, str]:
+        """The files by which a step tells the runner something: their variables, and the paths."""
+        names = ("GITHUB_OUTPUT", "GITHUB_ENV", "GITHUB_PATH", "GITHUB_STATE", "GITHUB_STEP_SUMMARY")
+        return {name: path for name in names if (path := self._environment.get(name))}
+
     def silence(self) -> float:
         """Seconds since something was printed."""
         return time.monotonic() - self._written_at

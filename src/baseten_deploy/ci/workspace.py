@@ -32,7 +32,9 @@ def find_workspace(environment: Mapping[str, str], truss: str) -> Path:
     except OSError:
         raise InvalidInput("The current directory is gone", "Change into one that is there, and run again.") from None
     directory = Path(os.path.realpath(workspace / truss))
-    return workspace if given or directory.is_relative_to(workspace) else directory
+    if given or directory.is_relative_to(workspace):
+        return workspace
+    return directory.parent if truss.endswith(".py") else directory  # a Chain's file
 
 
 def find_truss(workspace: Path, truss: str, *, on_github: bool) -> Path:

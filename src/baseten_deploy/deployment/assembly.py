@@ -4,7 +4,7 @@ import threading
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from baseten_deploy.background import in_background
 from baseten_deploy.inputs.objects import merged
@@ -42,7 +42,19 @@ class Draft:
         return next((target.before for target in self.targets if target.name == name), None)
 
 
-def served_before(draft: Draft | None) -> str:
+class Drafted(Protocol):
+    """What a run is about to make, of whatever kind: where it goes."""
+
+    @property
+    def destination(self) -> Destination:
+        """The model or Chain."""
+
+    @property
+    def targets(self) -> "list[Target]":
+        """The environments."""
+
+
+def served_before(draft: Drafted | None) -> str:
     """The id of what serves where a deployment goes, before that changes: of production where no target is named."""
     if draft is None:
         return ""

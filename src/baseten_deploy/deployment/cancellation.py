@@ -17,12 +17,15 @@ GONE = 3
 REFUSALS = 3
 
 
-def cancel_promotions(run: Run, api: Api, model: Model, ids: Collection[str]) -> None:
+def cancel_promotions(run: Run, api: Api, model: Model, ids: Collection[str], *, retires: bool = True) -> None:
     """Cancel the promotions of these deployments, and wait until no environment is being given one of them.
 
-    Until the deadline of `api`; traffic has to move back first. Raises `HttpError` when it cannot be done, or was not
-    seen to be.
+    Where the service has no call for it, ours are deactivated, if the run `retires` them. Until the deadline of `api`;
+    traffic has to move back first. Raises `HttpError` when it cannot be done, or was not seen to be.
     """
+    if not (api.cancels_promotions or retires):
+        run.say("A promotion that was begun goes on: the service has no call that cancels it")
+        return
     cancelling = _Cancelling(run, api, model)
     end = api.http.deadline
     reads = Reads(lambda seconds: _held(api, model, ids, seconds), run.clock, end, run.warn_text)
@@ -57,9 +60,10 @@ class _Cancelling:
 
     def ask(self, held: Collection[Environment]) -> None:
         """Cancel what is not cancelled yet. Raises `HttpError` when that is refused for good."""
-        for name in [row.name for row in held if row.name not in self._done]:
+        for environment in [row for row in held if row.name not in self._done]:
+            name = environment.name
             try:
-                self._api.cancel_promotion(self._model.id, name)
+                _end(self._api, self._model, environment)
             except HttpError as error:
                 self._judge(name, error)
             else:
@@ -78,6 +82,14 @@ class _Cancelling:
                 self._done.add(name)
             elif self._refusals >= REFUSALS:
                 raise error
+
+
+def _end(api: Api, model: Model, environment: Environment) -> None:
+    """End a promotion: by its call, or by taking out of service what this run made and is going to retire anyway."""
+    if api.cancels_promotions or environment.candidate is None:
+        api.cancel_promotion(model.id, environment.name)
+    else:
+        api.deactivate(model.id, environment.candidate.id)
 
 
 def _held(api: Api, model: Model, ids: Collection[str], seconds: float) -> list[Environment]:

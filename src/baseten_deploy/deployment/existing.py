@@ -11,7 +11,11 @@ from .by_name import find_by_name
 
 
 def existing_model(run: Run) -> Model:
-    """The model of the inputs, which must exist."""
+    """The model or Chain of the inputs, which must exist."""
+    if run.settings.is_chain:
+        from .chain_lookup import existing_chain  # noqa: PLC0415 - runs about models do without it
+
+        return existing_chain(run)
     destination = resolve(run.api, run.settings, run.settings.model_name)
     if destination.model:
         return destination.model
@@ -24,6 +28,7 @@ def existing_model(run: Run) -> Model:
 def existing_deployment(run: Run, model: Model) -> Deployment:
     """The deployment of the inputs, which must exist in the model."""
     deployment_id = run.settings.deployment_id
+    what = "Chain" if run.settings.is_chain else "model"
     if not deployment_id:
         return find_by_name(run, model, run.settings.deployment_name)
     with failing_as(Rejected, f"Looking up the deployment {deployment_id!r}"):
@@ -33,7 +38,7 @@ def existing_deployment(run: Run, model: Model) -> Deployment:
             if error.status != 404:
                 raise
     raise InvalidInput(
-        f"`deployment-id`: the model {model.name!r} ({model.id}) has no deployment {deployment_id!r}",
+        f"`deployment-id`: the {what} {model.name!r} ({model.id}) has no deployment {deployment_id!r}",
         "Pass the `deployment-id` output of the job that deployed it.",
     )
 

@@ -79,7 +79,7 @@ class Saved:
 
 def remember_commit(run: Run, destination: Destination, deploy_key: str) -> None:
     """Note, before a commit is sent, how to find what it may make."""
-    run.sent = destination, deploy_key
+    run.deploy_key, run.find_sent = deploy_key, lambda api: find_committed(api, destination, deploy_key)[1]
     model_id = destination.model.id if destination.model else ""
     Saved(model_id, destination.name, destination.team_id, deploy_key).write(run)
 
@@ -90,10 +90,9 @@ def of_commit(run: Run, announce: Callable[[Run, Committed], None]) -> Iterator[
     try:
         yield
     except Cancelled:
-        if run.sent:
-            destination, key = run.sent
+        if run.find_sent:
             with suppress(HttpError, TimeoutError):
-                found = _quickly(run, lambda api: find_committed(api, destination, key)[1])
+                found = _quickly(run, run.find_sent)
                 if found:
                     announce(run, found)
                     cancelled(run, found.model, {found.deployment.id})
@@ -164,7 +163,7 @@ def clear_away_cancelled(run: Run, api: Api, saved: Saved) -> bool:
     """Cancel the promotion that the run began, then do what `on-cancel` says. Whether all of it is done."""
     model = Model(saved.model_id, saved.model_name)
     try:
-        cancel_promotions(run, api, model, saved.deployment_ids)
+        cancel_promotions(run, api, model, saved.deployment_ids, retires=saved.retires)
     except HttpError as error:
         ids = ", ".join(saved.deployment_ids)
         run.warn(Problem(f"The promotion of {ids} could not be cancelled: {error.message}", "Cancel it on its page."))

@@ -9,8 +9,7 @@ from baseten_deploy.errors import Problem
 from baseten_deploy.run import Run
 from baseten_deploy.service.answers import Model
 from baseten_deploy.service.http import HttpError
-
-from .states import LIVE
+from baseten_deploy.service.statuses import LIVE
 
 
 def carry_out(run: Run, model: Model, deployment_id: str, strategy: str) -> None:

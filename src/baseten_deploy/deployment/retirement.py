@@ -94,7 +94,9 @@ def retire_old(run: Run, model: Model) -> None:
             verdict = f"kept: {decision.kept_because}" if decision.kept_because else settings.retire.value
             run.say(f"{decision.deployment.id} {decision.deployment.name}: {verdict}")
         wanted = settings.cleanup_labels or {}
-        if not decisions:
+        if not (decisions or wanted):
+            run.say(f"{model.name!r} has no deployment")
+        elif not decisions:
             looked_for = ", ".join(f"{name}: {value}" for name, value in wanted.items())
             said = f"no deployment of {model.name!r} carries the labels {looked_for}"
             run.say(said[0].upper() + said[1:])

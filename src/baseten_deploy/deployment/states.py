@@ -5,10 +5,9 @@ Spec: the enum of deployment statuses of the management API, which grows: an unk
 
 from enum import Enum, auto
 
-IN_PROGRESS = frozenset({"BUILDING", "DEPLOYING", "LOADING_MODEL", "UPDATING", "WAKING_UP"})
-LIVE = frozenset({"ACTIVE", "SCALED_TO_ZERO"})
-FAILED = frozenset({"BUILD_FAILED", "BUILD_STOPPED", "DEPLOY_FAILED", "FAILED", "INACTIVE", "DEACTIVATING"})
-UNHEALTHY = "UNHEALTHY"
+from baseten_deploy.service.answers import Deployment
+from baseten_deploy.service.statuses import FAILED, IN_PROGRESS, LIVE, UNHEALTHY
+
 # An unhealthy deployment may recover; one that stays so for this long does not.
 UNHEALTHY_SECONDS = 60.0
 
@@ -33,6 +32,24 @@ def verdict(status: str, unhealthy_for: float) -> Verdict:
 def is_known(status: str) -> bool:
     """Whether this version knows what a status means."""
     return status in IN_PROGRESS | LIVE | FAILED | {UNHEALTHY}
+
+
+def failed_chainlets(deployment: Deployment) -> str:
+    """Which chainlets of a failed Chain are to blame, in words; `""` for a model, or when it is none of them."""
+    found = [
+        f"{chainlet.name} is {chainlet.status}"
+        for chainlet in deployment.chainlets
+        if chainlet.status in FAILED | {UNHEALTHY}
+    ]
+    return f"the chainlet {', '.join(found)}" if found else ""
+
+
+def waiting_chainlets(deployment: Deployment) -> str:
+    """Which chainlets of a Chain are not live yet, in words; `""` for a model, or when all of them are."""
+    found = [
+        f"{chainlet.name} is {chainlet.status}" for chainlet in deployment.chainlets if chainlet.status not in LIVE
+    ]
+    return f"the chainlet {', '.join(found)}" if found else ""
 
 
 def failure_remedy(status: str) -> str:

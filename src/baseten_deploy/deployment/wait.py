@@ -27,7 +27,7 @@ from baseten_deploy.service.remedies import explain
 
 from .log_stream import LogReader, LogStream
 from .retrying import live_in_the_end, promote_again
-from .states import Verdict, failure_remedy, is_known, verdict
+from .states import Verdict, failed_chainlets, failure_remedy, is_known, verdict, waiting_chainlets
 
 # A deployment that was just made may not be visible yet.
 FRESH_SECONDS = 30.0
@@ -197,8 +197,10 @@ def until_live(
         if left <= 0:
             if nothing := reads.unseen():
                 raise unknown(deployment.id, nothing)
+            waits = waiting_chainlets(course.deployment)
             raise DeployTimeout(
-                f"The deployment {deployment.id} is {course.deployment.status} and not live after {duration(seconds)}",
+                f"The deployment {deployment.id} is {course.deployment.status} and not live after {duration(seconds)}"
+                f"{f': {waits}' if waits else ''}",
                 "It goes on by itself. Raise `wait-timeout-minutes` (and `deploy-timeout-minutes`), or look at its log "
                 "for what takes so long.",
             )
@@ -242,7 +244,9 @@ class _Course:
         self._tell(status)
         judged = verdict(status, self._seen_at - self._unhealthy_since)
         if judged is Verdict.FAILED:
-            raise DeployFailed(f"The deployment {self.deployment.id} ended as {status}", failure_remedy(status))
+            blamed = failed_chainlets(self.deployment)
+            message = f"The deployment {self.deployment.id} ended as {status}{f': {blamed}' if blamed else ''}"
+            raise DeployFailed(message, failure_remedy(status))
         return judged is Verdict.LIVE
 
     def _tell(self, status: str) -> None:

@@ -20,6 +20,8 @@ from baseten_deploy.service.http import HttpError
 from baseten_deploy.service.remedies import explain
 from baseten_deploy.service.retry import Tries
 
+from . import chain_settings
+
 Group = Mapping[str, Any]
 
 WITH_A_PUSH = ("autoscaling_settings", "request_backpressure_settings", "autoscaling_schedule_settings")
@@ -48,6 +50,8 @@ def of_push(settings: Settings, before: Environment | None) -> dict[str, Any]:
 
 def of_promotion(settings: Settings, before: Environment | None) -> dict[str, Any]:
     """Further fields of a promotion's request. With `rollback-on-failure`, what was served before stays warm."""
+    if settings.is_chain:
+        return chain_settings.of_promotion(settings, before)
     wanted = _wanted(settings, before)
     update = {name: wanted[name] for name in WITH_A_PROMOTION if name in wanted}
     override = merged(settings.promotion_settings or {}, KEEP if settings.rollback_on_failure else {})
@@ -61,6 +65,8 @@ def of_promotion(settings: Settings, before: Environment | None) -> dict[str, An
 
 def of_roll_back(settings: Settings, before: Environment | None, now: Environment | None) -> dict[str, Any]:
     """Further fields of the promotion back: the environment is to be as it was `before`, and is as it is `now`."""
+    if settings.is_chain:
+        return chain_settings.of_roll_back(settings)
     fields: dict[str, Any] = {
         "preserve_env_instance_type": settings.preserve_env_instance_type,
         "scale_down_previous_deployment": settings.scale_down_previous,
@@ -74,6 +80,8 @@ def strategy(settings: Settings, environment: Environment | None) -> str:
 
     The service's own default is SCALE_TO_ZERO.
     """
+    if settings.is_chain:
+        return chain_settings.left_to_do(settings, environment)
     if not settings.scale_down_previous:
         return "KEEP"
     own = (environment.settings.get("promotion_settings") or {}) if environment else {}
@@ -119,6 +127,7 @@ def finish(run: Run, model_id: str, name: str, names: Collection[str]) -> None:
 
     Raises `PromotionFailed` when the settings are not in force in the end, and `AuthFailed`.
     """
+    names = chain_settings.GROUPS if run.settings.is_chain else names
     rest = {key: value for key, value in (run.settings.environment_settings or {}).items() if key in names and value}
     if not rest:
         return

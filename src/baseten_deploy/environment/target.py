@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from baseten_deploy.clock import Clock
-from baseten_deploy.errors import InvalidInput, Rejected
+from baseten_deploy.errors import InvalidInput, PromotionFailed, Rejected
 from baseten_deploy.inputs.settings import suggestion
 from baseten_deploy.report.account import Serving
 from baseten_deploy.run import Run
@@ -14,6 +14,7 @@ from baseten_deploy.service.http import HttpError
 from baseten_deploy.service.remedies import failing_as
 from baseten_deploy.service.retry import Tries
 
+from . import chain_settings
 from .settings import WITH_A_CREATION
 
 # It always exists, also on a model that was just made, and cannot be created.
@@ -48,7 +49,7 @@ def find_target(run: Run, model_id: str, name: str) -> Target:
         if name == PRODUCTION or run.settings.create_environment:
             return Target(name, None)
         raise InvalidInput(
-            f"The environment {name!r} does not exist: the model is new and has only {PRODUCTION!r}",
+            f"The environment {name!r} does not exist: the {_what(run)} is new and has only {PRODUCTION!r}",
             "Set `create-environment: true`, or push into `production`.",
         )
     with failing_as(Rejected, f"Looking up the environment {name!r}"):
@@ -63,16 +64,20 @@ def find_target(run: Run, model_id: str, name: str) -> Target:
     near = suggestion(name, list(existing), "Did you mean `{}`? ")
     names = ", ".join(sorted(existing)) or "none"
     raise InvalidInput(
-        f"The model has no environment {name!r}; it has: {names}",
+        f"The {_what(run)} has no environment {name!r}; it has: {names}",
         f"{near}Correct the name, or set `create-environment: true`.",
     )
+
+
+def _what(run: Run) -> str:
+    return "Chain" if run.settings.is_chain else "model"
 
 
 def existing_target(run: Run, model_id: str, name: str) -> Target:
     """As `find_target`, of an environment that must exist: one that would have to be made has served nothing."""
     target = find_target(run, model_id, name)
     if target.before is None:
-        raise InvalidInput(f"The model has no environment {name!r} yet", "Correct `environment`.")
+        raise InvalidInput(f"The {_what(run)} has no environment {name!r} yet", "Correct `environment`.")
     return target
 
 
@@ -84,7 +89,8 @@ def ensure_target(run: Run, model_id: str, target: Target) -> None:
     if target.before is not None or target.name == PRODUCTION:
         return
     wanted = run.settings.environment_settings or {}
-    settings = {name: wanted[name] for name in WITH_A_CREATION if wanted.get(name)}
+    groups = chain_settings.GROUPS if run.settings.is_chain else WITH_A_CREATION
+    settings = {name: wanted[name] for name in groups if wanted.get(name)}
     with failing_as(Rejected, f"Creating the environment {target.name!r}", "Correct `environment-settings`."):
         existing = _create(run.api, model_id, target.name, settings, run.clock)
     if not existing:
@@ -129,3 +135,15 @@ def serving(api: Api, model_id: str) -> dict[str, str]:
         if environment.current:
             reasons[environment.current.id] = f"{environment.name} serves it"
     return reasons
+
+
+def target_of_promotion(run: Run, model_id: str, name: str) -> Target:
+    """The environment to promote into, as it is right before that; created now when the model was new."""
+    run.allow_retries()
+    try:
+        target = find_target(run, model_id, name)
+        if target.before is None:
+            ensure_target(run, model_id, target)
+    except (InvalidInput, Rejected) as error:  # past the point where nothing was made
+        raise PromotionFailed(error.problems) from error
+    return target

@@ -6,7 +6,8 @@ from urllib.parse import urlsplit
 
 from baseten_deploy.errors import Problem
 
-from .environment_settings import check_environment_settings, check_promotion_settings
+from .chain import check_chain, check_no_chain, needs_of_chain
+from .environment_settings import CHAIN_SHAPE, SHAPE, check_environment_settings, check_promotion_settings
 from .ids import check_names
 from .settings import CONTENT_DIGEST_LABEL, DEPLOY_KEY_LABEL, TRIGGER_LABEL, Aftermath, Mode, Settings
 from .watch_limits import check_watch_limits, job_warnings
@@ -34,6 +35,7 @@ def check(settings: Settings, *, secretless: bool = False) -> list[Problem]:
     return [
         *_malformed(settings),
         *_refused_together(settings),
+        *(check_chain(settings) if settings.is_chain else check_no_chain(settings)),
         *_missing(settings, needs_key=needs_key(settings, secretless=secretless)),
     ]
 
@@ -81,6 +83,7 @@ def _malformed(settings: Settings) -> list[Problem]:
     for name, url in (
         ("api-url", settings.api_url),
         ("inference-url", settings.inference_url),
+        ("app-url", settings.app_url),
         ("nemo-url", settings.nemo_url),
         ("s3-endpoint-url", settings.s3_endpoint_url),
     ):
@@ -95,7 +98,8 @@ def _malformed(settings: Settings) -> list[Problem]:
         from .nemo import check_registration  # noqa: PLC0415 - most runs start faster without it
 
         problems += check_registration(settings)
-    problems += check_environment_settings(settings.environment_settings or {})
+    shape = CHAIN_SHAPE if settings.is_chain else SHAPE
+    problems += check_environment_settings(settings.environment_settings or {}, shape)
     problems += check_promotion_settings(settings.promotion_settings or {})
     problems += check_watch_limits(settings.watch_limits or {})
     if (
@@ -125,7 +129,7 @@ def _url_problem(url: str) -> str:
     if "?" in url or "#" in url:
         return "is a base URL and must not have a query or a fragment"
     try:
-        parts = urlsplit(url.replace("{model_id}", "model"))
+        parts = urlsplit(url.replace("{model_id}", "model").replace("{chain_id}", "chain"))
         host, _ = parts.hostname or "", parts.port
     except ValueError:
         return f"{url!r} is not a URL"
@@ -228,7 +232,7 @@ def _missing(settings: Settings, *, needs_key: bool) -> list[Problem]:
             )
         )
     has_model = bool(settings.model_id or settings.model_name)
-    needs = {
+    of_model = {
         Mode.PROMOTE: {
             "deployment-id` or `deployment-name": bool(settings.deployment_id or settings.deployment_name),
             "model-id` or `model-name": has_model,
@@ -243,6 +247,7 @@ def _missing(settings: Settings, *, needs_key: bool) -> list[Problem]:
             "cleanup-labels": bool(settings.cleanup_labels),
         },
     }.get(settings.mode, {})
+    needs = needs_of_chain(settings) if settings.is_chain else of_model
     problems += [
         Problem(f"`mode: {settings.mode}` needs `{name}`", f"Set `{name}`.")
         for name, given in needs.items()

@@ -71,8 +71,13 @@ SHAPE: Shape = {
     "autoscaling_schedule_settings": {"timezone": str, "schedules": [_SCHEDULE], "delete_schedules": [str]},
     "traffic_routing_settings": {"rules": [_RULE], "delete_rules": [str]},
 }
+CHAIN_SHAPE: Shape = {
+    "promotion_settings": PROMOTION_SHAPE,
+    "chainlet_settings": [{"chainlet_name": str, "autoscaling_settings": _AUTOSCALING, "instance_type_id": str}],
+}
 # What an element of a list cannot do without.
 REQUIRED: Mapping[str, tuple[str, ...]] = {
+    "chainlet_settings": ("chainlet_name",),
     "autoscaling_schedule_settings.schedules": ("name", "enabled", "autoscaling_settings", "cadence"),
     "traffic_routing_settings.rules": (
         "type",
@@ -86,10 +91,10 @@ REQUIRED: Mapping[str, tuple[str, ...]] = {
 _WORDS = {int: "a whole number", bool: "true or false", str: "a text"}
 
 
-def check_environment_settings(settings: Mapping[str, Any]) -> list[Problem]:
+def check_environment_settings(settings: Mapping[str, Any], shape: Shape = SHAPE) -> list[Problem]:
     """A problem for each unknown key (with the nearest), each value of a wrong type, and what the service refuses."""
     check = _Check("environment-settings")
-    check.object(settings, SHAPE, "")
+    check.object(settings, shape, "")
     promotion = settings.get("promotion_settings")
     if isinstance(promotion, Mapping):
         check.promotion(promotion, "promotion_settings.")

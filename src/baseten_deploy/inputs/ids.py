@@ -23,6 +23,7 @@ def check_names(settings: Settings) -> list[Problem]:
     problems = []
     for name, value, what, instead in (
         ("model-id", settings.model_id, "the model", " A model's name goes into `model-name`."),
+        ("chain-id", settings.chain_id, "the Chain", " A Chain's name goes into `model-name`."),
         ("deployment-id", settings.deployment_id, "the deployment", " Its name goes into `deployment-name`."),
     ):
         if value and not ID.fullmatch(value):

@@ -26,13 +26,9 @@ PREFIX = "INPUT_"
 _NOT_TEXT = ("has something in it that is no character of UTF-8", "Write whole characters, in UTF-8.")
 
 # Labels that this action owns: the first makes "exactly one deployment" checkable, the second "unchanged".
-DEPLOY_KEY_LABEL = "deploy-key"
-CONTENT_DIGEST_LABEL = "content-digest"
-# And one that it owns when `redeploy-trigger` is given: what somebody wants to be content besides the files.
-TRIGGER_LABEL = "redeploy-trigger"
-_TRIGGER_DIGITS = 12
-# Their values are text, taken as it is written.
-_LABELS = frozenset({"labels", "cleanup-labels"})
+DEPLOY_KEY_LABEL, CONTENT_DIGEST_LABEL = "deploy-key", "content-digest"
+TRIGGER_LABEL, _TRIGGER_DIGITS = "redeploy-trigger", 12  # when it is given: what is content besides the files
+_LABELS = frozenset({"labels", "cleanup-labels"})  # whose values are text, taken as it is written
 
 
 class Mode(StrEnum):
@@ -64,10 +60,12 @@ class Settings:
     mode: Mode
     baseten_api_key: str = field(repr=False)
     truss_directory: str
+    chain_entrypoint: str
     config: str
     library_listing: str
     model_name: str
     model_id: str
+    chain_id: str
     deployment_id: str
     team: str
     environment: str
@@ -117,7 +115,13 @@ class Settings:
     fail_without_credentials: bool
     api_url: str
     inference_url: str
+    app_url: str
     s3_endpoint_url: str
+
+    @property
+    def is_chain(self) -> bool:
+        """Whether this run is about a Chain: its file, or its id, is given."""
+        return self.truss_directory.endswith(".py") or bool(self.chain_id)
 
     @property
     def wait_timeout_seconds(self) -> float:
@@ -148,12 +152,10 @@ def read_settings(environment: Mapping[str, str]) -> tuple[Settings, list[Proble
     reader = _Reader(environment)
     values = {spec.name.replace("-", "_"): reader.read(spec) for spec in INPUTS}
     values["baseten_api_key"] = values["baseten_api_key"] or environment.get("BASETEN_API_KEY", "").strip()
-    if values["wait_timeout_minutes"] is None:
-        values["wait_timeout_minutes"] = float(values["deploy_timeout_minutes"])
+    values["wait_timeout_minutes"] = values["wait_timeout_minutes"] or float(values["deploy_timeout_minutes"])
     for name, kind in (("mode", Mode), ("on_failure", Aftermath), ("on_cancel", Aftermath), ("retire", Aftermath)):
         values[name] = kind(values[name])
-    settings = Settings(**values)
-    return settings, reader.problems + unknown_inputs(environment)
+    return Settings(**values), reader.problems + unknown_inputs(environment)
 
 
 def variable_of(name: str) -> str:

@@ -23,7 +23,13 @@ INPUTS: tuple[Input, ...] = (
     ),
     *group(
         "What",
-        ("truss-directory", ".", Kind.TEXT, "the Truss (a directory with `config.yaml`), relative to the workspace"),
+        (
+            "truss-directory",
+            ".",
+            Kind.TEXT,
+            "the Truss (a directory with `config.yaml`), relative to the workspace; or, with `chain/`, a Chain's file",
+        ),
+        ("chain-entrypoint", "", Kind.TEXT, "class of the Chain's entry point, by default the one that is marked so"),
         ("config", "", Kind.TEXT, "another config file in the Truss directory, used as its `config.yaml`"),
         (
             "library-listing",
@@ -44,6 +50,7 @@ INPUTS: tuple[Input, ...] = (
             Kind.TEXT,
             "id of an existing model: work with exactly this one, instead of looking `model-name` up",
         ),
+        ("chain-id", "", Kind.TEXT, "id of an existing Chain: exactly this one, instead of looking `model-name` up"),
         ("deployment-id", "", Kind.TEXT, "id of the existing deployment, for `mode: promote` and `mode: rollback`"),
         (
             "team",
@@ -322,8 +329,10 @@ INPUTS: tuple[Input, ...] = (
             "inference-url",
             "https://model-{model_id}.api.baseten.co",
             Kind.TEXT,
-            "base URL at which the model is asked; `{model_id}` is filled in",
+            "base URL at which the model is asked; `{model_id}` is filled in. Of a Chain "
+            "`https://chain-{chain_id}.api.baseten.co`",
         ),
+        ("app-url", "https://app.baseten.co", Kind.TEXT, "where a Chain is pushed to, and where its pages are"),
         ("s3-endpoint-url", "", Kind.TEXT, "S3 endpoint for the upload, instead of AWS's own (private link, sandbox)"),
     ),
 )

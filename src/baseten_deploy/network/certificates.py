@@ -49,6 +49,19 @@ def load(environment: Mapping[str, str]) -> tuple[ssl.SSLContext, dict[str, Unus
     return context, wrong
 
 
+def files(environment: Mapping[str, str]) -> list[str]:
+    """The files that the variables name, for a program that takes one file: of a directory those that look like it."""
+    found: list[Path] = []
+    for variable in named(environment):
+        value = environment[variable].strip()
+        if Path(value).is_file():
+            found.append(Path(value))
+        for directory in value.split(os.pathsep):
+            with suppress(OSError):
+                found += _certificates(Path(directory)) if Path(directory).is_dir() else ()
+    return list(dict.fromkeys(map(str, found)))
+
+
 def _add(context: ssl.SSLContext, variable: str, value: str) -> None:
     if variable in DIRECTORIES and (variable not in FILES or Path(value).is_dir()):
         directories = [Path(each) for each in value.split(os.pathsep) if each and Path(each).is_dir()]

@@ -84,6 +84,19 @@ class WayOut:
         return [Problem(f"`{variable}`: {each.reason}", each.remedy) for variable, each in wrong.items()]
 
     @property
+    def proxy_variables(self) -> dict[str, str]:
+        """The variables that name proxies, as they are set, for a program that reads them by itself."""
+        names = (*(f"{scheme}_proxy" for scheme in PORTS), "all_proxy", "no_proxy")
+        both = [form for name in names for form in (name, name.upper())]
+        return {name: value for name in both if (value := self._environment.get(name, "").strip())}
+
+    @property
+    def certificate_files(self) -> list[str]:
+        """The files with authorities that the environment names besides the public ones."""
+        wrong = self._loaded()[1]
+        return certificates.files({name: value for name, value in self._environment.items() if name not in wrong})
+
+    @property
     def trusted(self) -> str:
         """Which certificates are trusted, for a message."""
         return " and ".join(("the public CAs", *certificates.named(self._environment)))

@@ -7,7 +7,6 @@ development push, the development deployment.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from baseten_deploy.deployment.states import LIVE
 from baseten_deploy.environment.target import Target
 from baseten_deploy.inputs.settings import CONTENT_DIGEST_LABEL, TRIGGER_LABEL
 from baseten_deploy.run import Run
@@ -15,6 +14,7 @@ from baseten_deploy.service.answers import Deployment, Model
 from baseten_deploy.service.api import Api
 from baseten_deploy.service.http import HttpError
 from baseten_deploy.service.model_lookup import Destination
+from baseten_deploy.service.statuses import LIVE
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from baseten_deploy.deployment.states import LIVE
+from baseten_deploy.service.statuses import LIVE
 
 from .live_deployment import Live
 

@@ -135,7 +135,8 @@ def _rows(facts: Facts) -> Iterator[tuple[str, str]]:
     known = {name: code(value) for name, value in outputs.items() if value}
     new = " (new)" if outputs.get("model-created") == "true" and "model-name" in known else ""
     rows = (
-        ("Model", f"{known.get('model-name', '')} {known.get('model-id', '')}{new}"),
+        ("Chain", f"{known.get('model-name', '')} {known['chain-id']}{new}" if "chain-id" in known else ""),
+        ("Model", f"{known.get('model-name', '')} {known.get('model-id', '')}{new}" if "chain-id" not in known else ""),
         ("Deployment", f"{known.get('deployment-name', '')} {known.get('deployment-id', '')}"),
         ("Last status seen", known.get("deployment-status", "")),
         *_environments(facts.account),

@@ -36,10 +36,23 @@ class Model:
 
 
 @dataclass(frozen=True)
+class Chainlet:
+    """A part of a Chain's deployment: a model of its own. `autoscaling` is empty until it was deployed once."""
+
+    id: str
+    name: str
+    status: str
+    replicas: int = 0
+    instance_type: str = ""
+    autoscaling: JsonObject = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class Deployment:
     """A deployment. `status` may be one that this version does not know; `environment` is `""` for none.
 
-    `says_labels` is false where the answer has no `labels`: within other objects they may be left out.
+    `says_labels` is false where the answer has no `labels`: within other objects they may be left out. `chainlets` are
+    those of a Chain; a model has none.
     """
 
     id: str
@@ -50,6 +63,7 @@ class Deployment:
     is_development: bool = False
     created_at: str = ""
     says_labels: bool = field(default=True, compare=False)
+    chainlets: tuple[Chainlet, ...] = field(default=(), compare=False)
 
 
 @dataclass(frozen=True)

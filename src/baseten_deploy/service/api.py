@@ -46,7 +46,17 @@ T = TypeVar("T")
 
 
 class Api:
-    """The calls of the management API. All raise `HttpError`."""
+    """The calls of the management API about a model and its deployments. All raise `HttpError`.
+
+    A Chain has the same calls under paths of its own, as far as it has them: `chain_api`.
+    """
+
+    root = "/v1/models"
+    owner = "model_id"  # the field of a part by which it says what it belongs to
+    cancels_promotions = True  # whether there is a call for it
+    read_deployment = staticmethod(read_deployment)
+    read_environment = staticmethod(read_environment)
+    read_promoted = staticmethod(read_promoted)
 
     def __init__(self, http: Http) -> None:
         self.http = http
@@ -76,7 +86,7 @@ class Api:
 
     def model(self, model_id: str) -> Model:
         """One model; 404 is an `HttpError`."""
-        path = _model_path(model_id)
+        path = self._path(model_id)
         return self._parse(lambda row: _the_model(read_model(row), model_id), self._get(path), path)
 
     def prepare(self, body: JsonObject) -> UploadTarget | None:
@@ -94,29 +104,29 @@ class Api:
 
     def create_deployment(self, model_id: str, source: JsonObject) -> tuple[Model, Deployment]:
         """Add a deployment to a model. Sent once: the caller decides what a failure means."""
-        return self._commit(f"{_model_path(model_id)}/deployments", source, model_id)
+        return self._commit(f"{self._path(model_id)}/deployments", source, model_id)
 
     def deployment(
         self, model_id: str, deployment_id: str, *, retry: bool = True, seconds: float = READ_SECONDS
     ) -> Deployment:
         """One deployment; 404 is an `HttpError`, also while a fresh one is not visible yet. `seconds` bounds a try."""
-        path = _deployment_path(model_id, deployment_id)
+        path = self._deployment_path(model_id, deployment_id)
         answer = self._get(path, retry=retry, seconds=seconds)
-        return self._part(read_deployment, answer, path, model_id, lambda it: (it.id, deployment_id, "deployment"))
+        return self._part(self.read_deployment, answer, path, model_id, lambda it: (it.id, deployment_id, "deployment"))
 
     def deployments(self, model_id: str) -> list[Deployment]:
         """All deployments of a model."""
-        path = f"{_model_path(model_id)}/deployments"
-        return self._list(path, "deployments", lambda row: read_deployment(_of_model(row, model_id)))
+        path = f"{self._path(model_id)}/deployments"
+        return self._list(path, "deployments", lambda row: self.read_deployment(self._own(row, model_id)))
 
     def stored_config(self, model_id: str, deployment_id: str) -> StoredConfig:
         """What a deployment was built from, parsed and as text."""
-        path = f"{_deployment_path(model_id, deployment_id)}/config"
+        path = f"{self._deployment_path(model_id, deployment_id)}/config"
         return read_stored_config(self._get(path, {"output_format": "both"}), path)
 
     def download_url(self, model_id: str, deployment_id: str) -> str:
         """A presigned URL of a deployment's archive: whoever has it can read the archive."""
-        path = f"{_deployment_path(model_id, deployment_id)}/download"
+        path = f"{self._deployment_path(model_id, deployment_id)}/download"
         url = optional_text(self._get(path), "download_url")
         if not url:
             raise HttpError(Failure(Fault.BAD_ANSWER), "the answer has no `download_url`", path)
@@ -124,43 +134,43 @@ class Api:
 
     def environments(self, model_id: str, *, retry: bool = True, seconds: float = READ_SECONDS) -> list[Environment]:
         """All environments of a model. `seconds` bounds a try."""
-        path = f"{_model_path(model_id)}/environments"
-        return self._list(path, "environments", read_environment, retry=retry, seconds=seconds)
+        path = f"{self._path(model_id)}/environments"
+        return self._list(path, "environments", self.read_environment, retry=retry, seconds=seconds)
 
     def environment(
         self, model_id: str, name: str, *, retry: bool = True, seconds: float = READ_SECONDS
     ) -> Environment:
         """One environment; 404 is an `HttpError`. `seconds` bounds a try."""
-        path = _environment_path(model_id, name)
+        path = self._environment_path(model_id, name)
         answer = self._get(path, retry=retry, seconds=seconds)
-        return self._part(read_environment, answer, path, model_id, lambda it: (it.name, name, "environment"))
+        return self._part(self.read_environment, answer, path, model_id, lambda it: (it.name, name, "environment"))
 
     def create_environment(self, model_id: str, name: str, settings: JsonObject) -> None:
         """Create an environment. Sent once: the caller looks before it sends again."""
         body = {"name": name, **settings}
-        self.http.request("POST", f"{_model_path(model_id)}/environments", body=body, retry=False)
+        self.http.request("POST", f"{self._path(model_id)}/environments", body=body, retry=False)
 
     def update_environment(self, model_id: str, name: str, settings: JsonObject) -> None:
         """Change an environment's settings, which the service applies later. Sent once: a rule may be added twice."""
-        self.http.request("PATCH", _environment_path(model_id, name), body=settings, retry=False)
+        self.http.request("PATCH", self._environment_path(model_id, name), body=settings, retry=False)
 
     def promote(self, model_id: str, name: str, body: JsonObject) -> Deployment:
         """Promote a deployment. The answer's id may be new. Sent once: the caller looks before it sends again."""
-        path = f"{_environment_path(model_id, name)}/promote"
+        path = f"{self._environment_path(model_id, name)}/promote"
         answer = self.http.request("POST", path, body=body, retry=False)
-        return self._parse(lambda row: read_deployment(_of_model(row, model_id)), answer, path)
+        return self._parse(lambda row: self.read_deployment(self._own(row, model_id)), answer, path)
 
     def cancel_promotion(self, model_id: str, name: str) -> None:
         """Cancel the promotion into an environment. Sent once: whose it is may change between two tries."""
-        self.http.request("POST", f"{_environment_path(model_id, name)}/cancel_promotion", retry=False)
+        self.http.request("POST", f"{self._environment_path(model_id, name)}/cancel_promotion", retry=False)
 
     def promotions(self, model_id: str, name: str, cursor: str = "") -> tuple[list[Promoted], str]:
         """A page of the promotions into an environment, newest first, and the cursor of the next (`""`: the last)."""
         params: dict[str, str | int] = {"event_type_groups": "PROMOTED", "environment_names": name, "limit": 100}
         if cursor:
             params["cursor"] = cursor
-        path = f"{_model_path(model_id)}/audit_logs"
-        return self._parse(read_promoted, self._get(path, params), path)
+        path = f"{self._path(model_id)}/audit_logs"
+        return self._parse(self.read_promoted, self._get(path, params), path)
 
     def logs(
         self, model_id: str, deployment_id: str, start_millis: int, limit: int, *, request_id: str = ""
@@ -169,7 +179,7 @@ class Api:
 
         With `request_id` only those of that inference request.
         """
-        path = f"{_deployment_path(model_id, deployment_id)}/logs"
+        path = f"{self._deployment_path(model_id, deployment_id)}/logs"
         params: dict[str, str | int] = {"start_epoch_millis": start_millis, "direction": "asc", "limit": limit}
         if request_id:
             params["request_id"] = request_id
@@ -189,7 +199,11 @@ class Api:
         """What was measured of an environment, else of a deployment, from `start` to `end` (ms since 1970)."""
         from .metrics import NAMES, read_metrics  # noqa: PLC0415 - only a watch needs it
 
-        of = _environment_path(model_id, environment) if environment else _deployment_path(model_id, deployment)
+        of = (
+            self._environment_path(model_id, environment)
+            if environment
+            else self._deployment_path(model_id, deployment)
+        )
         params: Params = {"mode": "SUMMARY", "start_epoch_millis": start, "end_epoch_millis": end, "metrics": NAMES}
         answer = self._get(f"{of}/metrics", params, retry=retry, seconds=10)
         return self._parse(lambda body: read_metrics(body, seconds=(end - start) / 1000), answer, f"{of}/metrics")
@@ -198,7 +212,7 @@ class Api:
         """How replicas of a deployment started in a window (ms since 1970). Sent once."""
         from .startups import read_startups  # noqa: PLC0415 - after the wait
 
-        path = f"{_deployment_path(model_id, deployment_id)}/startups"
+        path = f"{self._deployment_path(model_id, deployment_id)}/startups"
         params: Params = {"start_epoch_millis": start, "end_epoch_millis": end, "limit": 100}
         return self._parse(read_startups, self._get(path, params, retry=False, seconds=10), path)
 
@@ -206,38 +220,53 @@ class Api:
         """How long the starts in a window took. Sent once."""
         from .startups import read_medians  # noqa: PLC0415 - after the wait
 
-        path = f"{_deployment_path(model_id, deployment_id)}/startups/summary"
+        path = f"{self._deployment_path(model_id, deployment_id)}/startups/summary"
         params: Params = {"start_epoch_millis": start, "end_epoch_millis": end}
         return self._parse(read_medians, self._get(path, params, retry=False, seconds=10), path)
 
     def activate(self, model_id: str, deployment_id: str) -> None:
         """Bring an inactive deployment back; doing it twice is harmless."""
-        self.http.request("POST", f"{_deployment_path(model_id, deployment_id)}/activate", retry=True)
+        self.http.request("POST", f"{self._deployment_path(model_id, deployment_id)}/activate", retry=True)
 
     def retry_deployment(self, model_id: str, deployment_id: str) -> Retry:
         """Have the service try a failed deployment again. Sent once: the caller looks before it sends again."""
-        path = f"{_deployment_path(model_id, deployment_id)}/retry"
+        path = f"{self._deployment_path(model_id, deployment_id)}/retry"
         return self._parse(read_retry, self.http.request("POST", path, retry=False), path)
 
     def update_autoscaling(self, model_id: str, deployment_id: str, settings: JsonObject) -> None:
         """Change the autoscaling of one deployment; doing it twice is harmless."""
-        path = f"{_deployment_path(model_id, deployment_id)}/autoscaling_settings"
+        path = f"{self._deployment_path(model_id, deployment_id)}/autoscaling_settings"
         self.http.request("PATCH", path, body=settings, retry=True)
 
     def deactivate(self, model_id: str, deployment_id: str) -> bool:
         """Take a deployment out of service; doing it twice is harmless. Whether the answer says that it was done."""
-        path = f"{_deployment_path(model_id, deployment_id)}/deactivate"
+        path = f"{self._deployment_path(model_id, deployment_id)}/deactivate"
         return self.http.request("POST", path, retry=True).get("success") is True
 
     def delete_deployment(self, model_id: str, deployment_id: str) -> bool:
         """Delete a deployment; one that is gone already is fine. Whether the answer says that this one is gone."""
         try:
-            answer = self.http.request("DELETE", _deployment_path(model_id, deployment_id), retry=True)
+            answer = self.http.request("DELETE", self._deployment_path(model_id, deployment_id), retry=True)
         except HttpError as error:
             if error.status != 404:
                 raise
             return True
         return answer.get("deleted") is True and answer.get("id") == deployment_id
+
+    def _path(self, model_id: str) -> str:
+        return f"{self.root}/{quote(model_id, safe='')}"
+
+    def _deployment_path(self, model_id: str, deployment_id: str) -> str:
+        return f"{self._path(model_id)}/deployments/{quote(deployment_id, safe='')}"
+
+    def _environment_path(self, model_id: str, name: str) -> str:
+        return f"{self._path(model_id)}/environments/{quote(name, safe='')}"
+
+    def _own(self, row: JsonObject, model_id: str) -> JsonObject:
+        """`row`, a part of a model, which says of which one it is."""
+        if row.get(self.owner) is not None:
+            shapes.same(row[self.owner], model_id, "model")
+        return row
 
     def _get(
         self,
@@ -273,7 +302,7 @@ class Api:
         """One part of a model; `named` gives what it is called, what was asked for, and what that is."""
 
         def read(row: JsonObject) -> T:
-            found = parse(_of_model(row, model_id))
+            found = parse(self._own(row, model_id))
             shapes.same(*named(found))
             return found
 
@@ -283,7 +312,7 @@ class Api:
         def read(body: JsonObject) -> tuple[Model, Deployment]:
             model = read_model(body["model"])
             _the_model(model, model_id or model.id)
-            return model, read_deployment(_of_model(body["deployment"], model.id))
+            return model, self.read_deployment(self._own(body["deployment"], model.id))
 
         answer = self.http.request("POST", path, body={"source": source}, retry=False, seconds=120)
         return self._parse(read, answer, path)
@@ -306,24 +335,5 @@ def _the_model(model: Model, model_id: str) -> Model:
     return model
 
 
-def _of_model(row: JsonObject, model_id: str) -> JsonObject:
-    """`row`, a part of a model, which says of which one it is."""
-    if row.get("model_id") is not None:
-        shapes.same(row["model_id"], model_id, "model")
-    return row
-
-
 def _models_path(team_id: str) -> str:
     return f"/v1/teams/{quote(team_id, safe='')}/models" if team_id else "/v1/models"
-
-
-def _model_path(model_id: str) -> str:
-    return f"/v1/models/{quote(model_id, safe='')}"
-
-
-def _deployment_path(model_id: str, deployment_id: str) -> str:
-    return f"{_model_path(model_id)}/deployments/{quote(deployment_id, safe='')}"
-
-
-def _environment_path(model_id: str, name: str) -> str:
-    return f"{_model_path(model_id)}/environments/{quote(name, safe='')}"

@@ -1,9 +1,23 @@
-"""Addresses of a deployed model: where it is asked, and where a person reads its log. Pure.
+"""Addresses of a deployed model or Chain: where it is asked, and where a person reads its log. Pure.
 
-An inference URL has `{model_id}` where the id goes.
+An inference URL has `{model_id}` where the id goes; one for Chains may say `{chain_id}`. A model answers at `predict`,
+a Chain at `run_remote`: the `route` of the settings.
+
+Spec: Baseten's "Calling your model" and "Invocation" of Chains, and the URLs that `truss` itself builds
+(`truss.remote.baseten.service.URLConfig`).
 """
 
 _LOGS_PAGE = "https://app.baseten.co/models/{model}/logs/{deployment}"
+
+
+PREDICT, RUN_REMOTE = "predict", "run_remote"
+# What `inference-url` is by default; whoever asks a Chain and leaves it so means the Chain's.
+_MODEL_URL, _CHAIN_URL = "https://model-{model_id}.api.baseten.co", "https://chain-{chain_id}.api.baseten.co"
+
+
+def chain_logs_page(app_url: str, chain_id: str, deployment_id: str) -> str:
+    """The page of the log of a Chain's deployment, with all its chainlets."""
+    return f"{app_url.rstrip('/')}/chains/{chain_id}/logs/{deployment_id}"
 
 
 def logs_page(model_id: str, deployment_id: str) -> str:
@@ -11,17 +25,26 @@ def logs_page(model_id: str, deployment_id: str) -> str:
     return _LOGS_PAGE.format(model=model_id, deployment=deployment_id)
 
 
-def predict_url(inference_url: str, model_id: str, deployment_id: str, *, development: bool = False) -> str:
+def predict_url(
+    inference_url: str, model_id: str, deployment_id: str, *, development: bool = False, route: str = PREDICT
+) -> str:
     """The predict endpoint of one deployment; `inference_url` has `{model_id}` where the id goes."""
-    base = inference_url.replace("{model_id}", model_id).rstrip("/")
-    return f"{base}/development/predict" if development else f"{base}/deployment/{deployment_id}/predict"
+    base = _filled(inference_url, model_id, route)
+    return f"{base}/development/{route}" if development else f"{base}/deployment/{deployment_id}/{route}"
 
 
-def environment_url(inference_url: str, model_id: str, environment: str, *, regional: bool = False) -> str:
+def environment_url(
+    inference_url: str, model_id: str, environment: str, *, regional: bool = False, route: str = PREDICT
+) -> str:
     """The predict endpoint of an environment; a regional one has a host of its own."""
     if regional:
-        return inference_url.replace("{model_id}", f"{model_id}-{environment}").rstrip("/") + "/predict"
-    return f"{inference_url.replace('{model_id}', model_id).rstrip('/')}/environments/{environment}/predict"
+        return f"{_filled(inference_url, f'{model_id}-{environment}', route)}/{route}"
+    return f"{_filled(inference_url, model_id, route)}/environments/{environment}/{route}"
+
+
+def _filled(inference_url: str, host: str, route: str) -> str:
+    url = _CHAIN_URL if route == RUN_REMOTE and inference_url == _MODEL_URL else inference_url
+    return url.replace("{model_id}", host).replace("{chain_id}", host).rstrip("/")
 
 
 def own_route(predict: str, path: str) -> str:

@@ -158,8 +158,8 @@ def _check_directory(directory: Path, workspace: Path) -> None:
         return
     if directory.suffix == ".py" and directory.is_file():
         raise InvalidInput(
-            f"`truss-directory`: `{name}` is a Python file. Chains are not supported by this action",
-            "Deploy a Chain with `truss chains push`; for a model, give the directory that has its `config.yaml`.",
+            f"`truss-directory`: `{name}` is a Python file, no Truss directory",
+            "For a Chain write it without a slash at its end; for a model, give the directory that has `config.yaml`.",
         )
     if directory.is_file():
         raise InvalidInput(

@@ -3,7 +3,7 @@
 How often it is read, and what a read means that fails, is `service.polling`.
 """
 
-from baseten_deploy.deployment.states import UNHEALTHY, Verdict, failure_remedy, verdict
+from baseten_deploy.deployment.states import Verdict, failure_remedy, verdict
 from baseten_deploy.deployment.wait import state_of
 from baseten_deploy.environment.ours import Ours
 from baseten_deploy.environment.overtaken import overtaker, whose
@@ -12,6 +12,7 @@ from baseten_deploy.run import Run
 from baseten_deploy.service.answers import Deployment, Environment, Model
 from baseten_deploy.service.http import HttpError
 from baseten_deploy.service.polling import Reads, Rhythm, UnseenError
+from baseten_deploy.service.statuses import UNHEALTHY
 
 # What is not there, or something else is, on so many looks in a row: that is so.
 GONE = 3

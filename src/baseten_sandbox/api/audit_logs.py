@@ -1,5 +1,6 @@
 """The call that reads a model's audit log, page by page."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -16,7 +17,7 @@ from . import contract
 
 # Which kinds of events a group has; groups of which nothing is played are empty.
 _GROUPS = {
-    "PROMOTED": ("MODEL_DEPLOYMENT_PROMOTED", "MODEL_PROMOTION_CONTROL_ACTION"),
+    "PROMOTED": ("MODEL_DEPLOYMENT_PROMOTED", "MODEL_PROMOTION_CONTROL_ACTION", "CHAIN_DEPLOYMENT_PROMOTED"),
     "DEPLOYED": ("MODEL_DEPLOYED", "MODEL_DEPLOYMENT_RETRIED"),
     "ACTIVATED_DEACTIVATED": ("MODEL_DEPLOYMENT_ACTIVATED", "MODEL_DEPLOYMENT_DEACTIVATED"),
 }
@@ -44,22 +45,30 @@ class AuditLogs:
 
     def list(self, request: Request, model_id: str) -> BaseModel:
         """GET .../audit_logs: newest first unless asked otherwise; the cursor is opaque."""
-        query = contract.query(sdk.GetModelsAuditLogsParams, request.args)
-        name = self._state.model(model_id).model.name
-        kinds = None
-        if query.event_type_groups is not None:
-            kinds = {kind for group in query.event_type_groups for kind in _GROUPS.get(str(group), ())}
-        found = self._state.audit.of(model_id, kinds, query.environment_names)
-        if query.direction == "ASC":
-            found.reverse()
-        start = _offset(query.cursor)
-        page = found[start : start + query.limit]
-        more = start + query.limit < len(found)
-        cursor = f"c{start + query.limit}" if more else None
-        return sdk.ListAuditLogsResponse(
-            items=[_entry(event, name) for event in page],
-            pagination=sdk.PaginationResponse(has_more=more, cursor=cursor),
-        )
+        return page(self._state, model_id, contract.query(sdk.GetModelsAuditLogsParams, request.args), model_entry)
+
+
+def page(
+    state: State,
+    model_id: str,
+    query: sdk.GetModelsAuditLogsParams | sdk.GetChainsAuditLogsParams,
+    entry: Callable[[Event, str], dict[str, Any]],
+) -> sdk.ListAuditLogsResponse:
+    """A page of the log of a model, or of a Chain; `entry` gives an event's own fields."""
+    name = state.model(model_id).model.name
+    kinds = None
+    if query.event_type_groups is not None:
+        kinds = {kind for group in query.event_type_groups for kind in _GROUPS.get(str(group), ())}
+    found = state.audit.of(model_id, kinds, query.environment_names)
+    if query.direction == "ASC":
+        found.reverse()
+    start = _offset(query.cursor)
+    more = start + query.limit < len(found)
+    cursor = f"c{start + query.limit}" if more else None
+    return sdk.ListAuditLogsResponse(
+        items=[_entry(event, entry(event, name)) for event in found[start : start + query.limit]],
+        pagination=sdk.PaginationResponse(has_more=more, cursor=cursor),
+    )
 
 
 def _offset(cursor: str | None) -> int:
@@ -70,13 +79,30 @@ def _offset(cursor: str | None) -> int:
     return int(cursor[1:])
 
 
-def _entry(event: Event, model_name: str) -> sdk.AuditLogEntry:
-    data: dict[str, Any] = {
-        "event_type": event.kind,
+def model_entry(event: Event, name: str) -> dict[str, Any]:
+    """The fields of an event of a model."""
+    return {
         "model_id": event.model_id,
-        "model_name": model_name,
+        "model_name": name,
         "deployment_id": event.deployment_id,
         "deployment_name": event.deployment_name,
+    }
+
+
+def chain_entry(event: Event, name: str) -> dict[str, Any]:
+    """The fields of an event of a Chain."""
+    return {
+        "chain_id": event.model_id,
+        "chain_name": name,
+        "chain_deployment_id": event.deployment_id,
+        "chain_deployment_name": event.deployment_name,
+    }
+
+
+def _entry(event: Event, fields: dict[str, Any]) -> sdk.AuditLogEntry:
+    data: dict[str, Any] = {
+        "event_type": event.kind,
+        **fields,
         **dict.fromkeys(_NOTHING.get(event.kind, ())),
         **event.details,
     }

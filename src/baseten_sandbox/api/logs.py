@@ -11,7 +11,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 
-from baseten.client.managementapi import GetDeploymentLogsRequest, GetModelsDeploymentsLogsParams, Log
+from baseten.client.managementapi import (
+    GetChainsDeploymentsChainletsLogsParams,
+    GetDeploymentLogsRequest,
+    GetModelsDeploymentsLogsParams,
+    Log,
+)
 
 from baseten_sandbox.errors import invalid
 from baseten_sandbox.state.entities import Deployment
@@ -43,7 +48,7 @@ _SAID: dict[str, tuple[tuple[str, str | None], ...]] = {
     "DEACTIVATING": (("Deactivating", "INFO"),),
 }
 
-LogQuery = GetModelsDeploymentsLogsParams | GetDeploymentLogsRequest
+LogQuery = GetModelsDeploymentsLogsParams | GetDeploymentLogsRequest | GetChainsDeploymentsChainletsLogsParams
 
 
 @dataclass(frozen=True)
@@ -80,8 +85,11 @@ class Logs:
         with self._lock:
             self._added[deployment_id].append(Line(moment, message, level, replica, request_id))
 
-    def page(self, deployment: Deployment, query: LogQuery, now: float) -> list[Log]:
-        """The lines that a request asks for, in its order and at most its limit."""
+    def page(self, deployment: Deployment, query: LogQuery, now: float, *, source: str = "") -> list[Log]:
+        """The lines that a request asks for, in its order and at most its limit.
+
+        Lines that were added are found by the deployment's id, or by that of `source`, one of its chainlets.
+        """
         end = int(now * 1000) if query.end_epoch_millis is None else query.end_epoch_millis
         start = end - _WINDOW_MS if query.start_epoch_millis is None else query.start_epoch_millis
         if start > end:
@@ -94,7 +102,7 @@ class Logs:
             raise invalid(f"min_level: one of {', '.join(_LEVELS)}")
         pattern = _pattern(query.search_pattern.root if query.search_pattern is not None else None)
         with self._lock:
-            added = list(self._added[deployment.id])
+            added = list(self._added[source or deployment.id])
         lines = [line for line in (*_generated(deployment), *added) if line.time_ns <= now * _NS]
         lines.sort(key=lambda line: line.time_ns, reverse=query.direction != "asc")
         wanted = (

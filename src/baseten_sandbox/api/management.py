@@ -15,6 +15,7 @@ from baseten_sandbox.web import Handler, Routes, credentials
 
 from . import contract, views
 from .audit_logs import AuditLogs
+from .chains import Chains
 from .environments import Environments
 from .limits import Limit, Limiter
 from .logs import LogQuery, Logs
@@ -36,6 +37,7 @@ class Management:
         self,
         *,
         state: State,
+        chains: State,
         storage: Storage,
         logs: Logs,
         limiter: Limiter | None,
@@ -43,6 +45,7 @@ class Management:
         filters_by_name: bool,
     ) -> None:
         self._state = state
+        self._chains = chains
         self._storage = storage
         self._logs = logs
         self._limiter = limiter
@@ -71,6 +74,7 @@ class Management:
             **AuditLogs(state=self._state).handlers(),
             **Pushes(state=self._state, storage=self._storage).handlers(),
             **Environments(state=self._state).handlers(),
+            **Chains(state=self._chains, logs=self._logs).handlers(),
             **Metrics(state=self._state).handlers(),
             **Startups(state=self._state).handlers(),
         }

@@ -71,7 +71,7 @@ def environment(facts: EnvironmentFacts, now: float) -> sdk.Environment:
         model_id=record.model_id,
         current_deployment=None if facts.current is None else deployment(facts.current, now),
         candidate_deployment=None if facts.candidate is None else deployment(facts.candidate, now),
-        in_progress_promotion=_promotion(facts),
+        in_progress_promotion=promotion(facts),
         autoscaling_settings=record.settings.autoscaling,
         promotion_settings=record.settings.promotion,
         instance_type=instance_type(record.settings.instance_type),
@@ -110,16 +110,17 @@ def secret(record: Secret, owner: Team) -> sdk.Secret:
     return sdk.Secret(id=record.id, created_at=_time(record.created_at), name=record.name, team_name=owner.name)
 
 
-def _promotion(facts: EnvironmentFacts) -> sdk.InProgressPromotion | None:
-    promotion, step = facts.environment.promotion, facts.promotion
-    if promotion is None or step is None:
+def promotion(facts: EnvironmentFacts) -> sdk.InProgressPromotion | None:
+    """The promotion that an environment tells of."""
+    record, step = facts.environment.promotion, facts.promotion
+    if record is None or step is None:
         return None
-    message = promotion.error_message if step.status in {"FAILED", "CANCELED", "PAUSED"} else None
+    message = record.error_message if step.status in {"FAILED", "CANCELED", "PAUSED"} else None
     if step.status == "FAILED" and not message:
-        message = f"deployment {promotion.candidate_id} did not become active"
+        message = f"deployment {record.candidate_id} did not become active"
     return sdk.InProgressPromotion(
         status=step.status,
         percent_traffic_to_new_version=step.percent,
         error_message=message,
-        rolling_deploy=promotion.rolling,
+        rolling_deploy=record.rolling,
     )

@@ -34,7 +34,7 @@ from .store import Store, new_id
 class State:
     """Teams, models, deployments, environments and uploads of one organization."""
 
-    def __init__(self, *, clock: Callable[[], float], timing: Timing, teams: Sequence[str]) -> None:
+    def __init__(self, *, clock: Callable[[], float], timing: Timing, teams: Sequence[str | Team]) -> None:
         self.timing = timing
         self._clock = clock
         self._store = Store(now=clock(), timing=timing, teams=teams)

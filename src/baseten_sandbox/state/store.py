@@ -20,12 +20,14 @@ def new_id(length: int) -> str:
 class Store:
     """Everything that exists. Whoever reads more than one record, or changes one, holds `lock`."""
 
-    def __init__(self, *, now: float, timing: Timing, teams: Sequence[str]) -> None:
+    def __init__(self, *, now: float, timing: Timing, teams: Sequence[str | Team]) -> None:
         self.lock = threading.RLock()
         self.timing = timing
-        self.teams = {
-            team.id: team for team in (Team(new_id(8), name, number == 0, now) for number, name in enumerate(teams))
-        }
+        made = (
+            team if isinstance(team, Team) else Team(new_id(8), team, number == 0, now)
+            for number, team in enumerate(teams)
+        )
+        self.teams = {team.id: team for team in made}
         self.models: dict[str, Model] = {}
         self.deployments: dict[str, Deployment] = {}
         self.environments: dict[tuple[str, str], Environment] = {}

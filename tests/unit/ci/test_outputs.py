@@ -7,8 +7,15 @@ import pytest
 from baseten_deploy.ci.outputs import OUTPUTS, Outputs
 
 NAMES = [
-    *("status", "model-id", "model-name", "model-created", "deployment-id", "deployment-name", "deployment-status"),
-    *("environment", "promoted-deployment-id", "previous-deployment-id", "predict-url", "logs-url"),
+    *("status", "model-id", "chain-id", "model-name", "model-created", "deployment-id", "deployment-name"),
+    *(
+        "deployment-status",
+        "environment",
+        "promoted-deployment-id",
+        "previous-deployment-id",
+        "predict-url",
+        "logs-url",
+    ),
     *("archive-sha256", "archive-bytes", "content-digest", "deploy-time-seconds", "startup-seconds", "predict-seconds"),
     *("predict-response", "checks-passed", "checks-failed", "changes", "hourly-cost", "matrix"),
     *("nemo-entity", "plan", "result"),

@@ -110,3 +110,10 @@ class TestPlace:
         problem = problem_of(tmp_path, "a")
         assert "cannot be read" in problem.message
         assert "owner and mode" in problem.remedy
+
+
+def test_a_chain_elsewhere(tmp_path, monkeypatch):
+    """Outside of the current directory the workspace is that of the file."""
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    assert tmp_path / "there" == find_workspace({}, "../there/chain.py")

@@ -27,10 +27,12 @@ DEFAULTS = {
     "mode": Mode.DEPLOY,
     "baseten_api_key": "",
     "truss_directory": ".",
+    "chain_entrypoint": "",
     "config": "",
     "library_listing": "",
     "model_name": "",
     "model_id": "",
+    "chain_id": "",
     "deployment_id": "",
     "team": "",
     "environment": "",
@@ -80,6 +82,7 @@ DEFAULTS = {
     "fail_without_credentials": False,
     "api_url": "https://api.baseten.co",
     "inference_url": "https://model-{model_id}.api.baseten.co",
+    "app_url": "https://app.baseten.co",
     "s3_endpoint_url": "",
 }
 FLAGS = [spec.name for spec in INPUTS if spec.kind is Kind.FLAG]

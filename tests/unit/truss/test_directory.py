@@ -134,8 +134,8 @@ def test_another_config_that_is_not_there(tmp_path: Path, config: str, message: 
         (
             {"chain.py": ""},
             "chain.py",
-            "`truss-directory`: `chain.py` is a Python file. Chains are not supported by this action",
-            "Deploy a Chain with `truss chains push`; for a model, give the directory that has its `config.yaml`.",
+            "`truss-directory`: `chain.py` is a Python file, no Truss directory",
+            "For a Chain write it without a slash at its end; for a model, give the directory that has `config.yaml`.",
         ),
     ],
 )

@@ -1,0 +1,189 @@
+"""Imports a Chain's file and generates its chainlets, or pushes it: what `process` starts.
+
+Runs where `truss_chains` can be imported, and the action's own packages cannot. Standard input: one JSON object, the
+request. The descriptor that is the only argument: lines of JSON, what is found out. Standard output and standard error
+are the user's code's and truss's own.
+
+The user's code runs in this process, so nothing that it must not have is here: no secret but the key in `.trussrc`, and
+that only for a push; and before it is imported this process gives up the powers by which root reads other processes.
+"""
+
+import json
+import os
+import pathlib
+import sys
+import tempfile
+import traceback
+from typing import Any
+
+_CAPABILITIES = 41
+_READ_ANY_FILE = 2  # CAP_DAC_READ_SEARCH: the checkout may belong to somebody else
+
+
+def main() -> None:
+    """Do what the request asks for; the last line of the answer is a result or an error."""
+    channel = int(sys.argv[1])
+    os.set_inheritable(channel, False)
+    request = json.loads(sys.stdin.buffer.readline())
+    with pathlib.Path(os.devnull).open("rb") as nothing:
+        os.dup2(nothing.fileno(), 0)
+    powers = "given up" if give_up_powers() else "kept"
+    tell(channel, {"powers": powers})
+    root = str(pathlib.Path(request["source"]).parent)
+    try:
+        tell(channel, {"result": carry_out(request, channel)})
+    except BaseException as error:  # whatever the user's code raises, its exit too
+        tell(channel, {"error": described(error, root)})
+        sys.exit(1)
+
+
+def tell(channel: int, line: dict[str, Any]) -> None:
+    """Write one line of the answer."""
+    data = json.dumps(line).encode() + b"\n"
+    while data:
+        data = data[os.write(channel, data) :]
+
+
+def carry_out(request: dict[str, Any], channel: int) -> dict[str, Any]:
+    """Import the file, then generate or push."""
+    from truss_chains import framework, private_types
+    from truss_chains.deployment import deployment_client
+
+    source = pathlib.Path(request["source"])
+    with framework.ChainletImporter.import_target(source, request["entrypoint"] or None) as entrypoint:
+        name = request["name"] or entrypoint.meta_data.chain_name or entrypoint.display_name
+        tell(channel, {"chain": {"name": name, "entrypoint": entrypoint.display_name}})
+        options = private_types.PushOptionsBaseten.create(
+            chain_name=name,
+            publish=True,
+            promote=False,
+            only_generate_trusses=not request["push"],
+            remote="baseten" if request["push"] else "",
+            environment=request["environment"] or None,
+            include_git_info=bool(request["git_info"]),
+            working_dir=source.parent,
+            disable_chain_download=request["locked"],
+            deployment_name=request["deployment_name"] or None,
+            team_id=request["team_id"] or None,
+        )
+        if request["push"]:
+            announce_commit(channel)
+        if request["git_info"]:
+            tell_git_facts(request["git_info"])
+        service = deployment_client.push(entrypoint, options)
+    if not request["push"]:
+        return {"chainlets": generated()}
+    handle = service._chain_deployment_handle
+    return {"chain_id": handle.chain_id, "deployment_id": handle.chain_deployment_id}
+
+
+def generated() -> list[dict[str, Any]]:
+    """What the generated Trusses say of each chainlet."""
+    import yaml
+
+    found = []
+    for path in pathlib.Path(tempfile.gettempdir()).glob(".chains_generated/*/*/config.yaml"):
+        config = yaml.safe_load(path.read_text(encoding="utf-8"))
+        resources, runtime = config.get("resources") or {}, config.get("runtime") or {}
+        words = {name: str(resources.get(name) or "") for name in ("cpu", "memory", "accelerator", "instance_type")}
+        words["concurrency"] = str(runtime.get("predict_concurrency") or "")
+        # truss appends a random suffix to the chainlet's name.
+        found.append({"name": str(config.get("model_name") or "").rpartition("-")[0], "resources": words})
+    return sorted(found, key=lambda chainlet: chainlet["name"])
+
+
+def tell_git_facts(facts: dict[str, Any]) -> None:
+    """Have the facts of the CI system taken for git's: here is no git, and the checkout is somebody else's."""
+    from truss.remote.baseten import custom_types
+
+    custom_types.GitInfo.collect = classmethod(lambda cls, _directory: cls(**facts))
+
+
+def announce_commit(channel: int) -> None:
+    """Have it told when the one request goes out that makes something."""
+    from truss.remote.baseten import api
+
+    plain = api.BasetenApi.deploy_chain_atomic
+
+    def told(*arguments: Any, **named: Any) -> Any:
+        tell(channel, {"stage": "commit"})
+        return plain(*arguments, **named)
+
+    api.BasetenApi.deploy_chain_atomic = told
+
+
+def described(error: BaseException, root: str) -> dict[str, Any]:
+    """What went wrong, and where in the user's files."""
+    kinds = kinds_of(error)
+    found: dict[str, Any] = {
+        "type": type(error).__name__,
+        "kinds": kinds,
+        "message": str(error)[:20000],
+        "file": "",
+        "line": 0,
+    }
+    if isinstance(error, SyntaxError):
+        found.update(file=error.filename or "", line=error.lineno or 0, column=error.offset or 0)
+        found.update(message=error.msg or "", text=(error.text or "").rstrip("\n")[:500])
+    else:
+        for frame in reversed(traceback.extract_tb(error.__traceback__)):
+            path = pathlib.Path(frame.filename)
+            if path.is_file() and path.resolve().is_relative_to(pathlib.Path(root).resolve()):
+                found.update(file=frame.filename, line=frame.lineno or 0)
+                break
+    if isinstance(error, ImportError):
+        found["module"] = error.name or ""
+    causes = causes_of(error)
+    found["causes"] = [kind for cause in causes for kind in kinds_of(cause)]
+    responses = [getattr(each, "response", None) for each in (error, *causes)]
+    response = next((each for each in responses if hasattr(each, "status_code")), None)
+    found["status"] = getattr(response, "status_code", 0) or 0
+    if found["status"]:
+        found["body"] = str(getattr(response, "text", ""))[:20000]
+    return found
+
+
+def kinds_of(error: BaseException) -> list[str]:
+    """The classes of an error, by module and name."""
+    return [each.__module__ + "." + each.__qualname__ for each in type(error).__mro__]
+
+
+def causes_of(error: BaseException) -> list[BaseException]:
+    """What led to an error, the nearest first: truss wraps what its libraries raise."""
+    found: list[BaseException] = []
+    cause = error.__cause__ or error.__context__
+    while cause is not None and cause not in found and len(found) < 10:
+        found.append(cause)
+        cause = cause.__cause__ or cause.__context__
+    return found
+
+
+def give_up_powers() -> bool:
+    """Drop what root can do beyond its own files: read other processes, write what belongs to others, become them.
+
+    Whether that was done; without root, or outside of Linux, there is nothing to give up.
+    """
+    import ctypes
+
+    try:
+        libc = ctypes.CDLL(None, use_errno=True)
+        no_new_privileges, drop_from_bounding_set = 38, 24
+        for number in range(_CAPABILITIES):
+            if number != _READ_ANY_FILE:
+                libc.prctl(drop_from_bounding_set, number, 0, 0, 0)
+        header = (ctypes.c_uint32 * 2)(0x20080522, 0)
+        kept = 1 << _READ_ANY_FILE
+        held = (ctypes.c_uint32 * 6)()
+        if libc.capget(header, held) != 0:
+            return False
+        kept &= held[1]  # what is permitted
+        data = (ctypes.c_uint32 * 6)(kept, kept, 0, 0, 0, 0)
+        done = bool(libc.capset(header, data) == 0)
+        libc.prctl(no_new_privileges, 1, 0, 0, 0)
+    except (OSError, AttributeError):
+        return False
+    return done
+
+
+if __name__ == "__main__":
+    main()

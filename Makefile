@@ -49,7 +49,8 @@ lint: $(VENV)/ready ## format, lint, types, generated files, workflows, Dockerfi
 	$(BIN)/check-jsonschema --builtin-schema vendor.github-actions action.yml
 	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows $(WORKFLOWS)
 	$(BIN)/check-jsonschema --builtin-schema vendor.dependabot .github/dependabot.yml
-	$(BIN)/zizmor --offline --quiet --persona pedantic action.yml .github $(wildcard examples/workflows/*.yml)
+	$(BIN)/zizmor --offline --quiet --persona auditor action.yml .github $(wildcard examples/workflows/*.yml)
+	$(BIN)/actionlint $(WORKFLOWS)
 	$(BIN)/hadolint Dockerfile
 	@echo "lint: all clean"
 
@@ -72,14 +73,16 @@ screenshots: $(VENV)/ready ## photograph the summaries for docs/images; needs np
 # For maintainers, after a change of the dependencies in pyproject.toml; `UPGRADE=--upgrade` raises everything.
 # One file for all Python versions from 3.11 and all platforms. No index or link of this machine gets in.
 UPGRADE ?=
-COMPILE := $(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --quiet $(UPGRADE) \
+UV := $(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --quiet $(UPGRADE) \
 	--no-emit-index-url --no-emit-find-links \
 	--custom-compile-command "make requirements"
+COMPILE := $(UV) pyproject.toml
 requirements: $(VENV)/ready ## pin the dependencies of pyproject.toml anew, in requirements*.txt
 	$(BIN)/python -m pip install --quiet uv
 	$(COMPILE) --output-file requirements.txt > /dev/null
 	$(COMPILE) --output-file requirements-dev.txt --constraint requirements.txt --extra sandbox --group dev > /dev/null
 	$(COMPILE) --output-file requirements-truss.txt --constraint requirements.txt --extra sandbox --group truss > /dev/null
+	$(UV) --group release --output-file requirements-release.txt > /dev/null
 
 image: ## build the image
 	docker build --tag baseten-deploy .

@@ -16,7 +16,7 @@ What is installed is the lock file's business, what the image starts the Dockerf
 """
 
 import ast
-import importlib
+import importlib.util
 import os
 import pkgutil
 import py_compile

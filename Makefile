@@ -16,7 +16,7 @@ PYTEST_ARGS ?=
 # the long ones in the end.
 WORKERS ?= 6
 # The real parts need ../shared, a network and minutes: .ci/run has them.
-FAST := not real_s3 and not real_image and not real_core and not real_nemo and not soak and not hostile
+FAST := not real_s3 and not real_image and not real_act and not real_release and not real_core and not real_nemo and not soak and not hostile
 WORKFLOWS := $(wildcard .github/workflows/*.yml examples/workflows/*.yml)
 
 help: ## what there is

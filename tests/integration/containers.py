@@ -40,6 +40,13 @@ def in_storage(part: Path, *command: str | Path) -> list[str]:
     return ["bash", "-c", f'. "{part}/env.sh"; exec "$@"', "bash", *map(str, command)]
 
 
+def build(part: Path, tag: str, context: Path) -> None:
+    """Set up what ../shared/image brings, once, and build with it; layers that are there are used again."""
+    for command in ([part / "setup.sh"], [part / "build.sh", tag, context]):
+        done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+        assert done.returncode == 0, done.stdout
+
+
 def build_anew(part: Path, tag: str, context: Path) -> None:
     """Build as ../shared/image/build.sh does, with no cache."""
     dockerfile = context / "Dockerfile.local"

@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
-from containers import Confined, build_anew, compressed_layers, layer_digests, tool
+from containers import Confined, build, build_anew, compressed_layers, layer_digests, tool
 
 from baseten_sandbox import Sandbox
 from runner import ROOT, Runner, from_image
@@ -27,9 +27,7 @@ STRANGER = 54321  # a uid that no /etc/passwd knows
 def run_sh(shared_part) -> Path:
     """Build the image once, and give the script that runs it."""
     image = shared_part("image")
-    for command in ([image / "setup.sh"], [image / "build.sh", TAG, ROOT]):
-        done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
-        assert done.returncode == 0, done.stdout
+    build(image, TAG, ROOT)
     return image / "run.sh"
 
 

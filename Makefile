@@ -1,6 +1,7 @@
 # One command does here what CI does. Needs Python 3.11 or newer, make and git; everything else goes into .venv.
 .DEFAULT_GOAL := help
-.PHONY: help demo sandbox test bench lint format generate config-schema screenshots requirements image clean
+.PHONY: help demo sandbox test bench lint format generate config-schema screenshots requirements image audit \
+	release-tools release-rehearsal clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -86,6 +87,18 @@ requirements: $(VENV)/ready ## pin the dependencies of pyproject.toml anew, in r
 
 image: ## build the image
 	docker build --tag baseten-deploy .
+
+# AUDIT_ARGS=--must-look makes it red when it could not look.
+AUDIT_ARGS ?=
+audit: $(VENV)/ready ## the pinned packages against what is known to be vulnerable; says so when it could not look
+	@$(RUN) scripts/audit.py $(AUDIT_ARGS)
+
+# What is installed, on Debian: a registry, rsync, act, gitlab-ci-local. See the script.
+release-tools: $(VENV)/ready
+	@scripts/release_tools.sh
+
+release-rehearsal: release-tools ## a whole release against loopback, then used by its tag; needs ../shared
+	$(BIN)/python -m pytest -m real_release -v $(PYTEST_ARGS)
 
 clean: ## remove what these commands made
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,17 +1,17 @@
 """Workflow files run by `act`, in containers of podman: no Docker engine, no network but loopback and the registry's.
 
-    with podman_service(part, directory) as socket:
-        run = Act(binary, socket, directory, replaced={"OWNER/baseten-deploy@v1": checkout}).run(workflow, "push", event)
-        run.succeeded, run.outputs("deploy"), run.log
+    with podman_service(part, directory) as address:
+        run = Act(binary, address, work_tree, {"OWNER/baseten-deploy@v1": action}).run(workflow, "push", payload)
+        run.jobs, run.steps("OWNER/baseten-deploy"), run.text
 
-act is a real interpreter of workflow syntax: expressions, matrices, `needs`, `if`, contexts, command files, masks. It is not
-GitHub's runner, and nothing is concluded from where it differs:
+act is a real interpreter of workflow syntax: expressions, matrices, `needs`, `if`, contexts, command files, masks. It
+is not GitHub's runner, and nothing is concluded from where it differs:
 
-- A step is at the workspace's own path of this machine, not at /github/workspace; RUNNER_* and GITHUB_* differ in detail.
+- A step finds the workspace where it is on this machine, not at /github/workspace; some GITHUB_* are missing.
 - The post step gets no `STATE_*`, and `post-if` is asked of the step and not of the job: scripts/runner.py plays it.
 - actions/checkout is left out, the work tree is copied into the job's container. Other actions are stood in for.
 - `permissions`, `environment`, `concurrency` and `paths` are read and have no effect; there is no job summary page.
-- A cancel kills containers; the order of signals is scripts/runner.py's and the image's tests' business.
+- A cancel kills containers; the order of signals is the business of scripts/runner.py and of the image's tests.
 """
 
 import json
@@ -28,6 +28,8 @@ from pathlib import Path
 from typing import Any
 
 from containers import in_storage, machine_environment
+
+from runner import REPOSITORY
 
 RUNNER_IMAGE = "docker.io/library/python:3.13-slim"  # the stand-in of ../shared/image: Debian with a shell
 
@@ -51,6 +53,23 @@ def background(command: Sequence[str | Path], environment: Mapping[str, str], lo
         finally:
             os.killpg(process.pid, signal.SIGTERM)
             process.wait(30)
+
+
+def repository(directory: Path, files: dict[str, str] | None = None) -> Path:
+    """Make a git repository of a folder, as a checkout of GitHub's has one."""
+    directory.mkdir(parents=True, exist_ok=True)
+    for name, text in (files or {}).items():
+        (directory / name).parent.mkdir(parents=True, exist_ok=True)
+        (directory / name).write_text(text)
+    who = ("-c", "user.email=octocat@example.com", "-c", "user.name=octocat")
+    for command in (
+        ("init", "-q", "-b", "main"),
+        ("remote", "add", "origin", f"https://github.com/{REPOSITORY}"),
+        ("add", "-A"),
+        (*who, "commit", "-q", "-m", "Trusses"),
+    ):
+        subprocess.run(["git", *command], cwd=directory, check=True)
+    return directory
 
 
 def wait_for(seen: Any, what: str, log: Path) -> None:

@@ -1,4 +1,4 @@
-"""The two servers that a release goes to, on loopback: Debian's `docker-registry`, and git over https as GitHub serves it."""
+"""The two servers that a release goes to, on loopback: Debian's `docker-registry`, and git over https as on GitHub."""
 
 import contextlib
 import http.server
@@ -128,7 +128,7 @@ def git_server(directory: Path) -> Iterator[GitServer]:
             self.rfile.readline()
             return b"".join(parts)
 
-        do_GET = do_POST = answer
+        do_GET = do_POST = answer  # noqa: N815 - as http.server names them
 
         def log_message(self, *_: object) -> None:
             pass

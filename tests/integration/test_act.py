@@ -1,11 +1,10 @@
 """Real interpreters of CI files: `act` runs every example workflow, `gitlab-ci-local` the GitLab recipe.
 
-Both against the sandbox, with the image that this checkout builds. The examples are taken as they are: what they leave out
-(where the sandbox is) is the default in the copy of action.yml that stands in for `OWNER/baseten-deploy@v1`.
+Both against the sandbox, with the image that this checkout builds. The examples are taken as they are: what they leave
+out (where the sandbox is) is the default in the copy of action.yml that stands in for `OWNER/baseten-deploy@v1`.
 """
 
 import json
-import os
 import re
 import shutil
 import subprocess
@@ -15,12 +14,12 @@ from typing import Any
 
 import pytest
 import yaml
-from act import RUNNER_IMAGE, Act, ActRun, podman_service
-from containers import build, in_storage, machine_environment
+from act import RUNNER_IMAGE, Act, ActRun, podman_service, repository
+from containers import build, in_storage, machine_environment, tool
 from fakes.nemo import FakeNemo
 
 from baseten_sandbox import Sandbox
-from runner import PUSHED_SHA, REPOSITORY, ROOT, Runner, from_image, pull_request, push, read_action
+from runner import PUSHED_SHA, ROOT, Runner, from_image, pull_request, push, read_action
 
 pytestmark = pytest.mark.real_act
 
@@ -29,18 +28,6 @@ EXAMPLES = sorted((ROOT / "examples" / "workflows").glob("*.yml"))
 OURS = "OWNER/baseten-deploy"
 SPEED = 20
 GREEN = {"success", "planned", "skipped"}
-
-
-@pytest.fixture(scope="session")
-def release_tools() -> Path:
-    """Find act and gitlab-ci-local, which scripts/release_tools.sh installs."""
-    tools = ROOT / ".venv" / "release"
-    if not (tools / "bin" / "act").exists():
-        reason = "needs what scripts/release_tools.sh installs"
-        if os.environ.get("CI") == "true":
-            pytest.fail(reason)
-        pytest.skip(reason)
-    return tools
 
 
 @pytest.fixture(scope="session")
@@ -56,40 +43,6 @@ def docker_host(image_part, tmp_path_factory) -> Iterator[str]:
     """Docker's API, played by podman."""
     with podman_service(image_part, tmp_path_factory.mktemp("podman")) as address:
         yield address
-
-
-def repository(directory: Path, files: dict[str, str] | None = None) -> Path:
-    """Make a git repository of a folder, as a checkout of GitHub's has one."""
-    directory.mkdir(parents=True, exist_ok=True)
-    for name, text in (files or {}).items():
-        (directory / name).parent.mkdir(parents=True, exist_ok=True)
-        (directory / name).write_text(text)
-    who = ("-c", "user.email=octocat@example.com", "-c", "user.name=octocat")
-    for command in (
-        ("init", "-q", "-b", "main"),
-        ("remote", "add", "origin", f"https://github.com/{REPOSITORY}"),
-        ("add", "-A"),
-        (*who, "commit", "-q", "-m", "Trusses"),
-    ):
-        subprocess.run(["git", *command], cwd=directory, check=True)
-    return directory
-
-
-@pytest.fixture
-def sandbox() -> Iterator[Sandbox]:
-    """Run a service that answers fast."""
-    with Sandbox(speed=SPEED) as running:
-        yield running
-
-
-@pytest.fixture
-def checkout(tmp_path) -> Path:
-    """Make a repository with the two Trusses that the examples name."""
-    for name in ("my-model", "my-other-model"):
-        shutil.copytree(ROOT / "examples" / "hello-truss", tmp_path / "models" / name)
-        config = tmp_path / "models" / name / "config.yaml"
-        config.write_text(config.read_text().replace("hello-truss", name))
-    return repository(tmp_path / "models")
 
 
 def action_for(sandbox: Sandbox, directory: Path) -> Path:
@@ -132,10 +85,10 @@ def trigger(workflow: Path) -> str:
     return events if isinstance(events, str) else next(iter(events))
 
 
-def seed(sandbox: Sandbox, checkout: Path, directory: Path) -> None:
+def seed(sandbox: Sandbox, models: Path, directory: Path) -> None:
     """What was there before: two versions of my-model in production, one after the other, and a pull request's."""
     runner = Runner(directory / "seed")
-    shutil.copytree(checkout / "my-model", runner.workspace / "my-model")
+    shutil.copytree(models / "my-model", runner.workspace / "my-model")
     for number, event in enumerate((push(), push(sha="a" * 40), pull_request(12))):
         (runner.workspace / "my-model" / "version.py").write_text(f"VERSION = {number}\n")
         runner.event = event
@@ -145,11 +98,11 @@ def seed(sandbox: Sandbox, checkout: Path, directory: Path) -> None:
 
 
 @pytest.mark.parametrize("workflow", EXAMPLES, ids=[path.name for path in EXAMPLES])
-def test_every_example_workflow(workflow, sandbox, checkout, release_tools, docker_host, tmp_path):
+def test_every_example_workflow(workflow, sandbox, models, release_tools, docker_host, tmp_path):
     """Each file of examples/workflows/ runs as it is and ends green, and its steps of ours did what they are for."""
     if f"{OURS}/chain@" in workflow.read_text():
         pytest.skip("the sub-action builds an image with truss, for which the stand-in of this test has no place")
-    seed(sandbox, checkout, tmp_path)
+    seed(sandbox, models, tmp_path)
     before = len(sandbox.requests)
     event = trigger(workflow)
     assert event in PAYLOADS, f"say in PAYLOADS what a `{event}` is"
@@ -159,7 +112,7 @@ def test_every_example_workflow(workflow, sandbox, checkout, release_tools, dock
     nemo = FakeNemo()
     nemo.workspaces["default"]["secrets"]["baseten-api-key"] = {"name": "baseten-api-key", "workspace": "default"}
     with nemo.serving() as url:
-        act = Act(release_tools / "bin" / "act", docker_host, checkout, replaced, ("--var", f"NEMO_URL={url}"))
+        act = Act(release_tools / "bin" / "act", docker_host, models, replaced, ("--var", f"NEMO_URL={url}"))
         secrets = {"BASETEN_API_KEY": sandbox.api_key, "NEMO_TOKEN": "token", "GITHUB_TOKEN": "none"}
         run = act.run(workflow, event, PAYLOADS[event], secrets)
     steps = run.steps(OURS)
@@ -178,8 +131,9 @@ def without_masks(run: ActRun) -> str:
 
 PROBE = """
 import json, os, sys, uuid
-print("::add-mask::hunter2")
-print("the password is hunter2")
+password = "hunter" + str(2)  # act shows the source
+print(f"::add-mask::{password}")
+print(f"the password is {password}")
 print("::stop-commands::token")
 print("::warning::not a command")
 print("::token::")
@@ -208,18 +162,18 @@ ONLY_GITHUB = {
 }
 
 
-def test_the_emulated_runner_and_act_agree(image_part, checkout, release_tools, docker_host, tmp_path):
-    """What both do, for a container action with every kind of input: the environment, command files, masks, commands."""
+def test_the_emulated_runner_and_act_agree(image_part, models, release_tools, docker_host, tmp_path):
+    """What both do for a container action: inputs of every kind, environment, command files, masks, commands."""
     given = {"mode": "plan", "truss-directory": "my-model", "labels": "a: 1\nb: '2'", "predict-payload": '{"a": "b c"}'}
     document = yaml.safe_load((ROOT / "action.yml").read_text())
     document["runs"] = {"using": "docker", "image": f"docker://{RUNNER_IMAGE}", "entrypoint": "/usr/local/bin/python3"}
-    document["runs"]["args"] = ["/github/workflow/none", "-c", PROBE][1:]
+    document["runs"]["args"] = ["-c", PROBE]
     action = repository(tmp_path / "probe", {"action.yml": yaml.safe_dump(document, sort_keys=False)})
     step = {"uses": f"{OURS}@v1", "id": "probe", "with": given}
     job = {"runs-on": "ubuntu-24.04", "steps": [step]}
     workflow = tmp_path / "probe.yml"
     workflow.write_text(yaml.safe_dump({"on": "push", "jobs": {"probe": job}}))
-    act = Act(release_tools / "bin" / "act", docker_host, checkout, {f"{OURS}@v1": action})
+    act = Act(release_tools / "bin" / "act", docker_host, models, {f"{OURS}@v1": action})
     by_act = act.run(workflow, "push", push().payload)
     assert by_act.exit_code == 0, by_act.text
     ((_, outputs),) = by_act.steps(OURS)
@@ -246,6 +200,22 @@ def test_the_emulated_runner_and_act_agree(image_part, checkout, release_tools, 
         assert "hunter2" not in text
 
 
+def helper_image(part: Path, tag: str) -> None:
+    """Make what gitlab-ci-local copies artifacts with, of this machine's rsync: its own is on the internet."""
+    binary = shutil.which("rsync")
+    assert binary, "scripts/release_tools.sh installs it"
+    linked = subprocess.run(["ldd", binary], capture_output=True, text=True, check=True).stdout
+    container = tool(part, "buildah", "from", "--pull-never", RUNNER_IMAGE).strip()
+    root = Path(tool(part, "buildah", "mount", container).strip())
+    for name in (binary, *re.findall(r"=> (/\S+)", linked)):
+        place = root / name.lstrip("/")
+        if not place.exists():
+            shutil.copy(
+                name, place.parent.resolve() if not place.parent.is_symlink() else root / "usr" / name.lstrip("/")
+            )
+    tool(part, "buildah", "commit", "-q", "--rm", container, tag)
+
+
 def gitlab_recipe() -> dict[str, Any]:
     """The job of docs/recipes.md."""
     text = (ROOT / "docs" / "recipes.md").read_text()
@@ -253,7 +223,7 @@ def gitlab_recipe() -> dict[str, Any]:
     return yaml.safe_load(recipe[1])
 
 
-def test_the_gitlab_recipe(sandbox, checkout, image_part, release_tools):
+def test_the_gitlab_recipe(sandbox, models, image_part, release_tools):
     """It deploys, and the outputs become variables of later jobs. Only the image's name and the sandbox are added."""
     pipeline = gitlab_recipe()
     (job,) = pipeline.values()
@@ -270,16 +240,17 @@ def test_the_gitlab_recipe(sandbox, checkout, image_part, release_tools):
         "image": {"name": f"localhost/{TAG}:latest", "entrypoint": [""]},
         "script": ['echo "the model is at $MODEL_URL"'],
     }
-    (checkout / ".gitlab-ci.yml").write_text(yaml.safe_dump(pipeline, sort_keys=False))
-    subprocess.run(["git", "add", ".gitlab-ci.yml"], cwd=checkout, check=True)
+    (models / ".gitlab-ci.yml").write_text(yaml.safe_dump(pipeline, sort_keys=False))
+    subprocess.run(["git", "add", ".gitlab-ci.yml"], cwd=models, check=True)
+    helper_image(image_part, f"localhost/{TAG}-helper")
     command = (
         *("node", release_tools / "node_modules" / "gitlab-ci-local" / "src" / "index.js"),
         *("--container-executable", "podman", "--pull-policy", "if-not-present", "--network", "host"),
-        *("--helper-image", RUNNER_IMAGE, "--variable", f"BASETEN_API_KEY={sandbox.api_key}"),
+        *("--helper-image", f"localhost/{TAG}-helper", "--variable", f"BASETEN_API_KEY={sandbox.api_key}"),
     )
     done = subprocess.run(
         in_storage(image_part, *command),
-        cwd=checkout,
+        cwd=models,
         env=machine_environment(),
         capture_output=True,
         text=True,
@@ -287,7 +258,7 @@ def test_the_gitlab_recipe(sandbox, checkout, image_part, release_tools):
         timeout=300,
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    address = re.search(r"the model is at (\S+)", done.stdout.replace("$MODEL_URL", ""))
+    address = re.search(r"later\s+> the model is at (\S+)", done.stdout)
     assert address, done.stdout
     assert address[1].startswith(sandbox.inference_url.partition("{")[0])
     assert len(sandbox.objects()) == 1

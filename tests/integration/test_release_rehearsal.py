@@ -1,8 +1,8 @@
 """`make release-rehearsal`: a whole release on loopback, and then the released version used by its tag.
 
-What GitHub would do is done by a registry (Debian's `docker-registry`), a git server, and `act`, which fetches the action
-by its tag from that server and has podman pull the image by its digest from that registry. The steps are those of
-.github/workflows/release.yml, which the first test reads: the same commands in the same order.
+What GitHub would do is done by a registry (Debian's `docker-registry`), a git server, and `act`, which fetches the
+action by its tag from that server and has podman pull the image by its digest from that registry. The steps are those
+of .github/workflows/release.yml, which the first test reads: the same commands in the same order.
 """
 
 import json
@@ -20,9 +20,6 @@ import yaml
 from act import Act, podman_service
 from containers import build, in_storage, machine_environment, tool
 from loopback import GitServer, Registry, git_server, registry, with_authority
-from test_act import checkout as checkout
-from test_act import release_tools as release_tools
-from test_act import sandbox as sandbox
 
 import versioning
 from runner import ROOT, push
@@ -185,8 +182,8 @@ def test_the_bill_of_materials_is_one(released, first, release_tools, tmp_path):
     assert {"httpx", "boto3", "python", "libc6", "baseten-deploy"} <= names
 
 
-def test_the_release_is_used_by_its_tag(released, first, sandbox, checkout, release_tools, tmp_path):
-    """A workflow says `uses: octo-org/baseten-deploy@v1`; act clones that tag, podman pulls that digest, and it deploys."""
+def test_the_release_is_used_by_its_tag(released, first, sandbox, models, release_tools, tmp_path):
+    """A workflow says `uses: octo-org/baseten-deploy@v1`: act clones that tag, podman pulls that digest, it deploys."""
     step = {
         "uses": f"{NAME}@v1",
         "id": "deploy",
@@ -202,7 +199,7 @@ def test_the_release_is_used_by_its_tag(released, first, sandbox, checkout, rele
     with podman_service(released.part, tmp_path, plain_registry=released.registry.address) as docker_host:
         options = ("--github-instance", released.server.address)
         act = Act(
-            *(release_tools / "bin" / "act", docker_host, checkout),
+            *(release_tools / "bin" / "act", docker_host, models),
             options=options,
             environment=with_authority(released.server),
         )
@@ -218,7 +215,7 @@ def test_the_release_is_used_by_its_tag(released, first, sandbox, checkout, rele
 
 
 def test_the_next_release_moves_v1(released, first):
-    """After a repair v1 names it, and v1.0.0 what it always named; the code did not change, so neither did the layers."""
+    """After a repair v1 names it, and v1.0.0 what it always named; the notes are those of the repair."""
     changelog = released.source / "CHANGELOG.md"
     changelog.write_text(changelog.read_text().replace("[Unreleased]\n", "[Unreleased]\n\n- A repair.\n", 1))
     second = released.release(NEXT)

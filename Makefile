@@ -1,6 +1,6 @@
 # One command does here what CI does. Needs Python 3.11 or newer, make and git; everything else goes into .venv.
 .DEFAULT_GOAL := help
-.PHONY: help demo sandbox test bench lint format generate config-schema screenshots requirements image audit \
+.PHONY: help demo sandbox test bench bench-starts lint format generate config-schema screenshots requirements image audit \
 	release-tools release-rehearsal clean
 
 VENV := .venv
@@ -40,6 +40,9 @@ bench: $(VENV)/ready ## compare with `truss push` and a shell script; BENCH_ARGS
 	@$(VENV)/truss/bin/python -m pip install -qq --disable-pip-version-check --no-deps --require-hashes -r requirements-truss.txt
 	@PYTHONPATH=src $(BIN)/python -m benchmarks.checks_overhead
 	@$(BIN)/python -m benchmarks --python $(VENV)/bench/bin/python --truss-python $(VENV)/truss/bin/python $(BENCH_ARGS)
+
+bench-starts: release-tools ## until the first request: image pulled, image built, truss installed; needs ../shared
+	@$(BIN)/python -m benchmarks.starts $(BENCH_ARGS)
 
 lint: $(VENV)/ready ## format, lint, types, generated files, workflows, Dockerfile
 	$(BIN)/ruff format --check

@@ -2,8 +2,9 @@
 
 import json
 
-import audit
 import pytest
+
+import audit
 
 CLEAN = {"dependencies": [{"name": "httpx", "version": "0.28.1", "vulns": []}], "fixes": []}
 BAD = {

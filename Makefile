@@ -53,6 +53,8 @@ lint: $(VENV)/ready ## format, lint, types, generated files, workflows, Dockerfi
 	$(BIN)/check-jsonschema --builtin-schema vendor.github-actions action.yml
 	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows $(WORKFLOWS)
 	$(BIN)/check-jsonschema --builtin-schema vendor.dependabot .github/dependabot.yml
+	$(BIN)/check-jsonschema --builtin-schema vendor.github-issue-config .github/ISSUE_TEMPLATE/config.yml
+	$(BIN)/check-jsonschema --builtin-schema vendor.github-issue-forms $(filter-out %/config.yml,$(wildcard .github/ISSUE_TEMPLATE/*.yml))
 	$(BIN)/zizmor --offline --quiet --persona auditor action.yml .github $(wildcard examples/workflows/*.yml)
 	$(BIN)/actionlint $(WORKFLOWS)
 	$(BIN)/hadolint Dockerfile

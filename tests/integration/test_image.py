@@ -6,6 +6,7 @@ import re
 import shlex
 import shutil
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -233,6 +234,35 @@ def test_runs_as_in_a_kubernetes_pod(run_sh, tmp_path):
         )
         result = runner.run({})
     assert result.outcome == "success", result.log.text
+
+
+def test_starts_with_nothing_but_itself(run_sh):
+    """No network, nothing writable, nobody's uid: the image is complete."""
+    options = (*LOCKED_DOWN, "--network=none", f"--user={STRANGER}")
+    assert "usage: baseten-deploy" in tool(run_sh.parent, "podman", "run", "--rm", *options, TAG, "--help")
+
+
+@pytest.mark.parametrize("machine", ["x86_64", "aarch64"])
+def test_every_wheel_exists(machine, tmp_path):
+    """For both architectures of a release, by the hashes of the lock file: the image needs no compiler on either."""
+    newest = 41  # glibc of the base; wheels name the oldest that they run with
+    platforms = [f"--platform=manylinux_2_{minor}_{machine}" for minor in range(17, newest + 1)]
+    platforms.append(f"--platform=manylinux2014_{machine}")
+    pip = (sys.executable, "-m", "pip", "--disable-pip-version-check", "download", "--quiet", "--dest", str(tmp_path))
+    locked = ("--no-deps", "--require-hashes", "-r", str(ROOT / "requirements.txt"))
+    done = subprocess.run(
+        [*pip, *locked, "--only-binary=:all:", "--python-version=3.13", *platforms],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    wheels = [path.name for path in tmp_path.iterdir()]
+    pins = re.findall(r"^[a-z0-9-]+==", (ROOT / "requirements.txt").read_text(), re.MULTILINE)
+    assert len(pins) == len(wheels)
+    native = {name.partition("-")[0] for name in wheels if not name.endswith("-any.whl")}
+    assert {"isal", "jsonschema_rs", "pyyaml", "regex"} <= native
+    assert [] == [name for name in wheels if not name.endswith(("-any.whl", f"{machine}.whl"))]
 
 
 def test_has_what_other_ci_systems_start(run_sh):

@@ -59,7 +59,13 @@ def python(run_sh: Path, code: str) -> str:
 
 
 def test_deploys(runner):
-    """One deploy, end to end: the inputs with hyphens arrive, the archive is uploaded, the outputs are written."""
+    """One deploy, end to end: the inputs with hyphens arrive, the archive is uploaded, the outputs are written.
+
+    As on GitHub's runner: root in the container, and everything mounted belongs to another user, who lets nobody in.
+    """
+    for path in (runner.directory, *runner.directory.rglob("*")):
+        os.chown(path, 1001, 1001)
+        path.chmod(0o700 if path.is_dir() else 0o600)
     with Sandbox() as sandbox:
         result = runner.run(inputs(sandbox))
         assert result.outcome == "success", result.log.text

@@ -12,7 +12,8 @@ PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; 
 # The packages are used from the checkout; nothing of ours is installed.
 RUN := PYTHONPATH=src $(BIN)/python
 
-PYTEST_ARGS ?=
+# What fails is run once more, since a busy machine can be late for anything; a summary line names each such test.
+PYTEST_ARGS ?= --reruns 1 -rR
 # More than cores: half of the time a whole run waits, as the service makes it wait. Stealing: else one worker is left with
 # the long ones in the end.
 WORKERS ?= 6
@@ -29,8 +30,11 @@ demo: $(VENV)/ready ## deploy examples/hello-truss to the sandbox as the runner 
 sandbox: $(VENV)/ready ## start the sandbox and print what to set to deploy to it
 	@$(RUN) -m baseten_sandbox
 
+# Bytecode, that of pytest's rewritten assertions too, is kept whatever the environment says: else each of hundreds of
+# processes compiles anew.
+BYTECODE := PYTHONDONTWRITEBYTECODE= PYTHONPYCACHEPREFIX=$(CURDIR)/$(VENV)/bytecode
 test: $(VENV)/ready ## all tests that need nothing but this checkout
-	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -m "$(FAST)" $(PYTEST_ARGS)
+	$(BYTECODE) $(BIN)/python -m pytest --ignore tests/hostile -n $(WORKERS) --dist worksteal -m "$(FAST)" $(PYTEST_ARGS)
 
 # Each contender in an environment of its own, with what it needs and no more.
 BENCH_ARGS ?=
@@ -119,4 +123,5 @@ $(VENV)/ready: requirements-dev.txt
 	@echo "Setting up $(VENV) with $$($(PYTHON) --version); about half a minute, once"
 	@$(PYTHON) -m venv --clear $(VENV)
 	@$(BIN)/python -m pip install -qq --disable-pip-version-check --no-compile --no-deps --only-binary :all: --require-hashes -r requirements-dev.txt
+	@$(BIN)/python -m compileall -q -j 0 $(VENV)/lib src > /dev/null || true  # pip would do it with one core
 	@touch $@

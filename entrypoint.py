@@ -14,4 +14,6 @@ signals.remember()  # before the imports: a job may be cancelled at any moment
 from baseten_deploy.main import main  # noqa: E402 - see above
 
 if __name__ == "__main__":
-    sys.exit(main())
+    code = main()
+    signals.ignore()
+    sys.exit(code)

@@ -16,4 +16,6 @@ signals.remember()
 from baseten_deploy.post import main  # noqa: E402 - a signal must find its handler
 
 if __name__ == "__main__":
-    sys.exit(main())
+    code = main()
+    signals.ignore()
+    sys.exit(code)

@@ -1,5 +1,6 @@
 """The gated promotion: nothing is promoted before its checks passed, and what fails its check there is rolled back."""
 
+from math import inf
 from typing import TYPE_CHECKING, Any
 
 from baseten_deploy.checks.smoke_test import ask
@@ -10,12 +11,21 @@ from baseten_deploy.environment import promotion, settings
 from baseten_deploy.environment.ours import Ours
 from baseten_deploy.environment.overtaken import overtaken, overtaker
 from baseten_deploy.environment.target import Target
-from baseten_deploy.errors import DeployError, DeployTimeout, PredictFailed, Problem, PromotionFailed, RolledBack
+from baseten_deploy.errors import (
+    DeployError,
+    DeployTimeout,
+    PredictFailed,
+    Problem,
+    PromotionFailed,
+    PromotionUnseen,
+    RolledBack,
+)
 from baseten_deploy.inputs.settings import Mode
 from baseten_deploy.run import Run
 from baseten_deploy.service.answers import Deployment, Environment, Model
 from baseten_deploy.service.http import HttpError
 from baseten_deploy.service.model_urls import environment_url
+from baseten_deploy.service.polling import UNSEEN_SECONDS
 
 # However long an activation took, the promotion back gets this much of time.
 RESTORE_SECONDS = 60.0
@@ -128,7 +138,8 @@ def roll_back(
         with run.phase(f"Roll {target.name} back to {previous.id}"):
             _restore(run, model, target, previous, served)
     except DeployError as error:
-        return PromotionFailed(
+        kind = PromotionUnseen if error.unseen else PromotionFailed
+        return kind(
             f"{problem}. Rolling {target.name!r} back to {previous.id} failed too: {error.problems[0].message}",
             f"{target.name!r} may still serve {failed}: promote {previous.id} by hand.",
         )
@@ -144,9 +155,11 @@ def _restore(run: Run, model: Model, target: Target, previous: Deployment, serve
     end = run.clock.now() + run.settings.wait_timeout_seconds
     again = Ours(bring_up(run, model, previous.id, end=end), before=served)
     end = max(end, run.clock.now() + RESTORE_SECONDS)
-    run.api.http.deadline = end
     fields = settings.of_roll_back(run.settings, target.before, served)
-    promotion.start(run.api, model.id, target.name, again, settings=fields, clock=run.clock, say=run.say)
+    # What is served does not work: no outage is too long for one more try, as long as any wait goes on in one.
+    run.api.http.deadline = min(end, run.clock.now() + UNSEEN_SECONDS)
+    promotion.start(run.api, model.id, target.name, again, settings=fields, clock=run.clock, say=run.say, most=inf)
+    run.api.http.deadline = end
     promotion.until_served(
         run.api,
         model.id,

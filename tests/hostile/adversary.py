@@ -134,6 +134,7 @@ class Adversary:
             self.secrets.update(secret=creds["aws_secret_access_key"], token=creds["aws_session_token"])
 
     def _filled(self, text: str, write: Callable[[str], str]) -> str:
+        text = text.replace("{api}", self.url)
         for name, secret in self.secrets.items():
             text = text.replace(f"{{{name}}}", write(secret))
         return text

@@ -3,7 +3,7 @@
 Of every row it must also be true that the run ends in its time with a status and the exit code of that status, within
 the memory that it is given, without a traceback, and that nothing of a secret is anywhere in what it told. What is done
 to calls is `adversary`'s; `files` are made in the workspace (text, or a size in bytes of a sparse file); `env` replaces
-variables of the step's environment, with `{api}` for the adversary's own address.
+variables of the step's environment, with `{api}` for the adversary's own address (in bodies of answers too).
 """
 
 import base64
@@ -16,6 +16,8 @@ from signal import SIGINT, SIGTERM
 from urllib.parse import quote
 
 from adversary import Answer, Changed, Slowly, Trap
+
+from baseten_deploy.comment.marker import Key, Marker
 
 MODELS = r"^GET /v1/models\?"
 DRY_RUN = r"^POST /v1/prepare_model_upload"
@@ -42,11 +44,14 @@ class Row:
     told: str = ""
     untold: tuple[str, ...] = ()
     never_called: str = ""
+    called: tuple[str, ...] = ()  # each of these, at least once
     within: float = 30.0
     exit_code: int | None = None  # where it is not that of the status
     on_pull_request: bool = False
     reads_until: str = ""  # nobody reads stdout any more once this was printed
-    signals: tuple[tuple[float, int], ...] = ()  # seconds after the start, and which
+    signals: tuple[tuple[float, int], ...] = ()  # seconds after its first line, and which
+    deployed_before: bool = False  # by a run that met nobody hostile, with a file less
+    untrusted_model: bool = False  # the model's address has TLS, of an authority that nobody trusts
     post_state: str | None = None  # the post step is run, with this as its state; it has no status
 
     def __str__(self) -> str:
@@ -206,6 +211,21 @@ ROWS = (
     ),
 )
 
+
+def our_comments(runs: tuple[int, ...]) -> str:
+    """A pull request's comments, each of ours and left by one of these runs, numbered from 11."""
+    rows = [
+        {
+            "id": number,
+            "user": {"login": "github-actions[bot]", "type": "Bot"},
+            "html_url": f"https://github.test/c/{number}",
+            "body": str(Marker(Key("hello-truss", "hello-83", ""), (run, 1))) + "\nsaid",
+        }
+        for number, run in enumerate(runs, 11)
+    ]
+    return json.dumps(rows)
+
+
 BOMB = gzip.compress(gzip.compress(bytes(600 * 1024 * 1024), 9), 9)
 ONE_BY_ONE = Slowly(b"HTTP/1.1 200 OK\r\nX: " + b"x" * 4000, 0.5)
 CONTINUE = Slowly(b"", 0.05, repeat=b"HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n")
@@ -297,6 +317,61 @@ BY_PART = (
             (Trap(LOGS, Answer(302, "", {"Location": "http://xn--"})),),
         ),
     ),
+    *(
+        (
+            "network",
+            Row(
+                70,
+                f"{name} at plan's download",
+                "planned",
+                (
+                    Trap("/download$", Answer(200, '{"download_url": "{api}/archive.tgz"}')),
+                    Trap(r"^GET /archive\.tgz", act),
+                ),
+                inputs={"mode": "plan", "environment": "production"},
+                deployed_before=True,
+                called=(r"^GET /archive\.tgz",),
+                told="its download did not go on in time",
+                within=150,
+            ),
+        )
+        for name, act in (("silence", SILENCE), ("103 for ever", CONTINUE))
+    ),
+    *(
+        (
+            "network",
+            Row(
+                82,
+                f"an untrusted certificate at the model's address{', to be deleted' if how else ''}",
+                "predict_failed",
+                inputs={"predict-timeout": "300", **({"on-failure": how} if how else {})},
+                untrusted_model=True,
+                told="is not trusted by the public CAs",
+                never_called="^DELETE",
+            ),
+        )
+        for how in ("", "delete")
+    ),
+    *(
+        (
+            "comment",
+            Row(
+                83,
+                f"{len(runs)} comments of ours, of runs at once",
+                "success",
+                (
+                    Trap(r"^GET /repos/.*/issues/7/comments", Answer(200, our_comments(runs))),
+                    Trap(r"^PATCH /repos/", Answer(200, "{}")),
+                ),
+                env={"GITHUB_API_URL": "{api}", "GITHUB_RUN_ID": "900"},
+                inputs={"github-token": "ghs_0123456789abcdef", "model-name": "hello-83"},
+                on_pull_request=True,
+                called=tuple(rf"^PATCH /repos/.*/issues/comments/{number}$" for number, _ in enumerate(runs, 11)),
+                never_called=r"^POST /repos/.*comments",
+            ),
+        )
+        for runs in ((7, 7, 7), (9, 8, 7, 7))
+    ),
     ("inputs", Row(84, "an api-url that is none", "invalid", inputs={"api-url": "https://xn--/"})),
     ("runner", Row(84, "a workspace that is a file", "invalid", env={"GITHUB_WORKSPACE": "/etc/hostname"})),
     ("runner", Row(84, "a directory of 5,000 letters", "invalid", inputs={"truss-directory": "a" * 5000})),
@@ -350,6 +425,8 @@ BY_PART = (
             Row(86, f"signals after {' and '.join(f'{at:g} s' for at, _ in signals)}", "cancelled", signals=signals),
         )
         for signals in (
+            ((0.0, SIGINT),),
+            ((0.01, SIGINT), (0.011, SIGTERM)),
             ((0.05, SIGINT),),
             ((0.1, SIGINT), (0.11, SIGTERM)),
             ((0.8, SIGINT), (0.8, SIGTERM)),

@@ -1,22 +1,27 @@
 """Whole runs of the action as a process, with 512 MB of memory, against what the corpus says of the other side."""
 
 import base64
+import contextlib
 import html
 import re
 import resource
 import shutil
+import signal
 import subprocess
 import threading
+import time
 import zlib
 from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote
+from urllib.parse import unquote, urlsplit
 
 import pytest
 from adversary import Adversary
 from corpus import BY_PART, ROWS, Row
+from way_servers import TlsFront, make_authority
 
 from baseten_deploy.status import Status
 from baseten_sandbox import Sandbox
@@ -40,9 +45,21 @@ class Bounded(Launcher):
         command = ("/usr/bin/env", "prlimit", f"--data={MEMORY}", "--", *self.command)
         process = Launcher(command).start(directory, environment)
         process.stdout = _Copied(process.stdout, self.printed, self.row.reads_until)  # type: ignore[assignment]
-        for seconds, number in self.row.signals:
-            threading.Timer(seconds, process.send_signal, [number]).start()
+        threading.Thread(target=_send, args=(process, self.row.signals), daemon=True).start()
         return process
+
+
+def _send(process: Any, signals: tuple[tuple[float, int], ...]) -> None:
+    """Send the signals, counted from the action's first line: before it nothing of ours can hear one."""
+    caught, status = 0, Path(f"/proc/{process.pid}/status")
+    while signals and process.poll() is None and not caught >> (signal.SIGTERM - 1) & 1:
+        time.sleep(0.001)
+        with contextlib.suppress(OSError):  # of a process that has ended
+            caught = int(re.findall(r"SigCgt:\s*(\w+)", status.read_text())[0], 16)
+    started = time.monotonic()
+    for seconds, number in signals:
+        time.sleep(max(0.0, started + seconds - time.monotonic()))
+        process.send_signal(number)
 
 
 class _Copied:
@@ -78,7 +95,9 @@ def sandbox():
 def test_row(row: Row, sandbox: Sandbox, tmp_path: Path) -> None:
     """What must be true afterwards is."""
     heard = {"key": KEY}
-    with Adversary(sandbox.api_url, row.traps, heard) as api, Adversary(sandbox.s3_endpoint_url, row.s3, heard) as s3:
+    with ExitStack() as doors:
+        api = doors.enter_context(Adversary(sandbox.api_url, row.traps, heard))
+        s3 = doors.enter_context(Adversary(sandbox.s3_endpoint_url, row.s3, heard))
         env = {name: value.replace("{api}", api.url) for name, value in row.env.items()}
         launcher = Bounded(from_checkout().command, environment=env, row=row)
         event = pull_request() if row.on_pull_request else push()
@@ -97,6 +116,16 @@ def test_row(row: Row, sandbox: Sandbox, tmp_path: Path) -> None:
         if row.post_state is not None:
             _judge_post(row, runner, inputs, api)
             return
+        if row.deployed_before:
+            before = Runner(tmp_path / "before", event=event, launcher=from_checkout())
+            shutil.copytree(ROOT / "examples" / "hello-truss", before.workspace / "hello-truss")
+            good = {**inputs, "mode": "deploy", "api-url": sandbox.api_url, "inference-url": sandbox.inference_url}
+            assert 0 == before.start(good).wait(60).exit_code
+            (runner.workspace / "hello-truss" / "one_more.py").write_text("MORE = 1\n")
+        if row.untrusted_model:
+            certificate = make_authority(tmp_path).certificate("127.0.0.1")
+            tls = doors.enter_context(TlsFront(certificate, to=urlsplit(api.url).port or 0))
+            inputs["inference-url"] = inputs["inference-url"].replace(api.url, f"https://127.0.0.1:{tls.port}")
         result = runner.start(inputs).wait(row.within)
         _judge(row, result, "".join(launcher.printed), [*api.calls, *s3.calls], heard)
 
@@ -123,6 +152,8 @@ def _judge(row: Row, result: Result, log: str, calls: list[str], heard: Mapping[
         for word in row.untold:
             assert word not in text
         _has_no_secret(text, heard)
+    for call in row.called:
+        assert [each for each in calls if re.search(call, each)], call
     if row.never_called:
         assert [] == [call for call in calls if re.search(row.never_called, call)]
 

@@ -19,6 +19,14 @@ DEPLOYS, AT_ONCE, MODELS = 200, 20, 5
 FAULTS = [fault for fault in matrix().values() if fault.kind not in (Kind.HANG, Kind.ENDLESS, Kind.DRIP)]
 
 
+class PatientClock(FastClock):
+    """Sped up, but for sockets: none of these faults makes one wait, and a busy machine may."""
+
+    def real(self, seconds):
+        """As long as it says."""
+        return seconds
+
+
 def test_exactly_two_hundred(job, tmp_path, capsys):
     """Every run ends well, each made exactly one deployment, and no secret is in any log."""
 
@@ -33,7 +41,7 @@ def test_exactly_two_hundred(job, tmp_path, capsys):
             "model-name": f"model-{number % MODELS}",
             "predict": "false",  # an error of the model itself is not tried again
         }
-        main([], runner.variables(inputs), FastClock())
+        main([], runner.variables(inputs), PatientClock())
         return parse_command_file((runner.directory / "file_commands" / "output").read_text())
 
     with Sandbox(speed=100.0, rate_limits=False, seed=7) as sandbox:
@@ -45,7 +53,8 @@ def test_exactly_two_hundred(job, tmp_path, capsys):
         assert [] == sandbox.multipart_uploads()
         assert sum(request.fault is not None for request in sandbox.requests) > DEPLOYS / 2
     log = capsys.readouterr().out
-    assert ["success"] * DEPLOYS == [outputs["status"] for outputs in ended], log[-20000:]
+    failed = [outputs["result"] for outputs in ended if outputs["status"] != "success"]
+    assert [] == failed, "\n".join(line for line in log.splitlines() if line.startswith("::error"))
     assert sorted(outputs["deployment-id"] for outputs in ended) == sorted(made)
     assert (DEPLOYS, MODELS) == (len(set(made)), len({outputs["model-id"] for outputs in ended}))
     assert not [line for line in log.splitlines() if sandbox.api_key in line and not line.startswith("::add-mask::")]

@@ -20,7 +20,6 @@ TREE = {name for name, each in vars(errors).items() if isinstance(each, type) an
 SPOKEN_FOR = {
     ("errors", "__init__"): "hands on the remedy that it is given",
     ("run", "warn_text"): "its callers are looked at, but for a status of a newer service, which is waited on",
-    ("service.remedies", "explain"): "a refusal of the service (4xx) in the service's own words, which say what to do",
     ("nemo.remedies", "explain"): "see `_remedy` there, which always has one",
 }
 

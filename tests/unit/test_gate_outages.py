@@ -11,7 +11,7 @@ from transport import Fault, Service, make_run
 from baseten_deploy.deployment.activation import bring_up
 from baseten_deploy.environment.ours import Ours
 from baseten_deploy.environment.target import find_target
-from baseten_deploy.errors import DeployUnseen, PromotionUnseen
+from baseten_deploy.errors import DeployUnseen, PredictUnseen, PromotionUnseen
 from baseten_deploy.gate import promote
 from baseten_deploy.service.answers import Model
 
@@ -94,6 +94,16 @@ def test_the_check_in_place_waits_out_a_short_one(make_settings, kind, seconds):
     scene.promote()
     assert ["dep2"] == scene.promoted
     assert '"pong"' == scene.run.outputs.get("predict-response")
+
+
+@pytest.mark.parametrize("kind", OF_THE_WAY)
+def test_the_check_in_place_ends_unknown(make_settings, kind):
+    """The way to the model stays out: red, and what was promoted stays, for it may answer everybody else."""
+    scene = Scene(make_settings(**ROLLBACK), kind, 3600, at="model")
+    with pytest.raises(PredictUnseen, match="unknown, and nothing is undone"):
+        scene.promote()
+    assert ["dep2"] == scene.promoted
+    assert "dep2" == scene.run.outputs.get("promoted-deployment-id")
 
 
 @pytest.mark.parametrize("seconds", [15, 120, 600])

@@ -109,7 +109,8 @@ class Answer:
 class NoAnswer:
     """Why a call has none: in words without secrets, after how many seconds; `waking` says that it may yet come.
 
-    `hint` are the seconds that the other side asked to wait; `status` is 0 without one.
+    `hint` are the seconds that the other side asked to wait; `status` is 0 without one. `unseen` says that the model
+    was never reached: there was no connection, or a gateway answered that has no way to it.
     """
 
     reason: str
@@ -118,6 +119,7 @@ class NoAnswer:
     status: int = 0
     hint: float | None = None
     request_id: str = ""
+    unseen: bool = False
 
 
 def _json(text: str) -> Any:

@@ -10,6 +10,8 @@ from collections.abc import Callable, Mapping
 
 import h11
 
+from baseten_deploy.network.resolver import addresses
+
 from .answer import Answer
 from .link import Link
 from .route import Endpoint, Proxy
@@ -168,7 +170,7 @@ def reach(endpoint: Endpoint, proxy: Proxy | None, end: float, now: Callable[[],
     address = (proxy.host, proxy.port) if proxy else (endpoint.host, endpoint.port)
     where = f"the proxy {proxy.host}:{proxy.port}" if proxy else endpoint.authority
     try:
-        link = socket.create_connection(address, timeout=min(max(end - now(), 0.001), CONNECT_SECONDS))
+        link = _connected(address, end, now)
     except (OSError, UnicodeError) as error:
         raise NotConnected(f"no connection to {where}: {_words(error)}") from None
     try:
@@ -182,6 +184,19 @@ def reach(endpoint: Endpoint, proxy: Proxy | None, end: float, now: Callable[[],
         link.close()
         raise
     return link
+
+
+def _connected(address: tuple[str, int], end: float, now: Callable[[], float]) -> socket.socket:
+    """A connection to the first of a host's addresses that takes one. Raises `OSError` and `UnicodeError`."""
+    host, port = address
+    found = addresses(host, port, max(end - now(), 0.001))
+    for number, each in enumerate(found, start=1):
+        try:
+            return socket.create_connection((each, port), timeout=min(max(end - now(), 0.001), CONNECT_SECONDS))
+        except OSError:
+            if number == len(found):
+                raise
+    raise OSError("its name has no address")
 
 
 def _tunnel(link: socket.socket, endpoint: Endpoint, proxy: Proxy, end: float, now: Callable[[], float]) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from baseten_deploy.deployment.log_stream import format_line
-from baseten_deploy.errors import PredictFailed, Problem
+from baseten_deploy.errors import PredictFailed, PredictUnseen, Problem
 from baseten_deploy.run import Run
 from baseten_deploy.service.http import HttpError
 from baseten_deploy.service.model_urls import predict_url
@@ -19,6 +19,7 @@ from . import junit, table
 from .check import Suite
 from .junit import Round
 from .results import CheckResult, Failure
+from .smoke_test import UNKNOWN
 from .suite_run import LiveSide, Means, Place, run_check
 
 # What the model writes about a request is in its log this long after; what is not there then is looked for once more.
@@ -28,6 +29,10 @@ LOGGED_CHECKS = 20  # whose requests are looked up in the log
 LOG_LINES = 50
 _SKEW_MILLIS = 600_000  # the runner's clock may differ from the service's
 SHOWN_CHARACTERS = 300
+_REACH = (
+    "Check `inference-url` and this runner's way out (firewall, HTTPS_PROXY, NO_PROXY, certificates); raise "
+    "`predict-timeout` if the model takes longer to wake up. Then run again."
+)
 
 
 def read_suite(run: Run) -> Suite | None:
@@ -74,6 +79,7 @@ class Proof:
     def hold(self, title: str, url: str, deployment_id: str) -> None:
         """Ask all checks at `url` (that of predict) and raise `PredictFailed` with those that failed.
 
+        It is `PredictUnseen` when each of them failed because the model was never reached.
         `title` says who is asked; `deployment_id` is whose log tells of the requests.
         """
         run, results = self.run, list(self._unasked())
@@ -101,7 +107,8 @@ class Proof:
         finally:
             self._tell(title, results)
         if failed := [result for result in results if not result.passed]:
-            raise PredictFailed(_problem(result, title) for result in failed)
+            kind = PredictUnseen if all(result.unseen for result in failed) else PredictFailed
+            raise kind(_problem(result, title) for result in failed)
 
     def _unasked(self) -> list[CheckResult]:
         return [CheckResult(check) for check in self.suite.checks]
@@ -162,6 +169,9 @@ class Proof:
 def _problem(result: CheckResult, title: str) -> Problem:
     """What a failed check says, with what came, and which request it was."""
     check = result.check
+    if result.unseen:
+        message = f"The check {check.name!r} of {title} could not be made: {'; '.join(result.reasons)}"
+        return Problem(f"{message}. {UNKNOWN}", _REACH, check.file, check.line)
     message = f"The check {check.name!r} of {title} failed: {'; '.join(result.reasons)}"
     first = result.failures[0] if result.failures and result.failed > check.max_failures else None
     if first and first.came:

@@ -16,7 +16,10 @@ SHOWN_CHARACTERS = 600
 
 @dataclass(frozen=True)
 class Failure:
-    """One call that failed, in words; `number` counts from 1. `log` are the log's lines of exactly this request."""
+    """One call that failed, in words; `number` counts from 1. `log` are the log's lines of exactly this request.
+
+    `unseen` says that the model was never reached by it.
+    """
 
     number: int
     reasons: tuple[str, ...]
@@ -24,6 +27,7 @@ class Failure:
     diff: str = ""
     request_id: str = ""
     log: tuple[str, ...] = ()
+    unseen: bool = False
 
 
 @dataclass(frozen=True)
@@ -41,7 +45,7 @@ def judged(
 ) -> Call:
     """Judge one outcome; what a failure says is without secrets, which are taken out before anything is cut."""
     if isinstance(outcome, NoAnswer):
-        unanswered = Failure(number, (outcome.reason,), request_id=outcome.request_id)
+        unanswered = Failure(number, (outcome.reason,), request_id=outcome.request_id, unseen=outcome.unseen)
         return Call(None if outcome.waking else outcome.seconds, failure=unanswered)
     try:
         return _judged(check, number, outcome, live, redact)
@@ -85,7 +89,8 @@ def excerpt(answer: Answer) -> str:
 class CheckResult:
     """A check and its calls. `done` is false for one that was cut short or not begun; times are in seconds.
 
-    `failures` are the first `KEPT`, `failed` is how many there are. `notes` are what a reader should know besides.
+    `failures` are the first `KEPT`, `failed` is how many there are, and `unreached` how many of those never reached the
+    model. `notes` are what a reader should know besides.
     """
 
     check: Check
@@ -100,11 +105,17 @@ class CheckResult:
     seconds: float = 0.0
     notes: tuple[str, ...] = ()
     done: bool = False
+    unreached: int = 0
 
     @property
     def passed(self) -> bool:
         """Whether everything that it wants holds."""
         return self.done and self.failed <= self.check.max_failures and not self.limits
+
+    @property
+    def unseen(self) -> bool:
+        """Whether it did not pass only because the model could not be reached: then nothing is known of its answers."""
+        return self.done and not self.passed and not self.limits and self.failed == self.unreached
 
     @property
     def reasons(self) -> tuple[str, ...]:
@@ -130,6 +141,7 @@ class Tally:
     rates: list[float] = field(default_factory=list)
     failures: list[Failure] = field(default_factory=list)
     failed: int = 0
+    unreached: int = 0
     calls: int = 0
     notes: list[str] = field(default_factory=list)
 
@@ -145,6 +157,7 @@ class Tally:
                 values.append(value)
         if call.failure:
             self.failed += 1
+            self.unreached += call.failure.unseen
             self.failures.append(call.failure)
             self.failures = sorted(self.failures, key=lambda failure: failure.number)[:KEPT]
 
@@ -176,6 +189,7 @@ class Tally:
             seconds,
             tuple(self.notes),
             done=done,
+            unreached=self.unreached,
         )
 
 

@@ -20,7 +20,7 @@ from .connection import BODY_BYTES, TOGETHER_BYTES, Broken, Connection, NotConne
 from .route import Endpoint, endpoint_of, proxy_of
 
 # Answers of a gateway in front of a model that is not there yet.
-WAKING = frozenset({425, 429, 502, 503, 504, *range(520, 531)})
+WAKING = frozenset({408, 425, 429, 502, 503, 504, *range(520, 531)})
 SHOWN_CHARACTERS = 300
 
 
@@ -80,8 +80,9 @@ class Session:
         """One call over the wire."""
         check, began = self.check, time.perf_counter()
 
-        def none(reason: str, *, waking: bool = False, status: int = 0) -> NoAnswer:
-            return NoAnswer(self._redact(reason), time.perf_counter() - began, waking=waking, status=status)
+        def none(reason: str, *, waking: bool = False, status: int = 0, unseen: bool = False) -> NoAnswer:
+            took = time.perf_counter() - began
+            return NoAnswer(self._redact(reason), took, waking=waking, status=status, unseen=unseen or waking)
 
         for last in (False, True):
             try:
@@ -90,7 +91,7 @@ class Session:
             except TimeoutError:
                 return none(f"no answer within {check.timeout:g} s")
             except NotConnected as error:
-                return none(str(error), waking=error.again)
+                return none(str(error), waking=error.again, unseen=True)
             except websocket.Refused as error:
                 answer = error.answer
                 said = f"no websocket: the server answered {answer.status} {self.said(answer)}".rstrip()
@@ -106,6 +107,7 @@ class Session:
                 status=answer.status,
                 hint=_hint(answer),
                 request_id=self._redact(answer.request_id),
+                unseen=True,
             )
         return answer
 

@@ -37,6 +37,7 @@ SHOWN_CHARACTERS = 600
 # What the model writes about a request is in its log this long after.
 LOG_SECONDS = 2.0
 RESPONSE_CHARACTERS = 4096  # of the output
+UNKNOWN = "Whether the model answers as it should is unknown, and nothing is undone because of it"
 # A pattern has at least so long, also when the answer came in the last moment.
 _SEARCH_SECONDS = 1.0
 
@@ -160,10 +161,10 @@ def smoke_test(
             if broken >= ATTEMPTS:
                 raise PredictFailed(error.message, "The model may have crashed on the request; see its log.") from error
             if not tries.again(error.failure):
-                # What was never reached, or refused for the key's rate, says nothing about the model.
-                kind = PredictUnseen if error.failure.refused_unseen else PredictFailed
+                # What never reached the model says nothing about it.
+                kind, unknown = (PredictFailed, "") if error.broke else (PredictUnseen, f". {UNKNOWN}")
                 raise kind(
-                    f"The smoke test got no answer within {seconds:g} s: {error.message}",
+                    f"The smoke test got no answer within {seconds:g} s: {error.message}{unknown}",
                     error.remedy
                     or "The deployment is live, but its endpoint does not answer. Raise `predict-timeout` if the model "
                     "scales up from zero, or check `inference-url`.",
@@ -214,7 +215,7 @@ def _call(
     except httpx.TimeoutException as error:
         raise TimeoutError from error
     except httpx.InvalidURL as error:
-        raise PredictFailed(f"The smoke test has no URL to ask: {error}", "Correct `inference-url`.") from error
+        raise PredictUnseen(f"The smoke test has no URL to ask: {error}", "Correct `inference-url`.") from error
     except httpx.HTTPError as error:
         message = f"The smoke test's connection broke: {redactor.redact(str(error))}"
         raise _NotReady(message, Failure(Fault.NO_ANSWER), broke=True) from error
@@ -238,7 +239,7 @@ def _call(
 def _unreached(error: NotReached, redactor: Redactor) -> Exception:
     message, remedy = redactor.redact(error.obstacle.message), error.obstacle.remedy
     if error.obstacle.final:  # another try changes nothing
-        return PredictFailed(f"The smoke test got no answer: {message}", remedy)
+        return PredictUnseen(f"The smoke test got no answer: {message}. {UNKNOWN}", remedy)
     return _NotReady(message, Failure(Fault.NOT_SENT), remedy=remedy)
 
 
@@ -273,7 +274,9 @@ def _refuse(response: httpx.Response, text: str, redactor: Redactor, now_epoch: 
     instead = recognise(status, response.headers, text, str(response.request.url), location)
     if instead is not None and body is None:  # something in between answered, not the model
         said = cut(redactor.redact(instead.said), SHOWN_CHARACTERS)
-        raise PredictFailed(f"The smoke test was answered {status}: {said}", f"Check `inference-url`. {instead.remedy}")
+        raise PredictUnseen(
+            f"The smoke test was answered {status}: {said}. {UNKNOWN}", f"Check `inference-url`. {instead.remedy}"
+        )
     if status in (401, 403):
         raise PredictFailed(message, "Give the API key permission to call models, or set `predict: false`.")
     if status in (400, 422):

@@ -74,7 +74,7 @@ def run_check(
             tally.add(call)
         done = True
     except (ValueError, TimeoutError) as error:  # a URL or a proxy that cannot be used; every connection hangs
-        tally.add(Call(None, failure=Failure(tally.calls + 1, (means.redact(str(error)),))))
+        tally.add(Call(None, failure=Failure(tally.calls + 1, (means.redact(str(error)),), unseen=True)))
         done = True
     finally:
         if session:
@@ -106,7 +106,8 @@ def _calls(session: Session, times: int, check: Check, use: Callable[[int, Answe
         return use(number, slot.call())
 
     def hung(number: int) -> Any:
-        return use(number, NoAnswer(f"no answer within {check.timeout:g} s", check.timeout))
+        # What goes over the wire ends by itself: it hangs before there is a connection.
+        return use(number, NoAnswer(f"no answer within {check.timeout:g} s", check.timeout, unseen=True))
 
     longest = check.timeout + session.wait_seconds
     results = run_calls(times, check.concurrency, session.slot, call, hung, stop=stop, longest=longest)

@@ -40,7 +40,7 @@ def without_escapes(text: str) -> str:
 
 def printable(text: str) -> str:
     """`text` with a blank for each control and invisible character but LF and TAB; marks of CI systems are inert."""
-    text = _UNSEEN.sub(" ", without_escapes(text.replace("\r\n", "\n")))
+    text = _UNSEEN.sub(" ", without_escapes(text).replace("\r\n", "\n"))
     for mark, harmless in _MARKS:
         text = mark.sub(harmless, text)
     return text
@@ -48,7 +48,7 @@ def printable(text: str) -> str:
 
 def without_controls(text: str) -> str:
     """`text` as a value that programs read: no escape sequence, a blank for each control character but LF and TAB."""
-    return _CONTROL.sub(" ", without_escapes(text.replace("\r\n", "\n")))
+    return _CONTROL.sub(" ", without_escapes(text).replace("\r\n", "\n"))
 
 
 def last_states(text: str) -> str:

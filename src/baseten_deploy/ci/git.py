@@ -1,21 +1,21 @@
 """What `.git` says, read without a git binary: the workspace belongs to another user, and git refuses to look at it.
 
 Nothing in `.git` leads anywhere else: no link, no `gitdir:` out of the workspace is followed. Spec:
-gitrepository-layout, and for a commit's parents the format of loose objects.
+gitrepository-layout, and for a commit's parents the format of loose objects. Those in packs are read by `pack`.
 """
 
 import re
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from .pack import COMMIT_BYTES, commit_in_packs
 from .regular_files import read_regular
 
 _COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 _MERGE_REF = re.compile(r"refs/remotes/pull/([0-9]+)/merge")
 _NAME_BYTES = 4096  # of a file that holds one name
 _PACKED_BYTES = 64 * 1024 * 1024  # of `packed-refs`: half a million refs
-_COMMIT_BYTES = 64 * 1024
 _PULLS = 1000  # `actions/checkout` keeps one
 _SYMBOLIC = 5  # refs that name refs, as many as git follows
 
@@ -25,13 +25,14 @@ class Head:
     """What is checked out. `branch` is the ref that `HEAD` names, `""` when it is detached.
 
     `merged` is the pull request's head when the commit is one of those that GitHub makes to merge it into its base, and
-    `is_merge` says that it is one even when its object cannot be read.
+    `is_merge` says that it is one even when its object cannot be read. `written`: it was read, and somebody wrote it.
     """
 
     commit: str
     branch: str = ""
     is_merge: bool = False
     merged: str = ""
+    written: bool = field(default=False, compare=False)
 
 
 def read_head(directory: Path, top: Path | None = None) -> Head | None:
@@ -77,8 +78,10 @@ class _Repository:
             commit = self._resolved(name)
         if not _COMMIT.fullmatch(commit):
             return None
-        is_merge, merged = self._merge(commit)
-        return Head(commit, branch, is_merge, merged)
+        text = self._object(commit)
+        merged = _merged(text)
+        is_merge = bool(merged) or commit in self._merge_refs()
+        return Head(commit, branch, is_merge, merged, written=bool(text) and not is_merge)
 
     def _resolved(self, ref: str) -> str:
         """What a ref holds: in a file of its own, or in `packed-refs` after `git gc`."""
@@ -96,18 +99,8 @@ class _Repository:
             return []
         return [(commit, name) for commit, _, name in (line.partition(" ") for line in text.splitlines())]
 
-    def _merge(self, commit: str) -> tuple[bool, str]:
-        """Whether a commit is GitHub's merge of a pull request, and that one's head.
-
-        Its message is "Merge HEAD into BASE". `actions/checkout` keeps it below `refs/remotes/pull`.
-        """
-        text = self._object(commit)
-        parents = re.findall(r"^parent ([0-9a-f]+)$", text.partition("\n\n")[0], re.MULTILINE)
-        if len(parents) == 2 and text.partition("\n\n")[2].startswith(f"Merge {parents[1]} into "):
-            return True, parents[1]
-        return any(found == commit for found in self._merge_refs()), ""
-
     def _merge_refs(self) -> list[str]:
+        """The merges of pull requests that `actions/checkout` keeps below `refs/remotes/pull`."""
         found = [commit for commit, name in self._packed() if _MERGE_REF.fullmatch(name)]
         pulls = self._common / "refs" / "remotes" / "pull"
         if pulls.is_dir() and _is_below(pulls, self._common):
@@ -116,14 +109,26 @@ class _Repository:
         return found
 
     def _object(self, commit: str) -> str:
-        """The text of a commit that is an object by itself, `""` for one in a pack."""
-        path = self._common / "objects" / commit[:2] / commit[2:]
+        """The text of a commit, in an object by itself or in a pack, `""` where it cannot be read."""
+        objects = self._common / "objects"
+        if not _is_below(objects, self._common):
+            return ""
         try:
-            data = zlib.decompressobj().decompress(read_regular(path, self._common, _COMMIT_BYTES), _COMMIT_BYTES)
+            loose = read_regular(objects / commit[:2] / commit[2:], objects, COMMIT_BYTES)
+            data = zlib.decompressobj().decompress(loose, COMMIT_BYTES)
+        except FileNotFoundError:
+            return commit_in_packs(commit, objects)
         except (OSError, ValueError, zlib.error):
             return ""
         kind, _, text = data.partition(b"\0")
         return text.decode("utf-8", "replace") if kind.startswith(b"commit ") else ""
+
+
+def _merged(text: str) -> str:
+    """The pull request's head, of GitHub's merge of one ("Merge HEAD into BASE"); `""` for any other commit."""
+    head, _, message = text.partition("\n\n")
+    parents = re.findall(r"^parent ([0-9a-f]+)$", head, re.MULTILINE)
+    return parents[1] if len(parents) == 2 and message.startswith(f"Merge {parents[1]} into ") else ""
 
 
 def _gitdir(git: Path, top: Path) -> str:

@@ -20,6 +20,8 @@ DEPENDABOT = "dependabot[bot]"
 # GitHub sends no larger one.
 _EVENT_BYTES = 25 * 1024 * 1024
 _PULL_REQUEST_REF = re.compile(r"refs/pull/([0-9]+)/(merge|head)")
+# Events for which GitHub makes a merge commit and starts the run with it.
+_MERGING = frozenset({"pull_request", "pull_request_review", "pull_request_review_comment"})
 # Events that are about something which lists its pull requests.
 _LISTING = ("workflow_run", "check_run", "check_suite")
 
@@ -99,7 +101,8 @@ def read_origin(environment: Mapping[str, str], workspace: Path, truss: str = ""
     ref, on_tag = first("GITHUB_REF", "CI_COMMIT_REF_NAME", "GIT_BRANCH"), environment.get("GITHUB_REF_TYPE") == "tag"
     if environment.get("GITHUB_SHA") or (is_github(environment) and not started):
         checkout = _checkout(workspace, truss)
-        sha = _packed(checkout, started, head, is_merge=bool(of_ref and of_ref[2] == "merge"))
+        merges = of_ref[2] == "merge" if of_ref else environment.get("GITHUB_EVENT_NAME") in _MERGING
+        sha = _packed(checkout, started, head, is_merge=merges)
         if checkout and sha == checkout.commit and sha not in (started, head):
             ref, on_tag = checkout.branch, False  # the run's own say nothing about it
     else:
@@ -126,7 +129,7 @@ def _packed(checkout: Head | None, started: str, head: str, *, is_merge: bool) -
     request's, `""` when the event does not tell.
     """
     if checkout is None or (checkout.commit == started and not checkout.is_merge):
-        return head or ("" if is_merge else started)
+        return head or ("" if is_merge and not (checkout and checkout.written) else started)
     if checkout.is_merge:
         return head or checkout.merged
     return checkout.commit

@@ -18,16 +18,23 @@ def read_regular(path: str | Path, root: Path, limit: int) -> bytes:
 
     Raises `OSError` for what cannot be read or is no file, `ValueError` above `limit` bytes or outside of `root`.
     """
-    real = Path(os.path.realpath(path))
-    if not real.is_relative_to(os.path.realpath(root)):
-        raise ValueError(f"{path} leads out of {root}")
-    with _opened(real, os.O_RDONLY, "rb") as file:
-        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-            raise ValueError(f"{path} is no file")
+    with open_regular(path, root) as file:
         data = file.read(limit + 1)
     if len(data) > limit:
         raise ValueError(f"{path} has more than {limit} bytes")
     return data
+
+
+def open_regular(path: str | Path, root: Path) -> BinaryIO:
+    """A file to read pieces of, that is really below `root`. Raises as `read_regular` does."""
+    real = Path(os.path.realpath(path))
+    if not real.is_relative_to(os.path.realpath(root)):
+        raise ValueError(f"{path} leads out of {root}")
+    file = _opened(real, os.O_RDONLY, "rb")
+    if stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+        return file
+    file.close()
+    raise ValueError(f"{path} is no file")
 
 
 def open_to_append(path: str | Path) -> BinaryIO:

@@ -8,8 +8,11 @@ from baseten_deploy.run import Run
 from baseten_deploy.service.answers import Environment, Model
 from baseten_deploy.service.api import Api
 from baseten_deploy.service.http import HttpError
+from baseten_deploy.service.polling import Reads, UnseenError
 
 LOOK_SECONDS = 0.5
+# A model that is not there so many times in a row has no promotion any more.
+GONE = 3
 # A cancellation that is refused so often is not to be had.
 REFUSALS = 3
 
@@ -17,34 +20,71 @@ REFUSALS = 3
 def cancel_promotions(run: Run, api: Api, model: Model, ids: Collection[str]) -> None:
     """Cancel the promotions of these deployments, and wait until no environment is being given one of them.
 
-    Until the deadline of `api`; traffic has to move back first. Raises `HttpError` when it cannot be done.
+    Until the deadline of `api`; traffic has to move back first. Raises `HttpError` when it cannot be done, or was not
+    seen to be.
     """
-    cancelled: set[str] = set()
-    refusals = 0
-    while held := _held(api, model, ids):
-        for environment in held:
-            if environment.name in cancelled:
-                continue
-            try:
-                api.cancel_promotion(model.id, environment.name)
-            except HttpError as error:  # it may have ended meanwhile, or be moving back already: look again
-                refusals += 1
-                if error.status in (401, 403) or refusals >= REFUSALS:
-                    raise
-            else:
-                cancelled.add(environment.name)
-                run.say(f"Cancelled the promotion into {environment.name}")
-        if run.clock.now() + LOOK_SECONDS >= api.http.deadline:
-            run.say(f"{held[0].name} is still being given back what it served")
+    cancelling = _Cancelling(run, api, model)
+    end = api.http.deadline
+    reads = Reads(lambda seconds: _held(api, model, ids, seconds), run.clock, end, run.warn_text)
+    while True:
+        try:
+            held = reads.look()
+        except UnseenError as nothing:
+            raise nothing.last from nothing
+        if held:
+            cancelling.ask(held)
+        elif held is not None or reads.missing >= GONE:
+            return
+        if run.clock.now() + LOOK_SECONDS >= end:
+            if unseen := reads.unseen():
+                raise unseen.last
+            if held:
+                run.say(f"{held[0].name} is still being given back what it served")
             return
         run.clock.sleep(LOOK_SECONDS)
 
 
-def _held(api: Api, model: Model, ids: Collection[str]) -> list[Environment]:
+class _Cancelling:
+    """What was asked for so far: each environment's promotion is cancelled once."""
+
+    def __init__(self, run: Run, api: Api, model: Model) -> None:
+        self._run = run
+        self._api = api
+        self._model = model
+        self._done: set[str] = set()
+        self._doubtful: set[str] = set()
+        self._refusals = 0
+
+    def ask(self, held: Collection[Environment]) -> None:
+        """Cancel what is not cancelled yet. Raises `HttpError` when that is refused for good."""
+        for name in [row.name for row in held if row.name not in self._done]:
+            try:
+                self._api.cancel_promotion(self._model.id, name)
+            except HttpError as error:
+                self._judge(name, error)
+            else:
+                self._done.add(name)
+                self._run.say(f"Cancelled the promotion into {name}")
+
+    def _judge(self, name: str, error: HttpError) -> None:
+        """It may have ended meanwhile, or be moving back already: then the next look tells."""
+        if error.status in (401, 403):
+            raise error
+        if error.failure.ambiguous:
+            self._doubtful.add(name)
+        elif not error.failure.transient:
+            self._refusals += 1
+            if name in self._doubtful:  # nothing is left to cancel: the try whose answer was lost took effect
+                self._done.add(name)
+            elif self._refusals >= REFUSALS:
+                raise error
+
+
+def _held(api: Api, model: Model, ids: Collection[str], seconds: float) -> list[Environment]:
     """The environments that are being given one of these deployments, or a copy of one."""
     given = [
         row
-        for row in api.environments(model.id)
+        for row in api.environments(model.id, retry=False, seconds=seconds)
         if row.candidate and not (row.promotion and row.promotion.status in FINAL)
     ]
     if not any(row.candidate and row.candidate.id not in ids for row in given):
@@ -52,7 +92,7 @@ def _held(api: Api, model: Model, ids: Collection[str]) -> list[Environment]:
     ours = []
     for deployment_id in sorted(ids):
         try:
-            ours.append(Ours(api.deployment(model.id, deployment_id)))
+            ours.append(Ours(api.deployment(model.id, deployment_id, retry=False, seconds=seconds)))
         except HttpError as error:
             if error.status != 404:
                 raise

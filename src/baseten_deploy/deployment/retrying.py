@@ -12,13 +12,13 @@ from baseten_deploy.errors import DeployFailed, DeployTimeout
 from baseten_deploy.run import Run
 from baseten_deploy.service.answers import Deployment, Model, Retry
 from baseten_deploy.service.http import HttpError
+from baseten_deploy.service.polling import Reads, Rhythm, UnseenError
 from baseten_deploy.service.remedies import explain
 from baseten_deploy.service.retry import Tries
 
 RETRIED = frozenset({"DEPLOY_FAILED", "FAILED"})
-# How long a retry that was begun may take to show, and how long between two looks, in seconds.
+# How long a retry that was begun may take to show, in seconds.
 SHOWS_SECONDS = 30.0
-LOOK_SECONDS = 1.0
 
 
 def live_in_the_end(run: Run, model: Model, deployment: Deployment, until_live: Callable[[Deployment], object]) -> bool:
@@ -92,12 +92,27 @@ def _reason(answer: Retry) -> str:
 
 
 def _moving(run: Run, model: Model, deployment: Deployment) -> Deployment:
-    """The deployment once its status is not the old failure, or after half a minute as it then is."""
-    until = run.clock.now() + SHOWS_SECONDS
-    while deployment.status in RETRIED and run.clock.now() < until:
-        run.clock.sleep(LOOK_SECONDS)
+    """The deployment once its status is not the old failure, or as it is when half a minute has shown nothing else.
+
+    The time in which it cannot be seen is not counted: the old failure would be taken for a new one.
+    """
+    clock, end = run.clock, run.api.http.deadline
+    rhythm = Rhythm(clock)
+    reads = Reads(
+        lambda seconds: run.api.deployment(model.id, deployment.id, retry=False, seconds=seconds),
+        clock,
+        end,
+        run.warn_text,
+    )
+    left = SHOWS_SECONDS
+    while deployment.status in RETRIED and left > 0 and clock.now() < end:
+        pause = min(rhythm.pause(), max(0.0, end - clock.now()))
+        clock.sleep(pause)
         try:
-            deployment = run.api.deployment(model.id, deployment.id)
-        except HttpError:
-            continue  # unknown is not failed; the wait that follows judges
+            seen = reads.look()
+        except (UnseenError, HttpError):
+            break  # the wait that follows judges
+        if seen or reads.missing:
+            left -= pause
+        deployment = seen or deployment
     return deployment

@@ -146,7 +146,7 @@ def until_live(
         left = end - clock.now()
         if left <= 0:
             if nothing := reads.unseen():
-                raise _unknown(deployment.id, nothing)
+                raise unknown(deployment.id, nothing)
             raise DeployTimeout(
                 f"The deployment {deployment.id} is {course.deployment.status} and not live after {seconds / 60:g} min",
                 "It goes on by itself. Raise `wait-timeout-minutes` (and `deploy-timeout-minutes`), or look at its log "
@@ -157,7 +157,7 @@ def until_live(
             course.take(reads.look(), missing=reads.missing)
             glance()
         except UnseenError as nothing:
-            raise _unknown(deployment.id, nothing) from nothing
+            raise unknown(deployment.id, nothing) from nothing
         except HttpError as error:
             raise explain(error, DeployFailed, f"Waiting for the deployment {deployment.id}") from error
     return course.deployment
@@ -209,7 +209,8 @@ class _Course:
             self._progress.say(f"Still {status} after {now - self._start:.0f} s")
 
 
-def _unknown(deployment_id: str, nothing: UnseenError) -> DeployUnseen:
+def unknown(deployment_id: str, nothing: UnseenError) -> DeployUnseen:
+    """The error of a wait that could not see the deployment for too long."""
     return DeployUnseen(
         f"The state of the deployment {deployment_id} is unknown: {nothing}",
         "It goes on by itself, and nothing was done to it: look at its page, and at https://status.baseten.co. Run "

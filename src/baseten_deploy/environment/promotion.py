@@ -17,7 +17,7 @@ from baseten_deploy.service.api import Api
 from baseten_deploy.service.http import HttpError
 from baseten_deploy.service.polling import Reads, Rhythm, UnseenError
 from baseten_deploy.service.remedies import explain
-from baseten_deploy.service.retry import Tries
+from baseten_deploy.service.retry import ATTEMPTS, Tries
 
 from .ours import Ours
 from .overtaken import overtaken, overtaker
@@ -164,9 +164,9 @@ def _look(reads: Reads[Environment], name: str) -> Environment | None:
     return environment
 
 
-def _unknown(name: str, nothing: UnseenError) -> PromotionUnseen:
+def _unknown(name: str, nothing: UnseenError, before: str = "") -> PromotionUnseen:
     return PromotionUnseen(
-        f"The state of the environment {name!r} is unknown: {nothing}",
+        f"{before}The state of the environment {name!r} is unknown: {nothing}",
         "What was begun goes on by itself, and nothing was undone: look at the environment's page, and at "
         "https://status.baseten.co.",
     )
@@ -197,15 +197,17 @@ def start(
     settings: Mapping[str, Any],
     clock: Clock,
     say: Callable[[str], None],
+    most: float = ATTEMPTS,
 ) -> None:
     """Ask for the promotion, once: after a failure the environment is looked at before it is sent again.
 
-    `settings` are further fields of the request. The answer's id, which may be new, becomes one of ours. Raises
-    `PromotionFailed` and `AuthFailed`.
+    `settings` are further fields of the request, `most` is how often it may be sent until the deadline of `api`. The
+    answer's id, which may be new, becomes one of ours. Raises `PromotionFailed`; `PromotionUnseen` when it may have
+    begun and that cannot be seen; `AuthFailed`.
     """
     body = {"deployment_id": ours.deployment.id, "scale_down_previous_deployment": True, **settings}
     what = f"Promoting {ours.deployment.id} into {name!r}"
-    tries, doubt = Tries(clock, api.http.deadline), False
+    tries, doubt = Tries(clock, api.http.deadline, most=most), False
     while True:
         try:
             ours.ids.add(api.promote(model_id, name, body).id)
@@ -213,13 +215,8 @@ def start(
             doubt = doubt or error.failure.ambiguous  # an earlier try may show up late, whatever this one was answered
             if doubt or not error.failure.refused_unseen:
                 say(f"The promotion failed ({error.message}); checking whether it took effect")
-                try:
-                    if _took_effect(api, model_id, name, ours, clock, LOOKS if doubt else (0.0,)):
-                        return
-                except HttpError as blind:
-                    if doubt:
-                        unchecked = f"{what}: {error.message}. Whether it took effect cannot be checked"
-                        raise explain(blind, PromotionFailed, unchecked) from blind
+                if _began(api, model_id, name, ours, f"{what}: {error.message}", clock, say, doubt=doubt):
+                    return
             if not tries.again(error.failure):
                 remedy = "The environment still serves what it served. Correct what the service refuses and run again."
                 raise explain(error, PromotionFailed, what, remedy) from error
@@ -227,19 +224,57 @@ def start(
             return
 
 
-def _took_effect(api: Api, model_id: str, name: str, ours: Ours, clock: Clock, pauses: Sequence[float]) -> bool:
-    """Whether the environment serves ours or is getting it, after each pause. Raises `HttpError` for the last look."""
-    blind: HttpError | None = None
+def _began(
+    api: Api,
+    model_id: str,
+    name: str,
+    ours: Ours,
+    what: str,
+    clock: Clock,
+    say: Callable[[str], None],
+    *,
+    doubt: bool,
+) -> bool:
+    """Whether the promotion began although its answer says otherwise. Raises when that is in doubt and cannot be seen.
+
+    A refusal is looked at once, and believed where that fails.
+    """
+    unchecked = f"{what}. Whether it took effect cannot be checked"
+    try:
+        return _took_effect(api, model_id, name, ours, clock, say, LOOKS if doubt else ())
+    except UnseenError as nothing:
+        if doubt:
+            raise _unknown(name, nothing, f"{unchecked}. ") from nothing
+    except HttpError as blind:
+        if doubt:
+            raise explain(blind, PromotionFailed, unchecked) from blind
+    return False
+
+
+def _took_effect(
+    api: Api,
+    model_id: str,
+    name: str,
+    ours: Ours,
+    clock: Clock,
+    say: Callable[[str], None],
+    pauses: Sequence[float],
+) -> bool:
+    """Whether the environment serves ours or is getting it, after each pause; without one, at once and looked at once.
+
+    With pauses an outage is waited out. Raises `UnseenError`, and `HttpError` where the key is refused.
+    """
+    if not pauses:
+        return judge(api.environment(model_id, name), ours) is not Verdict.ABSENT
+    end = api.http.deadline
+    reads = Reads(lambda seconds: api.environment(model_id, name, retry=False, seconds=seconds), clock, end, say)
     for pause in pauses:
         clock.sleep(pause)
-        try:
-            environment = api.environment(model_id, name)
-        except HttpError as error:
-            blind = error
-        else:
-            blind = None
-            if judge(environment, ours) is not Verdict.ABSENT:
-                return True
-    if blind:
-        raise blind
+        environment = reads.look()
+        while environment is None and not reads.missing and clock.now() < end:
+            environment = reads.look()
+        if environment is not None and judge(environment, ours) is not Verdict.ABSENT:
+            return True
+    if nothing := reads.unseen():
+        raise nothing
     return False

@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 from baseten_deploy.errors import Problem
 
 from .environment_settings import check_environment_settings, check_promotion_settings
+from .ids import check_names
 from .settings import CONTENT_DIGEST_LABEL, DEPLOY_KEY_LABEL, Aftermath, Mode, Settings
 
 DEPLOYMENT_NAME = re.compile(r"[0-9a-zA-Z_.-]+")
@@ -43,7 +44,7 @@ def is_offline(settings: Settings, *, secretless: bool) -> bool:
 
 
 def _malformed(settings: Settings) -> list[Problem]:
-    problems = []
+    problems = check_names(settings)
     if settings.deployment_name and not DEPLOYMENT_NAME.fullmatch(settings.deployment_name):
         problems.append(
             Problem(

@@ -1,8 +1,8 @@
 """One end for one try: over connecting, TLS, the head of an answer (1xx included) and its body.
 
 A timeout of sockets, and so of httpx, is for each read: a server that sends a byte a second resets it with every one.
-`bounded` makes a timeout whose numbers know when the whole try ends, and the `Backend` of httpcore obeys that. Only
-looking up a name has no end of its own: the system's resolver has.
+`bounded` makes a timeout whose numbers know when the whole try ends, and the `Backend` of httpcore obeys that, also
+while a name is looked up (`resolver`).
 """
 
 import ssl
@@ -12,6 +12,8 @@ from typing import Any, Self
 
 import httpcore
 import httpx
+
+from .resolver import LONGEST_SECONDS, addresses
 
 _PIECE = 64 * 1024
 
@@ -45,6 +47,15 @@ def _left(timeout: float | None, late: type[Exception]) -> float | None:
     return min(float(timeout), left)
 
 
+def _addresses(host: str, port: int, timeout: float | None) -> tuple[str, ...]:
+    """Those of a name, which may take all that is left of its try: a name server that is down costs seconds."""
+    seconds = timeout.end - time.monotonic() if isinstance(timeout, Until) else timeout
+    try:
+        return addresses(host, port, LONGEST_SECONDS if seconds is None else seconds)
+    except OSError as error:
+        raise httpcore.ConnectError(str(error)) from error
+
+
 class Backend(httpcore.NetworkBackend):
     """httpcore's own connections, whose timeouts end with their try."""
 
@@ -60,8 +71,15 @@ class Backend(httpcore.NetworkBackend):
         socket_options: Iterable[Any] | None = None,
     ) -> httpcore.NetworkStream:
         """Connect."""
-        left = _left(timeout, httpcore.ConnectTimeout)
-        return _Stream(self._inner.connect_tcp(host, port, left, local_address, socket_options))
+        found = _addresses(host, port, timeout)
+        for number, address in enumerate(found, start=1):
+            left = _left(timeout, httpcore.ConnectTimeout)
+            try:
+                return _Stream(self._inner.connect_tcp(address, port, left, local_address, socket_options))
+            except (httpcore.ConnectError, httpcore.ConnectTimeout):
+                if number == len(found):
+                    raise
+        raise httpcore.ConnectError("its name has no address")
 
     def sleep(self, seconds: float) -> None:
         """Wait."""

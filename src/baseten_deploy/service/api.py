@@ -81,13 +81,8 @@ class Api:
     ) -> Deployment:
         """One deployment; 404 is an `HttpError`, also while a fresh one is not visible yet. `seconds` bounds a try."""
         path = _deployment_path(model_id, deployment_id)
-
-        def read(row: JsonObject) -> Deployment:
-            deployment = read_deployment(_of_model(row, model_id))
-            shapes.same(deployment.id, deployment_id, "deployment")
-            return deployment
-
-        return self._parse(read, self._get(path, retry=retry, seconds=seconds), path)
+        answer = self._get(path, retry=retry, seconds=seconds)
+        return self._part(read_deployment, answer, path, model_id, lambda it: (it.id, deployment_id, "deployment"))
 
     def deployments(self, model_id: str) -> list[Deployment]:
         """All deployments of a model."""
@@ -107,22 +102,18 @@ class Api:
             raise HttpError(Failure(Fault.BAD_ANSWER), "the answer has no `download_url`", path)
         return url
 
-    def environments(self, model_id: str) -> list[Environment]:
-        """All environments of a model."""
-        return self._list(f"{_model_path(model_id)}/environments", "environments", read_environment)
+    def environments(self, model_id: str, *, retry: bool = True, seconds: float = READ_SECONDS) -> list[Environment]:
+        """All environments of a model. `seconds` bounds a try."""
+        path = f"{_model_path(model_id)}/environments"
+        return self._list(path, "environments", read_environment, retry=retry, seconds=seconds)
 
     def environment(
         self, model_id: str, name: str, *, retry: bool = True, seconds: float = READ_SECONDS
     ) -> Environment:
         """One environment; 404 is an `HttpError`. `seconds` bounds a try."""
         path = _environment_path(model_id, name)
-
-        def read(row: JsonObject) -> Environment:
-            environment = read_environment(_of_model(row, model_id))
-            shapes.same(environment.name, name, "environment")
-            return environment
-
-        return self._parse(read, self._get(path, retry=retry, seconds=seconds), path)
+        answer = self._get(path, retry=retry, seconds=seconds)
+        return self._part(read_environment, answer, path, model_id, lambda it: (it.name, name, "environment"))
 
     def create_environment(self, model_id: str, name: str, settings: JsonObject) -> None:
         """Create an environment. Sent once: the caller looks before it sends again."""
@@ -205,10 +196,34 @@ class Api:
         return self.http.request("GET", path, params=params, retry=retry, seconds=seconds)
 
     def _list(
-        self, path: str, key: str, parse: Callable[[JsonObject], T], params: Any = None, *, retry: bool = True
+        self,
+        path: str,
+        key: str,
+        parse: Callable[[JsonObject], T],
+        params: Any = None,
+        *,
+        retry: bool = True,
+        seconds: float = READ_SECONDS,
     ) -> list[T]:
-        answer = self._get(path, params, retry=retry)
+        answer = self._get(path, params, retry=retry, seconds=seconds)
         return self._parse(lambda body: [parse(row) for row in rows(body, key)], answer, path)
+
+    def _part(
+        self,
+        parse: Callable[[JsonObject], T],
+        answer: JsonObject,
+        path: str,
+        model_id: str,
+        named: Callable[[T], tuple[str, str, str]],
+    ) -> T:
+        """One part of a model; `named` gives what it is called, what was asked for, and what that is."""
+
+        def read(row: JsonObject) -> T:
+            found = parse(_of_model(row, model_id))
+            shapes.same(*named(found))
+            return found
+
+        return self._parse(read, answer, path)
 
     def _commit(self, path: str, source: JsonObject, model_id: str = "") -> tuple[Model, Deployment]:
         def read(body: JsonObject) -> tuple[Model, Deployment]:

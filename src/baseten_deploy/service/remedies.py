@@ -45,7 +45,14 @@ def explain(
     if error.failure.transient:
         what = unanswered or what
         remedy = _transient_remedy(error)
-    return kind(f"{what}: {error.message}", remedy)
+    return kind(f"{what}: {error.message}", remedy or _refusal_remedy(error))
+
+
+def _refusal_remedy(error: HttpError) -> str:
+    """Where nobody knows better: the service's own words come first, and say what it does not take."""
+    if error.status == 404:
+        return "Check the names and ids in the inputs, and that the API key is of the workspace that has them."
+    return "Correct what the service names and run again; if it names nothing, give this message to Baseten's support."
 
 
 def _transient_remedy(error: HttpError) -> str:

@@ -8,10 +8,9 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
+from baseten_deploy.inputs.ids import ENVIRONMENT, ID
+
 # A lone `Unusable` tells what is wrong; whatever else an odd value makes Python raise has the value in its text.
-_ID = re.compile(r"[A-Za-z0-9_-]{1,64}", re.ASCII)
-# As the API documents it for `POST /v1/models/{id}/environments`.
-_ENVIRONMENT = re.compile(r"[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?", re.ASCII)
 _BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/-]{0,254}", re.ASCII)  # an access point's ARN is one as well
 _REGION = re.compile(r"[A-Za-z0-9-]{1,63}", re.ASCII)  # part of a host name
 _CREDENTIAL = re.compile(r"[!-~]{1,8192}", re.ASCII)  # goes into headers
@@ -42,12 +41,12 @@ def word(value: object, what: str) -> str:
 
 def identifier(value: object, what: str = "id") -> str:
     """An id of the service."""
-    return _matching(_ID, text(value, what), what, "has not the shape of an id")
+    return _matching(ID, text(value, what), what, "has not the shape of an id")
 
 
 def is_identifier(text: str) -> bool:
     """Whether a text has the shape of an id."""
-    return _ID.fullmatch(text) is not None
+    return ID.fullmatch(text) is not None
 
 
 def optional_identifier(value: object, what: str) -> str:
@@ -57,7 +56,7 @@ def optional_identifier(value: object, what: str) -> str:
 
 def environment_name(value: object, what: str = "name") -> str:
     """The name of an environment."""
-    return _matching(_ENVIRONMENT, text(value, what), what, "is not the name of an environment")
+    return _matching(ENVIRONMENT, text(value, what), what, "is not the name of an environment")
 
 
 def optional_environment_name(value: object, what: str) -> str:

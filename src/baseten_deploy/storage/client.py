@@ -12,7 +12,6 @@ Whether to try again is `retry`'s decision. What is uploaded, and what an error 
 module costs half a second, importing `upload` does not.
 """
 
-import re
 import threading
 from collections.abc import Mapping
 from concurrent.futures import CancelledError
@@ -27,29 +26,20 @@ from botocore.awsrequest import (
 )
 from botocore.config import Config
 from botocore.configprovider import BOTOCORE_DEFAUT_SESSION_VARIABLES, ConfigValueStore, ConstantProvider
-from botocore.exceptions import (
-    BotoCoreError,
-    ClientError,
-    ConnectionClosedError,
-    ConnectTimeoutError,
-    EndpointConnectionError,
-    ProxyConnectionError,
-    ReadTimeoutError,
-    SSLError,
-)
+from botocore.exceptions import BotoCoreError, ClientError
 from botocore.loaders import Loader
 from botocore.parsers import ResponseParserError
 from botocore.session import Session
 
 from baseten_deploy import __version__
 from baseten_deploy.clock import Clock
-from baseten_deploy.network.failures import certificate_error
 from baseten_deploy.network.way_out import WayOut
 from baseten_deploy.service.answers import UploadTarget
-from baseten_deploy.service.retry import Failure, Fault, Tries, parse_hint
+from baseten_deploy.service.retry import Tries
 
 from .connections import CONNECT_SECONDS, READ_SECONDS, Connections
 from .foreign_answer import ForeignAnswerError, recognise_foreign
+from .trouble import failure_of
 
 LONGEST_PAUSE_SECONDS = 60.0  # a server that asks for more is down for this run
 _BODIES = frozenset({"PutObject", "UploadPart"})
@@ -61,8 +51,6 @@ _PROOF = {  # what a success carries when it is S3's, and not a captive portal's
     "CompleteMultipartUpload": "ETag",
 }
 _NO_ANSWER = (BotoCoreError, ResponseParserError, ForeignAnswerError)  # or none that can be read
-# As http.client words a proxy's answer to CONNECT.
-_TUNNEL = re.compile(r"Tunnel connection failed: (\d{3})\b")
 
 
 class ConfigurationError(Exception):
@@ -300,44 +288,3 @@ class Client:
 
     def _begin_unanswered(self, **_: Any) -> None:
         self._begun_unseen = True
-
-
-def failure_of(
-    response: tuple[Any, dict[str, Any]] | None, exception: Exception | None, now_epoch: float
-) -> Failure | None:
-    """What a try came to, in the terms of `retry`; None is a success, or nothing that another try could change."""
-    if response is not None:
-        http, parsed = response
-        if http.status_code < 300:
-            return None
-        if http.status_code == 501:  # what is not there is not there a second later
-            return None
-        if parsed.get("Error", {}).get("Code") == "RequestTimeout":  # a 400: S3 waited for the body
-            return Failure(Fault.NO_ANSWER)
-        return Failure(Fault.STATUS, http.status_code, parse_hint(http.headers, None, now_epoch))
-    if isinstance(exception, ForeignAnswerError):
-        return Failure(Fault.STATUS, exception.status) if exception.passing else None
-    if isinstance(exception, ProxyConnectionError) and (
-        is_untrusted(exception) or 400 <= tunnel_status(exception) < 500
-    ):
-        return None
-    if isinstance(exception, EndpointConnectionError | ConnectTimeoutError | ProxyConnectionError):
-        return Failure(Fault.NOT_SENT)
-    if isinstance(exception, ConnectionClosedError | ReadTimeoutError):
-        return Failure(Fault.NO_ANSWER)
-    if isinstance(exception, SSLError) and not is_untrusted(exception):
-        return Failure(Fault.NO_ANSWER)
-    return None
-
-
-def is_untrusted(error: Exception) -> bool:
-    """Tell a server that cannot prove who it is from a TLS connection that broke."""
-    if certificate_error(error) is not None:
-        return True
-    return bool(re.search("certificate.verify.failed|doesn't match", str(error), re.IGNORECASE))
-
-
-def tunnel_status(error: Exception) -> int:
-    """What a proxy answered to CONNECT, 0 when it did not."""
-    found = _TUNNEL.search(str(getattr(error, "kwargs", {}).get("error", "")))
-    return int(found[1]) if found else 0

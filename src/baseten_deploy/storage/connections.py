@@ -8,7 +8,7 @@ import ssl
 import struct
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 from weakref import WeakSet
@@ -24,9 +24,10 @@ from botocore.awsrequest import (
 )
 from botocore.exceptions import ConnectionClosedError
 from botocore.httpsession import ProxyConfiguration, URLLib3Session
-from urllib3.exceptions import HTTPError
+from urllib3.exceptions import ConnectTimeoutError, HTTPError, NameResolutionError, NewConnectionError
 
 from baseten_deploy.background import start
+from baseten_deploy.network.resolver import addresses
 from baseten_deploy.network.way_out import WayOut
 
 CONNECT_SECONDS = 10.0
@@ -77,6 +78,9 @@ class Connections(URLLib3Session):
                     super().connect()  # type: ignore[misc] # of the class that it is mixed into, as below
                 sessions._opened(self.sock)
 
+            def _new_conn(self) -> socket.socket:
+                return sessions._connected(self, super()._new_conn)  # type: ignore[misc]
+
             def getresponse(self, *arguments: Any, **named: Any) -> Any:
                 with sessions._watched(self):
                     return super().getresponse(*arguments, **named)  # type: ignore[misc]
@@ -122,6 +126,29 @@ class Connections(URLLib3Session):
     def _setup_proxy_ssl_context(self, proxy_url: str) -> ssl.SSLContext | None:
         """The same for a proxy that is spoken to over TLS."""
         return self._way.trust if proxy_url.startswith("https:") else None
+
+    def _connected(self, connection: Any, connect: Callable[[], socket.socket]) -> socket.socket:
+        """Look up the name, in bounded time, and `connect` to one of its addresses.
+
+        urllib3 keeps the name apart from what certificates are compared with, but not for long: it is put back.
+        """
+        name = connection._dns_host  # noqa: SLF001
+        try:
+            found = addresses(name, connection.port, self._read_seconds, stopped=lambda: self._cut)
+        except (OSError, UnicodeError) as error:
+            unknown = error if isinstance(error, socket.gaierror) else socket.gaierror(socket.EAI_AGAIN, str(error))
+            raise NameResolutionError(connection.host, connection, unknown) from error
+        try:
+            for number, address in enumerate(found, start=1):
+                connection._dns_host = address  # noqa: SLF001
+                try:
+                    return connect()
+                except (NewConnectionError, ConnectTimeoutError):
+                    if number == len(found) or self._cut:
+                        raise
+        finally:
+            connection._dns_host = name  # noqa: SLF001
+        raise NameResolutionError(connection.host, connection, socket.gaierror(socket.EAI_NONAME, "it has no address"))
 
     @contextmanager
     def _watched(self, connection: Any) -> Iterator[None]:

@@ -12,16 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum, auto
 
-from botocore.exceptions import (
-    BotoCoreError,
-    ClientError,
-    ConnectionClosedError,
-    ConnectTimeoutError,
-    EndpointConnectionError,
-    ProxyConnectionError,
-    ReadTimeoutError,
-    SSLError,
-)
+from botocore.exceptions import BotoCoreError, ClientError
 from botocore.parsers import ResponseParserError
 
 from baseten_deploy.ci.redaction import Redactor
@@ -37,10 +28,11 @@ from baseten_deploy.network.failures import (
 from baseten_deploy.network.proxies import Proxy
 from baseten_deploy.service.answers import UploadTarget
 
-from .client import NotS3Error, is_untrusted, tunnel_status
+from .client import NotS3Error
 from .connections import CONNECT_SECONDS, READ_SECONDS
 from .foreign_answer import ForeignAnswerError
 from .managed_transfer import ThreadsError
+from .trouble import Trouble, trouble, tunnel_status
 
 _TEXT_CHARACTERS = 300
 _OVER = frozenset(
@@ -194,22 +186,23 @@ def _unreached(error: Exception, where: Circumstances) -> Problem:
     allow = (
         f"The runner must be able to reach {host}: check DNS, firewall, `s3-endpoint-url`, HTTPS_PROXY and NO_PROXY."
     )
-    if is_untrusted(error):
+    kind = trouble(error)
+    if kind is Trouble.UNTRUSTED:
         refusal = certificate_error(error) or ssl.SSLCertVerificationError(1, text)
         return _obstacle(untrusted(refusal, host, where.trusted, proxy))
-    if isinstance(error, ProxyConnectionError) and proxy:
+    if kind in (Trouble.PROXY, Trouble.PROXY_REFUSED) and proxy:
         status = tunnel_status(error)
         text = text.rpartition("Tunnel connection failed: ")[2] if status else text
         refused = proxy_refused(proxy, host, status, text) if status else proxy_unreached(proxy, host, text)
         return _obstacle(refused)
-    if isinstance(error, ConnectTimeoutError):
+    if kind is Trouble.NO_CONNECTION_IN_TIME:
         return Problem(f"{host} did not take a connection{via} within {CONNECT_SECONDS:g} s", allow)
-    if isinstance(error, ReadTimeoutError):
+    if kind is Trouble.NO_ANSWER_IN_TIME:
         return Problem(f"{host} did not answer{via} within {READ_SECONDS:g} s", _STATUS_PAGE)
-    if isinstance(error, EndpointConnectionError):
+    if kind is Trouble.NO_CONNECTION:
         unknown = isinstance(inner, socket.gaierror) or "resol" in text.lower()
         return Problem(f"{'Unknown host' if unknown else 'No connection to'} {host}{via}: {text}", allow)
-    if isinstance(error, ConnectionClosedError | SSLError):
+    if kind is Trouble.BROKE:
         return Problem(f"The connection to {host}{via} broke again and again: {text}", allow)
     return Problem(f"The upload to {host}{via} failed: {type(error).__name__}: {text}", allow)
 

@@ -2,6 +2,8 @@
 
 import json
 import re
+import threading
+from dataclasses import replace
 
 import httpx
 import junitparser
@@ -10,10 +12,10 @@ from transport import Service, make_run, printed
 from wire import answer, read_request, serving
 
 from baseten_deploy.checks import proof as module
-from baseten_deploy.checks.check import Check, Expect, Suite
+from baseten_deploy.checks.check import Check, Expect, Kind, Suite
 from baseten_deploy.checks.proof import Proof, live_side, read_suite
 from baseten_deploy.checks.suite_run import LiveSide
-from baseten_deploy.errors import Cancelled, PredictFailed
+from baseten_deploy.errors import Cancelled, PredictFailed, PredictUnseen
 
 
 def by_path(answers):
@@ -138,6 +140,86 @@ class TestHold:
             proof.hold("production", f"http://127.0.0.1:{port}/predict", "d1")
         told = [str(caught.value), printed(run), path.read_text(), *run.notes, json.dumps(run.outputs.values)]
         assert not [text for text in told if re.search(key, text)]
+
+
+WAY = answer(b"<html>no way there</html>", "502 Bad Gateway", "text/html")
+
+
+class TestUnseen:
+    """A model that was never reached has answered nothing wrongly: what ends so is not undone."""
+
+    @pytest.fixture
+    def unseen(self, make_settings):
+        """What is raised by these checks at a port."""
+
+        def go(checks, port, **inputs):
+            proof, run, _ = make(make_settings, checks, predict_timeout="1", **inputs)
+            with pytest.raises(PredictFailed) as caught:
+                proof.hold("prod", f"http://127.0.0.1:{port}/environments/prod/predict", "d1")
+            return caught.value, run
+
+        return go
+
+    @pytest.mark.parametrize("status", ["408 Slow", "425 Early", "429 Slow", "502 Bad", "503 No", "504 Late", "530 X"])
+    def test_a_gateway_that_has_no_way(self, unseen, status):
+        """Until the time is up: unknown, said so, and each check is named."""
+        with by_path({"/good": answer(b"", status), "/bad": WAY}) as port:
+            error, run = unseen(CHECKS, port)
+        assert (PredictUnseen, True) == (type(error), error.unseen)
+        assert [2, 5, 8] == [problem.line for problem in error.problems]
+        assert "The check 'good' of prod could not be made: " in error.problems[0].message
+        assert "unknown" in error.problems[0].message
+        assert "inference-url" in error.problems[0].remedy
+        assert ("0", "3") == (run.outputs.get("checks-passed"), run.outputs.get("checks-failed"))
+
+    @pytest.mark.parametrize("repeat", [1, 3])
+    def test_a_port_that_refuses(self, unseen, repeat):
+        """Nobody is there, however often it is asked."""
+        with serving(lambda _link, _number: None) as port:
+            pass  # it is closed now
+        error, _ = unseen([replace(CHECKS[0], repeat=repeat)], port)
+        assert PredictUnseen is type(error)
+
+    def test_a_websocket_that_refuses(self, unseen):
+        """The same by another transport."""
+        with serving(lambda _link, _number: None) as port:
+            pass
+        error, _ = unseen([Check("c", "checks.yaml", 2, kind=Kind.WEBSOCKET, body=b"{}")], port)
+        assert PredictUnseen is type(error)
+
+    def test_one_that_answered_wrongly_decides(self, unseen):
+        """However many others were unseen: that failure is proved."""
+        with by_path({"/good": WAY, "/bad": BAD}) as port:
+            error, _ = unseen(CHECKS, port)
+        assert (PredictFailed, False) == (type(error), error.unseen)
+        assert ["could not be made", "failed", "could not be made"] == [
+            "failed" if " failed: " in problem.message else "could not be made" for problem in error.problems
+        ]
+
+    def test_repeats_of_which_one_answered_wrongly(self, unseen):
+        """Within one check as well."""
+        said = [BAD, WAY]
+
+        def serve(link, _):
+            while read_request(link):
+                link.sendall(said.pop(0) if len(said) > 1 else said[0])
+
+        with serving(serve) as port:
+            error, _ = unseen([replace(CHECKS[1], repeat=3)], port)
+        assert PredictFailed is type(error)
+
+    def test_a_model_that_breaks_the_connection(self, unseen):
+        """It took the request and died of it: that is its answer."""
+        with serving(lambda link, _: read_request(link)) as port:
+            error, _ = unseen(CHECKS[:1], port)
+        assert PredictFailed is type(error)
+
+    def test_a_model_that_does_not_answer_in_time(self, unseen):
+        """It took the request: `timeout` is what the user allows it."""
+        with serving(lambda link, _: (read_request(link), threading.Event().wait(3))) as port:
+            error, _ = unseen([replace(CHECKS[0], timeout=0.3)], port)
+        assert PredictFailed is type(error)
+        assert "no answer within 0.3 s" in error.problems[0].message
 
 
 class TestReadSuite:

@@ -11,7 +11,7 @@ from transport import BY_NAME, HTML, KEY, Dripping, FakeClock, Script, make_clie
 from baseten_deploy.checks import smoke_test as module
 from baseten_deploy.checks.smoke_test import ask, cut, smoke_test
 from baseten_deploy.ci.redaction import Redactor
-from baseten_deploy.errors import PredictFailed
+from baseten_deploy.errors import PredictFailed, PredictUnseen
 from baseten_deploy.inputs.expectation import parse_expectation
 from baseten_deploy.service.http import ERROR_BYTES
 from baseten_deploy.service.model_urls import environment_url, predict_url
@@ -233,6 +233,8 @@ class TestNotReady:
         assert asked.message.startswith("The smoke test got no answer within 60 s: ")
         assert "predict-timeout" in asked.remedy
         assert 30 < asked.took < 60
+        assert PredictUnseen is type(asked.error)
+        assert "is unknown, and nothing is undone because of it" in asked.message
 
     def test_for_a_day(self):
         """`predict-timeout` may be long: thousands of tries end like the first."""

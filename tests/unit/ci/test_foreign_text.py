@@ -132,3 +132,10 @@ class TestCut:
         """To the last byte."""
         assert "x" * LINE_BYTES == cut_lines("x" * LINE_BYTES)
         assert cut_lines("x" * (LINE_BYTES + 1)).endswith("x … cut here")
+
+
+@pytest.mark.parametrize("clean", [printable, without_controls])
+@pytest.mark.parametrize("text", ["a\r\x9b:3:7: \nb", "a\r\x1b[31m\nb", "a\r\x1b]0;x\x07\nb"])
+def test_an_escape_within_a_line_break(clean, text):
+    """A line break that is one only without the sequence is one: cleaned twice is the same as once."""
+    assert ("a\nb", "a\nb") == (clean(text), clean(clean(text)))

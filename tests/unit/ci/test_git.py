@@ -244,11 +244,55 @@ class TestMergeCommits:
         started = merge[0] if ref.endswith("merge") else STARTED
         assert merge[1] == origin(repository, GITHUB_SHA=started, GITHUB_REF=ref).sha
 
+    @pytest.mark.parametrize("keeps_ref", [True, False])
+    def test_its_object_in_a_pack_tells_too(self, repository, merge, keeps_ref):
+        """After `git gc`, with the ref of the pull request or without it."""
+        git(repository, "gc", "-q", "--prune=now")
+        assert not list((repository / ".git/objects").glob("[0-9a-f][0-9a-f]"))
+        if not keeps_ref:
+            git(repository, "update-ref", "-d", "refs/remotes/pull/42/merge")
+        assert merge[1] == origin(repository, GITHUB_SHA=merge[0], GITHUB_REF="refs/pull/42/merge").sha
+        assert merge[1] == origin(repository).sha
+
+    def test_of_a_shallow_checkout(self, repository, merge, tmp_path):
+        """`actions/checkout` fetches one commit, which comes in a pack, and its parents are not there."""
+        shallow = tmp_path / "shallow"
+        shallow.mkdir()
+        git(shallow, "init", "-q")
+        git(repository, "config", "uploadpack.allowAnySHA1InWant", "true")
+        refspec = f"+{merge[0]}:refs/remotes/pull/42/merge"
+        keep = ("-c", "fetch.unpackLimit=1", "-c", "transfer.unpackLimit=1")
+        git(shallow, *keep, "fetch", "-q", "--depth=1", repository.as_uri(), refspec)
+        git(shallow, "checkout", "-q", "refs/remotes/pull/42/merge")
+        assert list((shallow / ".git/objects/pack").glob("*.pack"))
+        assert merge[1] == origin(shallow, GITHUB_SHA=merge[0], GITHUB_REF="refs/pull/42/merge").sha
+        assert "PR-42_" + merge[1][:7] == (
+            origin(shallow, GITHUB_SHA=merge[0], GITHUB_REF="refs/pull/42/merge").deployment_name
+        )
+
     def test_or_nothing(self, repository, merge):
-        """In a pack it is not read; then the commit is not known, and never that of the merge."""
-        git(repository, "gc", "-q")
+        """Where its object cannot be read the commit is not known, and it is never that of the merge."""
+        git(repository, "gc", "-q", "--prune=now")
+        for pack in (repository / ".git/objects/pack").iterdir():
+            pack.chmod(0o600)
+            pack.write_bytes(pack.read_bytes()[:100])
         assert "" == origin(repository, GITHUB_SHA=merge[0], GITHUB_REF="refs/pull/42/merge").sha
         assert "" == origin(repository).sha
+
+    @pytest.mark.parametrize("event", ["pull_request", "pull_request_review", "pull_request_review_comment"])
+    def test_or_nothing_by_the_event_alone(self, repository, merge, event):
+        """The ref is not told either, and nothing in `.git` says what the commit is."""
+        shutil.rmtree(repository / ".git/objects")
+        git_refs = repository / ".git/refs/remotes"
+        shutil.rmtree(git_refs)
+        assert "" == origin(repository, GITHUB_SHA=merge[0], GITHUB_REF="", GITHUB_EVENT_NAME=event).sha
+
+    @pytest.mark.parametrize("ref", ["refs/pull/42/head", "refs/pull/42/merge", ""])
+    def test_a_runner_that_starts_with_the_head(self, repository, ref):
+        """Gitea and Forgejo do: it was read, and somebody wrote it."""
+        head = git(repository, "rev-parse", "HEAD")
+        found = origin(repository, GITHUB_SHA=head, GITHUB_REF=ref, GITHUB_EVENT_NAME="pull_request")
+        assert head == found.sha
 
     def test_the_head_is_checked_out_and_no_event_tells(self, repository, merge):
         """Then it is the head's."""

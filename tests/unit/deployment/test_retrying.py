@@ -1,7 +1,9 @@
 """`deploy-retries`: what is tried again, how often, and how it ends."""
 
+import httpx
 import pytest
-from transport import AMBIGUOUS, UNSEEN, Service, make_run, printed, refusal
+from outages import KINDS
+from transport import AMBIGUOUS, UNSEEN, Fault, Service, make_run, printed, refusal
 
 from baseten_deploy.deployment.wait import wait
 from baseten_deploy.environment.ours import Ours
@@ -77,6 +79,29 @@ class TestRetries:
         service.fail(RETRY, fault)
         waited(service, "DEPLOY_FAILED", 1)
         assert (1 if fault.acts else 2) == len(service.calls(RETRY))
+
+    @pytest.mark.parametrize("seconds", [15, 120])
+    @pytest.mark.parametrize("kind", KINDS)
+    def test_an_outage_right_after_it(self, waited, kind, seconds):
+        """The old failure still shows when the service is back: the time in which nothing was seen is not counted."""
+        service = Service()
+
+        def tries_again(_model, _deployment):
+            began = service.clock.now()
+            row, fails = service.deployments[0], KINDS[kind]
+
+            def answer(_request, _answer):
+                passed = service.clock.now() - began
+                row["status"] = "ACTIVE" if passed > seconds + 20 else "DEPLOY_FAILED"
+                return fails() if passed < seconds else httpx.Response(200, json=row)
+
+            service.fail("GET .*/deployments/dep1", Fault(kind, answer), times=10**6)
+            return {"retried": True, "deployment": row}
+
+        service._retry = tries_again
+        run = waited(service, "DEPLOY_FAILED", 1)
+        assert ("ACTIVE", 1) == (run.outputs.get("deployment-status"), len(service.calls(RETRY)))
+        assert 1 == len([warning for warning in run.warnings if "could not be asked" in warning.message])
 
     @pytest.mark.parametrize(("status", "kind"), [(400, DeployFailed), (404, DeployFailed), (403, AuthFailed)])
     def test_a_refusal(self, waited, status, kind):

@@ -56,6 +56,15 @@ class TestExplain:
         )
         assert (Rejected, said) == (type(told), told.problems[0].message)
 
+    @pytest.mark.parametrize(
+        ("status", "word"), [(400, "Correct what the service names"), (404, "names and ids"), (422, "Correct what")]
+    )
+    def test_a_refusal_without_a_remedy_of_its_own(self, status, word):
+        """The service's words first, and what to do all the same."""
+        told = explain(HttpError(Failure(Fault.STATUS, status), "no such thing", "GET /x"), Rejected, "Doing it")
+        assert "Doing it: no such thing" == told.problems[0].message
+        assert word in told.problems[0].remedy
+
     def test_other_errors_pass(self):
         """Only `HttpError` is explained."""
         with pytest.raises(KeyError), failing_as(Rejected, "x"):

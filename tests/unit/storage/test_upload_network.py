@@ -25,8 +25,9 @@ from baseten_deploy.errors import UploadFailed
 from baseten_deploy.network.proxies import Proxy
 from baseten_deploy.network.way_out import WayOut
 from baseten_deploy.service.retry import Failure, Fault
-from baseten_deploy.storage.client import NotS3Error, failure_of
+from baseten_deploy.storage.client import NotS3Error
 from baseten_deploy.storage.remedies import Again, Circumstances, again, explain
+from baseten_deploy.storage.trouble import failure_of
 from baseten_deploy.storage.upload import PART_BYTES, Uploaded, upload
 
 SMALL = 100_000

@@ -103,7 +103,7 @@ def test_a_signal_ends_an_upload_that_waits_for_a_connection():
 
 
 def test_memory_is_bounded(s3):
-    """A process that uploads 400 MB never holds more than half of it; how much exactly, the allocator and the load decide."""
+    """A process that uploads 400 MB never holds half of it; how much exactly, the allocator and the load decide."""
     for operation in ("CreateMultipartUpload", "UploadPart", "CompleteMultipartUpload"):
         s3.fail(operation, range(1, 1000), swallow)
     said = outcome(start(url=s3.url, size=400_000_000))

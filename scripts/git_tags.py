@@ -1,7 +1,8 @@
 """The release commit and its tags, in a remote repository: made without touching the work tree or a branch.
 
-The commit is a child of the one that is released and has one file changed, so main goes on to build its Dockerfile. The
-same release from the same commit is the same commit: its times are the parent's. The tags go out together or not.
+The commit is a child of the one that is released and has only `image:` changed, so main goes on to build its
+Dockerfile. The same release from the same commit is the same commit: its times are the parent's. The tags go out
+together or not.
 """
 
 import base64
@@ -70,14 +71,15 @@ class Repository:
             found[reference.removeprefix("refs/tags/").removesuffix("^{}")] = commit
         return found
 
-    def commit_with(self, name: str, content: str, message: str) -> str:
-        """A child of HEAD in which one file has another content; no branch and no file is changed."""
+    def commit_with(self, changed: Mapping[str, str], message: str) -> str:
+        """A child of HEAD in which some files have another content; no branch and no work tree is changed."""
         parent = self.head()
         when = self.git("log", "-1", "--format=%cI")
-        blob = self.git("hash-object", "-w", "--stdin", given=content)
         index = {"GIT_INDEX_FILE": self.git("rev-parse", "--path-format=absolute", "--git-path", "release-index")}
         self.git("read-tree", parent, environment=index)
-        self.git("update-index", "--cacheinfo", f"100644,{blob},{name}", environment=index)
+        for name, content in changed.items():
+            blob = self.git("hash-object", "-w", "--stdin", given=content)
+            self.git("update-index", "--cacheinfo", f"100644,{blob},{name}", environment=index)
         tree = self.git("write-tree", environment=index)
         Path(index["GIT_INDEX_FILE"]).unlink()
         people = {

@@ -27,8 +27,11 @@ class EngineError(Exception):
 class Engine(Protocol):
     """Builds and pushes. Both methods answer a digest, `sha256:...`, and raise `EngineError`."""
 
-    def push(self, context: Path, image: str, architecture: str, seconds: int) -> str:
-        """Build `context` for one architecture, every file at most as new as `seconds`, and push it untagged."""
+    def push(self, context: Path, image: str, architecture: str, seconds: int, target: str = "") -> str:
+        """Build `context` for one architecture, every file at most as new as `seconds`, and push it untagged.
+
+        `target` is a stage of the Dockerfile; without one it is the last.
+        """
 
     def index(self, image: str, digests: Sequence[str], tag: str) -> str:
         """Make `tag` name the images of all architectures."""
@@ -51,22 +54,23 @@ class Docker:
 
     builder: str = "release"
 
-    def push(self, context: Path, image: str, architecture: str, seconds: int) -> str:
+    def push(self, context: Path, image: str, architecture: str, seconds: int, target: str = "") -> str:
         """See `Engine`."""
         if self.builder not in run(("docker", "buildx", "ls", "--format", "{{.Name}}")).split():
             driver = ("--driver", "docker-container", "--driver-opt", f"image={BUILDKIT}")
             run(("docker", "buildx", "create", "--name", self.builder, *driver))
         with tempfile.TemporaryDirectory() as directory:
             told = Path(directory) / "metadata.json"
-            run(self.build_command(context, image, architecture, told), {"SOURCE_DATE_EPOCH": str(seconds)})
+            run(self.build_command(context, image, architecture, told, target), {"SOURCE_DATE_EPOCH": str(seconds)})
             return str(json.loads(told.read_text(encoding="utf-8"))["containerimage.digest"])
 
-    def build_command(self, context: Path, image: str, architecture: str, told: Path) -> list[str]:
+    def build_command(self, context: Path, image: str, architecture: str, told: Path, target: str = "") -> list[str]:
         """The build. No attestations of BuildKit's own: they would make the digest one of an index."""
         output = f"type=image,name={image},push-by-digest=true,name-canonical=true,push=true,rewrite-timestamp=true"
         return [
             *("docker", "buildx", "build", "--builder", self.builder, "--platform", PLATFORMS[architecture]),
             *("--provenance=false", "--sbom=false", "--no-cache", "--build-arg", "SOURCE_DATE_EPOCH"),
+            *(("--target", target) if target else ()),
             *("--output", output, "--metadata-file", str(told), str(context)),
         ]
 
@@ -88,8 +92,10 @@ class Buildah:
 
     build: Path
 
-    def push(self, context: Path, image: str, architecture: str, seconds: int) -> str:
+    def push(self, context: Path, image: str, architecture: str, seconds: int, target: str = "") -> str:
         """See `Engine`. The layers' times are the Dockerfile's own doing; the image's is not set."""
+        if target:
+            raise EngineError(f"the build script makes the Dockerfile's last stage; {target} is built by Docker alone")
         local = f"localhost/release-{architecture}"
         run((self.build, local, context), {"SOURCE_DATE_EPOCH": str(seconds)})
         return self._push(("buildah", "push", "-q"), local, f"{image}:{architecture}")

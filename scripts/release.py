@@ -3,8 +3,9 @@
     release.py prepare 1.4.0           CHANGELOG.md and the package's version, for a pull request
     release.py check 1.4.0             all that speaks against it, together
     release.py image --arch amd64      build for one architecture, push it by its digest
-    release.py index 1.4.0 DIGEST...   one image for all architectures, tagged 1.4.0
-    release.py publish 1.4.0 DIGEST    the commit whose action.yml names the digest; tags v1.4.0 and v1, the image's 1
+    release.py index 1.4.0 DIGEST...   one image for all architectures, tagged v1.4.0
+    release.py publish 1.4.0 DIGEST    the commit whose action.yml names the digest; tags v1.4.0 and v1, also of the image
+                                       (`--target chain`, `--chain DIGEST`: the same for the image of chain/action.yml)
     release.py notes 1.4.0 DIGEST      what changed and how to pin it, from CHANGELOG.md
     release.py sbom 1.4.0 DIGEST       the software bill of materials, SPDX
     release.py announce 1.4.0 DIGEST   the release on GitHub, with notes and bill of materials
@@ -60,23 +61,37 @@ class Release:
         if found := versioning.problems(version, self.read("CHANGELOG.md"), self.read(CODE), tags):
             raise NotReadyError("\n".join(found))
 
-    def push_image(self, architecture: str) -> str:
+    def image_of(self, target: str) -> str:
+        """The name of the image of a stage of the Dockerfile."""
+        return f"{self.image}-{target}" if target else self.image
+
+    def push_image(self, architecture: str, target: str = "") -> str:
         """Build for one architecture; its digest."""
         self.repository.head()
-        return self.engine.push(self.repository.path, self.image, architecture, self.repository.seconds())
+        seconds = self.repository.seconds()
+        return self.engine.push(self.repository.path, self.image_of(target), architecture, seconds, target)
 
-    def index(self, version: Version, digests: Sequence[str]) -> str:
+    def index(self, version: Version, digests: Sequence[str], target: str = "") -> str:
         """Name the images of all architectures by the version; the digest of them together."""
-        return self.engine.index(self.image, digests, str(version))
+        return self.engine.index(self.image_of(target), digests, version.tag)
 
-    def publish(self, version: Version, digest: str) -> str:
-        """Make the release commit and both tags; then the image's moving tag. The commit."""
-        action = versioning.pinned_action(self.read("action.yml"), self.image, digest)
-        commit = self.repository.commit_with("action.yml", action, f"Release {version.tag}")
+    def publish(self, version: Version, digest: str, chain: str = "") -> str:
+        """Make the release commit and both tags; then the images' moving tags. The commit.
+
+        `chain` is the digest of the image with the Dockerfile's stage of that name.
+        """
+        digests = {"": digest} | ({"chain": chain} if chain else {})
+        actions = {target: str(Path(target, "action.yml")) for target in digests}
+        pinned = {
+            name: versioning.pinned_action(self.read(name), self.image_of(target), digests[target])
+            for target, name in actions.items()
+        }
+        commit = self.repository.commit_with(pinned, f"Release {version.tag}")
         latest = versioning.is_latest_of_its_major(version, self.repository.tags())
         self.repository.push_tags(commit, version.tag, version.moving_tag if latest else None)
         if latest:
-            self.engine.index(self.image, [digest], str(version.major))
+            for target, named in digests.items():
+                self.engine.index(self.image_of(target), [named], version.moving_tag)
         return commit
 
     def notes(self, version: Version, digest: str, repository: str) -> str:
@@ -120,7 +135,7 @@ def _step(options: argparse.Namespace, release: Release) -> None:
     if options.step not in {"prepare", "check"} and not release.image:
         raise NotReadyError("which image? Give --image or RELEASE_IMAGE, as in ghcr.io/owner/baseten-deploy")
     if options.step == "image":
-        digest = release.push_image(options.arch)
+        digest = release.push_image(options.arch, options.target)
         _tell("digest", digest)
         return _tell(f"digest-{options.arch}", digest)  # a job's output; its jobs for both have one name
     version = versioning.parse_version(options.version)
@@ -131,9 +146,9 @@ def _step(options: argparse.Namespace, release: Release) -> None:
             release.check(version)
             print(f"{version} can be released")
         case "index":
-            _tell("digest", release.index(version, options.digests))
+            _tell("digest", release.index(version, options.digests, options.target))
         case "publish":
-            _tell("commit", release.publish(version, options.digest))
+            _tell("commit", release.publish(version, options.digest, options.chain))
         case "notes":
             print(release.notes(version, options.digest, options.repository), end="")
         case "sbom":
@@ -172,13 +187,17 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--repository", default=os.environ.get("GITHUB_REPOSITORY", "OWNER/baseten-deploy"))
     parser.add_argument("--buildah", type=Path, help="build with this script and push with buildah, not with Docker")
     steps = parser.add_subparsers(dest="step", required=True)
-    steps.add_parser("image").add_argument("--arch", choices=tuple(PLATFORMS), required=True)
+    image = steps.add_parser("image")
+    image.add_argument("--arch", choices=tuple(PLATFORMS), required=True)
     made = {
         name: steps.add_parser(name) for name in ("prepare", "check", "index", "publish", "notes", "sbom", "announce")
     }
     for step in made.values():
         step.add_argument("version")
     made["prepare"].add_argument("--date", default=datetime.now(UTC).date().isoformat())
+    for step in (image, made["index"]):
+        step.add_argument("--target", default="", help="a stage of the Dockerfile, with an image of its own")
+    made["publish"].add_argument("--chain", default="", help="digest of the image for chain/action.yml")
     made["index"].add_argument("digests", nargs="+")
     for name in ("publish", "notes", "sbom", "announce"):
         made[name].add_argument("digest")

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 _VERSION = re.compile(r"(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)")
 _HEADING = re.compile(r"^## \[(?P<name>[^\]]+)\](?: - (?P<date>\S+))?\n", re.MULTILINE)
 _CODE_VERSION = re.compile(r'^__version__ = "(.*)"$', re.MULTILINE)
-_IMAGE = re.compile(r"^  image: (?P<image>\S+)$", re.MULTILINE)
+_IMAGE = re.compile(r"^  image: (?P<image>\S+)(?: +#.*)?$", re.MULTILINE)
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 UNRELEASED = "Unreleased"
 
@@ -147,7 +147,9 @@ def pinned_action(action: str, image: str, digest: str) -> str:
     if image != image.lower() or "@" in image or re.search(r":[^/]*$", image):
         raise NotReadyError(f"{image!r} is no image name: lower case, without tag and digest")
     named = _IMAGE.findall(action)
-    if named not in (["Dockerfile"], [f"docker://{image}@{digest}"]):
+    # A sub-action cannot name a target of the Dockerfile: main has the moving tag of its image there.
+    unpinned = re.compile(rf"Dockerfile|docker://\S+/{re.escape(image.rpartition('/')[2])}:v\d+")
+    if named != [f"docker://{image}@{digest}"] and (len(named) != 1 or not unpinned.fullmatch(named[0])):
         raise NotReadyError(f"action.yml names {named or 'no image'} where main has `image: Dockerfile`")
     return _IMAGE.sub(f"  image: docker://{image}@{digest}", action)
 

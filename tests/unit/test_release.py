@@ -25,9 +25,9 @@ class Registry:
 
     pushed: list[tuple[str, ...]] = field(default_factory=list)
 
-    def push(self, context, image, architecture, seconds):
+    def push(self, context, image, architecture, seconds, target=""):
         """As `image_engines.Engine`."""
-        self.pushed.append(("push", str(context), image, architecture, str(seconds)))
+        self.pushed.append(("push", str(context), image, architecture, str(seconds), *filter(None, [target])))
         return ONE
 
     def index(self, image, digests, tag):
@@ -135,16 +135,39 @@ def test_v1_moves_forward_alone(checkout):
 
 
 def test_the_images_tag_moves_with_the_tag(checkout):
-    """1 of the image is moved after the tags are there, and not for a repair of an older version."""
+    """v1 of the image is moved after the tags are there, and not for a repair of an older version."""
     released(checkout, Version(1, 0, 0))
     released(checkout, Version(1, 1, 0))
     made, registry = of(checkout)
     made.publish(Version(1, 1, 0), ONE)
-    assert [("index", f"{IMAGE}:1", ONE)] == registry.pushed
+    assert [("index", f"{IMAGE}:v1", ONE)] == registry.pushed
     registry.pushed.clear()
     released(checkout, Version(1, 0, 1))
     made.publish(Version(1, 0, 1), ONE)
     assert [] == registry.pushed
+
+
+def test_the_image_for_chains_is_pinned_in_the_same_commit(checkout):
+    """Its action names a moving tag on main, for a stage of a Dockerfile cannot be named; in a release a digest."""
+    (checkout / "chain").mkdir()
+    (checkout / "chain" / "action.yml").write_text(
+        "runs:\n  using: docker\n  image: docker://ghcr.io/OWNER/baseten-deploy-chain:v1 # zizmor: x\n  args: []\n"
+    )
+    made, registry = of(checkout)
+    made.prepare(Version(1, 0, 0), "2026-11-28")
+    commit(checkout, "Prepare")
+    made.push_image("amd64", "chain")
+    commit_id = made.publish(Version(1, 0, 0), ONE, TWO)
+    seconds = git(checkout, "log", "-1", "--format=%ct")
+    assert [
+        ("push", str(checkout), f"{IMAGE}-chain", "amd64", seconds, "chain"),
+        ("index", f"{IMAGE}:v1", ONE),
+        ("index", f"{IMAGE}-chain:v1", TWO),
+    ] == registry.pushed
+    pinned = git(checkout, "show", f"{commit_id}:chain/action.yml")
+    assert f"runs:\n  using: docker\n  image: docker://{IMAGE}-chain@{TWO}\n  args: []" == pinned
+    assert ["action.yml", "chain/action.yml"] == git(checkout, "diff", "--name-only", "main", commit_id).splitlines()
+    assert commit_id == made.publish(Version(1, 0, 0), ONE, TWO)
 
 
 def test_tags_go_out_together_or_not_at_all(checkout, tmp_path):
@@ -274,6 +297,9 @@ class TestDocker:
         output = command[command.index("--output") + 1].split(",")
         assert {"push-by-digest=true", "rewrite-timestamp=true", f"name={IMAGE}"} <= set(output)
         assert {"--provenance=false", "--no-cache"} <= set(command)
+        assert "--target" not in command
+        of_chains = image_engines.Docker().build_command(tmp_path, IMAGE, "arm64", tmp_path / "told.json", "chain")
+        assert "chain" == of_chains[of_chains.index("--target") + 1]
 
     def test_a_tool_that_fails_is_named(self):
         """With its last words."""

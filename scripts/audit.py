@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
-LOCKED = ("requirements.txt", "requirements-dev.txt", "requirements-release.txt", "requirements-truss.txt")
 SECONDS = 15  # for each answer of the database
 
 
@@ -68,8 +67,8 @@ def main(arguments: Sequence[str], tool: Sequence[str | Path] = (), root: Path =
     options = parser.parse_args(arguments)
     tool = tool or installed(root)
     vulnerable = blind = False
-    for name in LOCKED:
-        finding = look(tool, root / name)
+    for path in sorted(root.glob("requirements*.txt"), key=lambda path: len(path.name)):  # the image's first
+        finding, name = look(tool, path), path.name
         if finding.reason:
             blind = True
             print(f"{name}: could not look, so nothing is known: {finding.reason}")

@@ -4,7 +4,7 @@
     release.py check 1.4.0             all that speaks against it, together
     release.py image --arch amd64      build for one architecture, push it by its digest
     release.py index 1.4.0 DIGEST...   one image for all architectures, tagged v1.4.0
-    release.py publish 1.4.0 DIGEST    the commit whose action.yml names the digest; tags v1.4.0 and v1, also of the image
+    release.py publish 1.4.0 DIGEST    the commit whose action.yml names the digest; tags v1.4.0 and v1, the image's too
                                        (`--target chain`, `--chain DIGEST`: the same for the image of chain/action.yml)
     release.py notes 1.4.0 DIGEST      what changed and how to pin it, from CHANGELOG.md
     release.py sbom 1.4.0 DIGEST       the software bill of materials, SPDX

@@ -22,7 +22,7 @@ FAST := not real_s3 and not real_image and not real_act and not real_release and
 WORKFLOWS := $(wildcard .github/workflows/*.yml examples/workflows/*.yml)
 
 help: ## what there is
-	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' Makefile | expand -t 22
+	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' Makefile | expand -t 27
 
 demo: $(VENV)/ready ## deploy examples/hello-truss to the sandbox as the runner would; a check holds one back
 	@$(RUN) scripts/demo.py
@@ -104,7 +104,7 @@ audit: $(VENV)/ready ## the pinned packages against what is known to be vulnerab
 
 # What is installed, on Debian: a registry, rsync, act, gitlab-ci-local. See the script.
 release-tools: $(VENV)/ready
-	@scripts/release_tools.sh
+	@PYTHON=$(BIN)/python scripts/release_tools.sh
 
 release-rehearsal: release-tools ## a whole release against loopback, then used by its tag; needs ../shared
 	$(BIN)/python -m pytest -m real_release -v $(PYTEST_ARGS)

@@ -164,13 +164,13 @@ with open(os.environ["GITHUB_OUTPUT"], "a") as file:
     seen["event"] = json.load(open(os.environ["GITHUB_EVENT_PATH"]))["after"]
     file.write("seen=" + json.dumps(seen) + "\\n")
 """
-# In the emulated runner and not in act, or the other way round: nothing of ours reads them but the two that are named.
+# Set by the emulated runner, as by GitHub, and not by act.
 ONLY_GITHUB = {
     "GITHUB_ACTOR_ID",
     "GITHUB_REF_PROTECTED",
     "GITHUB_REPOSITORY_ID",
     "GITHUB_REPOSITORY_OWNER_ID",
-    "GITHUB_RUN_ATTEMPT",  # of a workflow that is run again: part of the comment's age; without it, it is 1
+    "GITHUB_RUN_ATTEMPT",
     "GITHUB_TRIGGERING_ACTOR",
     "GITHUB_WORKFLOW_REF",
     "GITHUB_WORKFLOW_SHA",

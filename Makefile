@@ -24,8 +24,9 @@ WORKFLOWS := $(wildcard .github/workflows/*.yml examples/workflows/*.yml)
 help: ## what there is
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' Makefile | expand -t 27
 
-demo: $(VENV)/ready ## deploy examples/hello-truss to the sandbox as the runner would; a check holds one back
-	@$(RUN) scripts/demo.py
+DEMO_ARGS ?=
+demo: $(VENV)/ready ## deploy examples/hello-truss to the sandbox as the runner would; DEMO_ARGS=--unfold for the whole log
+	@$(RUN) scripts/demo.py $(DEMO_ARGS)
 
 sandbox: $(VENV)/ready ## start the sandbox and print what to set to deploy to it
 	@$(RUN) -m baseten_sandbox

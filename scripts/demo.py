@@ -1,10 +1,11 @@
 """`make demo`: three deployments of examples/hello-truss to the sandbox, run and shown as GitHub's runner does it.
 
 The first creates a model, the second adds a changed deployment to it, the third fails a check and is not promoted.
-Everything is on loopback and in a temporary directory; nothing needs an account. `--unfold` shows what the log folds
-away.
+Everything is on loopback and in a temporary directory; nothing needs an account. `--unfold` (`make demo
+DEMO_ARGS=--unfold`) shows what the log folds away.
 """
 
+import json
 import re
 import shutil
 import sys
@@ -91,10 +92,26 @@ def show_result(console: Console, result: Result) -> None:
 
 
 def for_terminal(markdown: str) -> str:
-    """GitHub renders some HTML in Markdown, a terminal does not."""
+    """GitHub renders some HTML in Markdown, and charts; a terminal does not."""
+    markdown = re.sub(r"^```+mermaid\n(.*?)^```+$", _tasks, markdown, flags=re.DOTALL | re.MULTILINE)
     markdown = re.sub(r"<br\s*/?>", " · ", markdown)
     markdown = re.sub(r"<summary>(.*?)</summary>", r"\n**\1**\n", markdown, flags=re.DOTALL)
     return re.sub(r"</?[a-z]+[^<>`]*>", "", markdown)
+
+
+def _tasks(chart: re.Match[str]) -> str:
+    """The tasks of a gantt chart, which have their durations in their names, as a list."""
+    tasks = re.findall(r"^(.+?) :.*,.*$", chart[1], re.MULTILINE)
+    return "".join(f"- {task}\n" for task in tasks) or "(a chart, on GitHub)\n"
+
+
+def greets(greeting: str) -> dict[str, str]:
+    """The smoke test of a model that greets so: the sandbox runs no model, and is told in the payload what it says."""
+    answer = {"greeting": f"{greeting}, world!"}
+    return {
+        "predict-payload": json.dumps({"name": "world", "sandbox": {"body": answer}}),
+        "predict-expect": json.dumps(answer),
+    }
 
 
 def deploy(console: Console, runner: Runner, title: str, inputs: dict[str, str], *, unfold: bool) -> Result:
@@ -123,22 +140,25 @@ def main(arguments: list[str]) -> int:
         truss = runner.workspace / "hello-truss"
         shutil.copytree(ROOT / "examples" / "hello-truss", truss, ignore=shutil.ignore_patterns("__pycache__"))
         console.print(
-            f"The sandbox plays Baseten's service at {sandbox.api_url}, and its S3 at {sandbox.s3_endpoint_url}."
+            f"The sandbox plays Baseten's service at {sandbox.api_url}, and its S3 at {sandbox.s3_endpoint_url}. "
+            "It does not run the model: it answers what `sandbox` in a payload says, here what the model would, and "
+            "else an echo."
         )
-        inputs = {
-            **sandbox.inputs,
-            "truss-directory": "hello-truss",
-            "predict-expect": '{"echo": {"name": "world"}}',  # the sandbox runs no models: it echoes
-        }
-        first = deploy(console, runner, "1. A new model", inputs, unfold=unfold)
+        if not unfold:
+            console.print("The log is folded, as on GitHub; `make demo DEMO_ARGS=--unfold` shows all of it.")
+        inputs = {**sandbox.inputs, "truss-directory": "hello-truss"}
+        first = deploy(console, runner, "1. A new model", inputs | greets("Hello"), unfold=unfold)
         if first.outcome != "success":
             return 1
         model = truss / "model" / "model.py"
         model.write_text(model.read_text().replace('"Hello"', '"Good evening"'))
         runner.event = push(sha=HEAD_SHA)
+        inputs |= greets("Good evening")
         second = deploy(console, runner, "2. A changed Truss, into the same model", inputs, unfold=unfold)
         checks = truss / "checks.yaml"
-        checks.write_text(checks.read_text().replace("regex: hello", "regex: goodbye"))
+        checks.write_text(
+            checks.read_text().replace('"Hello, world!"', '"Good evening, world!"').replace("x: hello", "x: bye")
+        )
         gated = inputs | {"checks": checks.name, "promote-to": "production"}
         third = deploy(console, runner, "3. A check fails, so nothing is promoted", gated, unfold=unfold)
         served = sandbox.state.environment(second.outputs["model-id"], "production").current

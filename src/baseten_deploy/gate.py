@@ -64,7 +64,7 @@ def promote(
     run.outputs.set("predict-url", url)
     try:
         if run.settings.rollback_on_failure:
-            ask(run, url, payload)
+            ask(run, url, payload, target.name)
         if proof and run.settings.wait:
             proof.hold(target.name, url, run.outputs.get("promoted-deployment-id") or ours.deployment.id)
     except PredictFailed as error:

@@ -60,7 +60,7 @@ def deploy(run: Run) -> Status:
     with on_failure.of_deployment(run, committed.model, ours):
         if settings.wait:
             wait(run, committed.model, ours, settings.environment)
-            ask(run, run.outputs.get("predict-url"), payload)
+            ask(run, run.outputs.get("predict-url"), payload, settings.environment)
             if proof:
                 where = settings.environment or "the deployment"
                 proof.hold(where, run.outputs.get("predict-url"), committed.deployment.id)
@@ -217,13 +217,14 @@ def is_live_already(run: Run, draft: Draft) -> bool:
     from baseten_deploy.deployment.creation import Committed
     from baseten_deploy.inputs.environment_settings import applied
     from baseten_deploy.planning.live_deployment import find_live, unchanged
+    from baseten_deploy.planning.why_deployed import why_deployed
     from baseten_deploy.report.markdown import escape
 
     with failing_as(Rejected, "Looking up what is live"):
         places = find_live(run, draft.destination, draft.targets)
     deployment = unchanged(places, draft.digest)
     if deployment is None:
-        run.say("Not skipped: the content differs from what is live, or that is not known")
+        run.say(f"Not skipped: {why_deployed(places, draft.digest)}")
         return False
     where = " and ".join(place.where for place in places)
     run.say(f"Unchanged: this content is live already in {where}")

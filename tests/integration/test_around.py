@@ -218,4 +218,4 @@ def test_no_place(job, tmp_path, what):
     assert (1, "") == (done.returncode, done.stderr)
     assert "Status: invalid" in done.stdout
     assert "Traceback" not in done.stdout
-    assert (what == "letters") != ("uses: actions/checkout@v5" in done.stdout)
+    assert (what == "letters") != ("uses: actions/checkout@v6" in done.stdout)

@@ -3,12 +3,14 @@
 import json
 import re
 import time
+from dataclasses import replace
 
 import junitparser
 import pytest
+from github_api import github_api
 
 from baseten_sandbox import Answer
-from runner import pull_request
+from runner import Runner, from_checkout, pull_request
 
 REPORT = "out/checks.xml"
 
@@ -249,6 +251,27 @@ class TestPassing:
         assert ("8", "0") == counts(result), result.log
         assert "<details><summary>8 checks passed</summary>" in result.summary
 
+    @pytest.mark.parametrize(
+        ("place", "inputs"),
+        [
+            ("/development", {"development": "true"}),
+            ("/environments/staging", {"environment": "staging", "create_environment": "true"}),
+            (
+                "-staging",
+                {"environment": "staging", "create_environment": "true", "regional_environment": "true"},
+            ),
+        ],
+    )
+    def test_every_place(self, job, place, inputs):
+        """Predict, a route of the model's own and a websocket are asked where the smoke test is."""
+        talks = {"name": "talks", "kind": "websocket", "payload": "hi", "expect": {"json": {"echo": "hi"}}}
+        write(job, asks("asks"), asks("route", path="/v1/x"), talks)
+        result = run(job, **inputs)
+        assert ("3", "0") == counts(result), result.log
+        base = f"/inference/model-{result.outputs['model-id']}{place}"
+        asked = [request.path for request in job.sandbox.requests if request.service == "inference"]
+        assert [f"{base}/predict", f"{base}/predict", f"{base}/sync/v1/x", f"{base}/websocket"] == asked
+
     def test_a_thousand_repeats_at_64(self, job):
         """Come to their end, each counted once."""
         write(job, asks("many", repeat=1000, concurrency=64))
@@ -315,6 +338,18 @@ class TestGates:
         assert "predict_failed" == result.outputs["status"]
         assert first["deployment-id"] == serves(job, first["model-id"])
 
+    def test_mode_rollback_checks_before_anything_is_switched(self, job):
+        """What served before stays where it is when it fails one, and comes back when it passes."""
+        first, second = self.deploy(job), job.run(promote_to="production").outputs
+        back = {"mode": "rollback", "model_name": "hello-truss", "environment": "production"}
+        write(job, wishes("fails", status=500))
+        assert "predict_failed" == run(job, **back).outputs["status"]
+        assert second["deployment-id"] == serves(job, first["model-id"])
+        write(job, asks("passes"))
+        assert "success" == run(job, **back).outputs["status"]
+        assert first["deployment-id"] == serves(job, first["model-id"])
+        assert {"checks of the deployment", "checks of production"} == set(report(job))
+
     def test_plan_names_them(self, job):
         """And asks nothing."""
         result = run(job, mode="plan")
@@ -330,8 +365,40 @@ class TestGates:
         assert [] == job.sent("inference")
 
     def test_the_comment_has_the_table(self, job):
-        """It carries what the summary says; here without a token, so the summary is what it would say."""
-        assert "Checks of the deployment" in run(job.on(pull_request())).summary
+        """One row a check; the failed one unfolded, those that passed folded: they are more than five."""
+        write(job, wishes("fails", status=500), *(asks(f"passes {number}") for number in range(6)))
+        with github_api() as github:
+            launcher = replace(from_checkout(), environment={"GITHUB_API_URL": github.url})
+            runner = Runner(job.runner.directory, event=pull_request(), launcher=launcher)
+            runner.run(job.inputs({"checks": "checks.yaml", "github-token": "ghs_0123456789abcdef"}))
+            [comment] = github.bodies()
+        before, _, folded = comment.partition("<details><summary>6 checks passed</summary>")
+        assert "Checks of the deployment: 6 of 7 passed" in before
+        assert re.search(
+            r"^\| fails \| ❌ failed \| 1, 1 failed \| [\d.]+ m?s \| [\d.]+ m?s \|  \|$", before, re.MULTILINE
+        )
+        assert "**fails**: the status is 500, expected 2xx" in before
+        assert "passes" not in before
+        rows = re.findall(r"^\| (passes \d) \| ✅ passed \| 1 \|", folded, re.MULTILINE)
+        assert [f"passes {number}" for number in range(6)] == rows
+
+
+class TestSmokeTest:
+    """What it tells of the answer's pace, with no checks at all."""
+
+    def test_of_a_stream(self, job):
+        """The first token, and tokens a second: in log, summary and comment."""
+        wish = {"stream": True, "sandbox": {"stream": ["a", "b", "c"], "delay": 0.2, "gap": 0.05}}
+        result = job.run(predict_payload=json.dumps(wish))
+        told = r"[\d.]+ m?s, first token after [\d.]+ m?s, [\d.]+ tokens/s"
+        assert re.search(f"Answered in {told}:", result.log.text)
+        assert re.search(rf"Smoke test of the deployment: {told}\.", result.summary)
+
+    def test_of_json(self, job):
+        """The first byte; once for the deployment, once for the environment that serves it."""
+        result = job.run(promote_to="production", rollback_on_failure="true")
+        for where in ("the deployment", "production"):
+            assert re.search(rf"Smoke test of {where}: [\d.]+ m?s, first byte after [\d.]+ m?s\.", result.summary)
 
 
 class TestLive:

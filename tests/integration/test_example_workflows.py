@@ -1,11 +1,14 @@
 """The workflow files that users copy are run, with the inputs that stand in them, against the sandbox."""
 
 import shutil
+from dataclasses import replace
 
 import pytest
+import yaml
+from github_api import github_api
 from workflow_file import OURS, Interpreter
 
-from runner import ROOT, pull_request, push
+from runner import ROOT, Runner, from_checkout, pull_request, push
 
 EXAMPLES = ROOT / "examples" / "workflows"
 
@@ -24,11 +27,16 @@ def checkout(job):
 def interpret(job, name, event=None):
     """Run an example and return the interpreter with what it did."""
     event = event or push()
-    at = job.on(event)
+    return run_here(job.on(event), name, event)
+
+
+def run_here(at, name, event):
+    """As `interpret`, by the runner of a job."""
+    github = {"event": event.payload, "repository": "octo-org/models", "token": "ghs_0123456789abcdef"}
     interpreter = Interpreter(
         run=lambda inputs: at.run(**{name.replace("-", "_"): value for name, value in inputs.items()}),
-        github={"event": event.payload, "repository": "octo-org/models"},
-        secrets={"BASETEN_API_KEY": job.sandbox.api_key},
+        github=github,
+        secrets={"BASETEN_API_KEY": at.sandbox.api_key},
     )
     interpreter.workflow(EXAMPLES / name)
     return interpreter
@@ -107,9 +115,37 @@ def test_retire_closed_pr(checkout):
     assert [other["deployment-id"]] == left
 
 
-def test_a_fork_retires_nothing(checkout):
-    """The condition leaves out a pull request that has no secret."""
-    assert [] == statuses(interpret(checkout, "retire-closed-pr.yml", pull_request(12, fork=True)))
+@pytest.mark.parametrize("event", [pull_request(12, fork=True), pull_request(12, actor="dependabot[bot]")])
+def test_without_secrets_nothing_is_retired(checkout, event):
+    """The condition leaves out a pull request that deployed nothing, and whose runs get no secret."""
+    assert [] == statuses(interpret(checkout, "retire-closed-pr.yml", event))
+
+
+def test_nothing_to_retire(checkout):
+    """A pull request that deployed nothing is closed in green."""
+    checkout.on(push()).run(truss_directory="my-model")
+    assert ["success"] == statuses(interpret(checkout, "retire-closed-pr.yml", pull_request(12)))
+
+
+def test_plan_on_pr(checkout):
+    """The plan stands in one comment, and nothing was sent but reads and a dry run."""
+    with github_api() as github:
+        launcher = replace(from_checkout(), environment={"GITHUB_API_URL": github.url})
+        checkout.runner = Runner(checkout.runner.directory, event=pull_request(12), launcher=launcher)
+        done = run_here(checkout, "plan-on-pr.yml", pull_request(12))
+        [comment] = github.bodies()
+    assert ["planned"] == statuses(done)
+    assert "my-model" in comment
+    assert ["POST /v1/prepare_model_upload"] == [sent for sent in checkout.sent() if not sent.startswith("GET ")]
+
+
+def test_who_waits_for_a_person_holds_no_group():
+    """A job of an environment with reviewers is in no `concurrency` group, of the workflow or its own."""
+    workflow = yaml.safe_load((EXAMPLES / "approve-to-production.yml").read_text())
+    assert "concurrency" not in workflow
+    waiting = [job for job in workflow["jobs"].values() if job["environment"] == "production"]
+    assert [None] == [job.get("concurrency") for job in waiting]
+    assert "production" == workflow["jobs"]["promote"]["concurrency"]["group"]
 
 
 def test_every_example_is_tested():

@@ -73,10 +73,14 @@ def _look_up(path: str, context: Mapping[str, Any]) -> Any:
 
 
 def _condition(text: str | None, context: Mapping[str, Any]) -> bool:
-    if text is None:
-        return True
-    left, _, right = text.partition(" == ")
-    return bool(_look_up(left, context) == _look_up(right, context))
+    """Whether all of what `&&` joins holds: comparisons of a path with another one, or with a text in quotes."""
+    return text is None or all(_holds(part.strip(), context) for part in text.split("&&"))
+
+
+def _holds(text: str, context: Mapping[str, Any]) -> bool:
+    left, operator, right = re.split(r" (==|!=) ", text)
+    other = right[1:-1] if right.startswith("'") else _look_up(right, context)
+    return bool((_look_up(left, context) == other) is (operator == "=="))
 
 
 def _needs(job: Mapping[str, Any]) -> list[str]:

@@ -61,6 +61,20 @@ class TestActionYml:
             assert spec.description[1:] in description
             assert all(f"`{choice}`" in description for choice in spec.choices)
 
+    def test_each_description_stands_alone(self):
+        """It is read by hovering, without the one above it: it refers to none, and is more than a name."""
+        for name, spec in ACTION["inputs"].items():
+            description = spec["description"]
+            assert not re.search(
+                r"(?i)\b(the same|that environment|of them|retire them|the former|as above)\b", description
+            ), name
+            assert len(description.split()) > 4, name
+            assert "${{" not in description, name  # GitHub would take it for an expression
+
+    def test_the_status_lists_its_values(self):
+        """All of the closed list."""
+        assert [*Status] == re.findall(r"`(\w+)`", ACTION["outputs"]["status"]["description"])
+
     def test_has_every_output(self):
         """The same outputs in the same order, with their descriptions."""
         assert list(OUTPUTS) == list(ACTION["outputs"])

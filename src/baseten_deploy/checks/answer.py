@@ -11,12 +11,15 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from .event_stream import deltas, events
+from baseten_deploy.service.shapes import is_identifier
+
+from .event_stream import carries, deltas, events
 
 REQUEST_ID = "x-baseten-request-id"
 NO_JSON: Any = object()
 _DATA_LINE = re.compile(rb"^data:[^\r\n]*", re.MULTILINE)
-_TOKEN_EVENTS = 100_000  # more are not looked at
+_TOKEN_COUNTS = ("completion_tokens", "output_tokens")  # of chat completions, and of those who name it otherwise
+_USAGE = b'"usage"'
 
 
 @dataclass(frozen=True)
@@ -36,8 +39,9 @@ class Answer:
 
     @property
     def request_id(self) -> str:
-        """What the service calls this request, `""` when it does not say."""
-        return self.headers.get(REQUEST_ID, "")
+        """What the service calls this request, `""` when it does not say, or says what has not the shape of an id."""
+        said = self.headers.get(REQUEST_ID, "")
+        return said if is_identifier(said) else ""
 
     @property
     def media_type(self) -> str:
@@ -86,17 +90,21 @@ class Answer:
 
     @cached_property
     def tokens_per_second(self) -> float | None:
-        """Of a stream with `usage`: its tokens over the time between its first and last event that carry any."""
-        tokens = next((count for value in reversed(self.event_values) if (count := _tokens(value))), 0)
-        if not self.is_stream or tokens < 2:
+        """Of an answer with `usage`: its tokens over its whole time.
+
+        Of a stream those after the first, over the time between the first and the last event that carry any.
+        """
+        if _USAGE not in self.body:  # most have none, and need not be read for it
             return None
-        carrying = []
-        for number, found in enumerate(_DATA_LINE.finditer(self.body)):
-            if number == _TOKEN_EVENTS:
-                break
-            if deltas(_json(found[0][5:].decode("utf-8", "replace"))):
-                carrying.append(self._seconds_of(found.end()))
-        took = carrying[-1] - carrying[0] if carrying else 0.0
+        if not self.is_stream:
+            tokens = _tokens(self.value)
+            return tokens / self.seconds if tokens and self.seconds > 0 else None
+        tokens = next((count for value in reversed(self.event_values) if (count := _tokens(value))), 0)
+        if tokens < 2:
+            return None
+        lines = list(_DATA_LINE.finditer(self.body))
+        first, last = (next(filter(_carries, each), None) for each in (lines, reversed(lines)))
+        took = self._seconds_of(last.end()) - self._seconds_of(first.end()) if first and last else 0.0
         return (tokens - 1) / took if took > 0 else None
 
     def _seconds_of(self, offset: int) -> float:
@@ -129,7 +137,11 @@ def _json(text: str) -> Any:
         return NO_JSON
 
 
+def _carries(line: re.Match[bytes]) -> bool:
+    return carries(_json(line[0][5:].decode("utf-8", "replace")))
+
+
 def _tokens(value: Any) -> int:
     usage = value.get("usage") if isinstance(value, dict) else None
-    count = usage.get("completion_tokens") if isinstance(usage, dict) else None
-    return count if isinstance(count, int) and not isinstance(count, bool) else 0
+    counts = [usage.get(name) for name in _TOKEN_COUNTS] if isinstance(usage, dict) else []
+    return next((count for count in counts if isinstance(count, int) and not isinstance(count, bool) and count > 0), 0)

@@ -7,19 +7,25 @@ import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 _LINE_END = re.compile(r"\r\n|\n|\r")
 _DONE = "[DONE]"
+_TOKENS = ("content", "reasoning_content", "reasoning", "refusal", "tool_calls")
 
 
 @dataclass(frozen=True)
 class Event:
-    """One event: its type, `""` for a message, its data, and that as JSON, `None` when it is none."""
+    """One event: its type, `""` for a message, and its data."""
 
     kind: str
     data: str
-    json: Any = None
+
+    @cached_property
+    def json(self) -> Any:
+        """The data as JSON, `None` when it is none."""
+        return _parsed(self.data)
 
     @property
     def is_error(self) -> bool:
@@ -52,7 +58,7 @@ def stream_events(text: str) -> Iterator[Event]:
             continue
         data = "\n".join(lines)
         if (lines or kind.lower() == "error") and data.strip() != _DONE:
-            yield Event(kind, data, _parsed(data))
+            yield Event(kind, data)
         lines, kind = [], ""
 
 
@@ -72,6 +78,18 @@ def deltas(event: Any) -> list[str]:
             content = delta.get("content") if isinstance(delta, dict) else None
             texts.append(content or choice.get("text") or "")
     return [text for text in texts if isinstance(text, str) and text]
+
+
+def carries(event: Any) -> bool:
+    """Whether an event of an OpenAI-like stream carries tokens, of whatever kind: text, reasoning or a tool's call."""
+    choices = event.get("choices") if isinstance(event, dict) else None
+    for choice in choices if isinstance(choices, list) else []:
+        if isinstance(choice, dict):
+            delta = choice.get("delta") or choice.get("message")
+            found = [delta.get(key) for key in _TOKENS] if isinstance(delta, dict) else []
+            if choice.get("text") or any(found):
+                return True
+    return False
 
 
 def _parsed(data: str) -> Any:

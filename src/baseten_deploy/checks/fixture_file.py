@@ -48,7 +48,7 @@ def read_fixture(name: str, beside: Path, workspace: Path, limit: int) -> bytes:
     if is_lfs_pointer(data):
         raise Unusable(
             f"{name!r} is a Git LFS pointer, not the file that it stands for",
-            "Set `lfs: true` of `actions/checkout`, or run `git lfs pull`.",
+            "Set `lfs: true` in the `with:` of `actions/checkout`; elsewhere run `git lfs pull` before this step.",
         )
     return data
 

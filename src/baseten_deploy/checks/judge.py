@@ -5,6 +5,7 @@ What is said here quotes the answer: who passes it on takes the secrets out of t
 
 import difflib
 import json
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -17,6 +18,8 @@ from .check import UNSET, Check, Expect
 from .patterns import Found, Pattern
 
 _DIFF_LINES = 60
+_CONTEXT = 3  # lines around a difference
+_HUNK = re.compile(r"([-+])(\d+)")
 _DIFF_CHARACTERS = 200_000  # of a JSON text; a longer one has no diff
 
 
@@ -26,6 +29,9 @@ def mismatches(check: Check, answer: Answer, live: Answer | None = None) -> list
     reasons = [*_status(expect, answer)]
     if reasons:  # then the body is an error's, and all else would follow from that
         return reasons
+    encoding = answer.headers.get("content-encoding", "").strip().lower()
+    if encoding not in ("", "identity"):
+        return [f"the answer is compressed ({encoding[:40]}), which was not asked for"]
     if not answer.complete:
         return [f"the answer is longer than {count(len(answer.body) // 2**20, 'MiB').removesuffix('s')}"]
     return [*_stream(answer), *_sizes(expect, answer), *_media_type(expect, answer), *_content(expect, answer, live)]
@@ -118,9 +124,24 @@ def json_diff(check: Check, answer: Answer) -> str:
     before, after = _pretty(expected), _pretty(_projected(expected, answer.value))
     if len(before) + len(after) > _DIFF_CHARACTERS:
         return ""
-    lines = list(difflib.unified_diff(before.split("\n"), after.split("\n"), "expected", "came", lineterm="", n=3))
-    cut = ["..."] if len(lines) > _DIFF_LINES else []
-    return "\n".join([*lines[:_DIFF_LINES], *cut])
+    lines = _unified(before.split("\n"), after.split("\n"))
+    return "\n".join(lines if len(lines) <= _DIFF_LINES else [*lines[:_DIFF_LINES], "..."])
+
+
+def _unified(before: list[str], after: list[str]) -> list[str]:
+    """The diff from a little before the first difference, as far as it is shown, and a line more if there is more.
+
+    Whole texts are not compared: of lines of which many are alike that takes the square of their number, or more.
+    """
+    same = next((at for at, (one, other) in enumerate(zip(before, after, strict=False)) if one != other), 0)
+    start = max(0, same - _CONTEXT)
+    end = start + 3 * _DIFF_LINES
+    lines = difflib.unified_diff(before[start:end], after[start:end], "expected", "came", lineterm="", n=_CONTEXT)
+    told = [
+        _HUNK.sub(lambda found: found[1] + str(int(found[2]) + start), line) if line[:3] == "@@ " else line
+        for line in lines
+    ]
+    return told if before[end:] == after[end:] else [*told, "..."]
 
 
 def _projected(expected: Any, actual: Any) -> Any:

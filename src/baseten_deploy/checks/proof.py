@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from baseten_deploy.deployment.log_stream import format_line
-from baseten_deploy.errors import PredictFailed, PredictUnseen, Problem
+from baseten_deploy.errors import InvalidInput, PredictFailed, PredictUnseen, Problem
 from baseten_deploy.run import Run
 from baseten_deploy.service.http import HttpError
-from baseten_deploy.service.model_urls import predict_url
+from baseten_deploy.service.model_urls import own_route, predict_url
 
 from . import junit, table
 from .check import Suite
@@ -50,7 +50,24 @@ def read_suite(run: Run) -> Suite | None:
         timeout=settings.predict_timeout,
     )
     run.input_problems += problems
+    if no_way := _no_way(run):
+        run.input_problems.append(no_way)
     return suite
+
+
+def _no_way(run: Run) -> Problem | None:
+    """Why checks cannot be asked at all: known before anything is deployed for them."""
+    from .route import endpoint_of, proxy_of  # noqa: PLC0415 - most runs have none
+
+    try:
+        proxy_of(endpoint_of(run.settings.inference_url.replace("{model_id}", "m")), run.way)
+    except InvalidInput:  # a variable that nobody can use is told where all of them are
+        return None
+    except ValueError as error:
+        return Problem(
+            f"`checks`: {run.redactor.redact(str(error))}", "Name an `http://` proxy, or leave `checks` out."
+        )
+    return None
 
 
 def live_side(run: Run, model_id: str, previous_id: str, ours: str) -> LiveSide:
@@ -59,7 +76,8 @@ def live_side(run: Run, model_id: str, previous_id: str, ours: str) -> LiveSide:
         return LiveSide()
     if previous_id == ours:
         return LiveSide(absent="it is this very deployment that serves there")
-    return LiveSide(predict_url(run.settings.inference_url, model_id, previous_id))
+    url = predict_url(run.settings.inference_url, model_id, previous_id)
+    return LiveSide(own_route(url, run.transport.path) if run.transport.path else url)
 
 
 @dataclass
@@ -91,7 +109,7 @@ class Proof:
             run.redactor.redact,
             run.way,
         )
-        place = Place(title, url)
+        place = Place(title, own_route(url, run.transport.path) if run.transport.path else url)
         began_millis = run.clock.epoch_millis()
         try:
             with run.phase(f"Checks of {title}"):

@@ -9,7 +9,7 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from math import inf
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import httpx
 
@@ -21,7 +21,7 @@ from baseten_deploy.inputs.expectation import Expectation
 from baseten_deploy.network.deadline import bounded
 from baseten_deploy.network.interception import recognise
 from baseten_deploy.network.transport import LOCATION, NotReached
-from baseten_deploy.report.markdown import texts
+from baseten_deploy.report.markdown import escape, texts
 from baseten_deploy.run import Run
 from baseten_deploy.service.error_answer import error_text
 from baseten_deploy.service.http import CONNECT_SECONDS, ERROR_BYTES, Encoded, plain_chunks
@@ -29,6 +29,9 @@ from baseten_deploy.service.model_urls import own_route
 from baseten_deploy.service.retry import ATTEMPTS, Failure, Fault, Tries, parse_hint
 
 from .content import read_content
+
+if TYPE_CHECKING:
+    from .pace import Pace
 
 # Answers of the way to the model rather than of the model.
 NOT_READY = frozenset({408, 425, 429, 502, 503, 504, *range(520, 531)})
@@ -44,15 +47,20 @@ _SEARCH_SECONDS = 1.0
 
 @dataclass(frozen=True)
 class Prediction:
-    """The answer's text (of a stream: its joined content), its time in seconds and the number of stream events.
+    """The answer's text (of a stream: its joined content), how fast it came, and the number of stream events.
 
     `shown` is what people see of it: of bytes their size, type and digest.
     """
 
     text: str
-    seconds: float
+    pace: "Pace"
     events: int = 0
     shown: str = ""
+
+    @property
+    def seconds(self) -> float:
+        """From the request to the last byte."""
+        return self.pace.seconds
 
 
 class _NotReady(Exception):
@@ -66,8 +74,11 @@ class _NotReady(Exception):
         super().__init__(message)
 
 
-def ask(run: Run, url: str, payload: Any) -> None:
-    """Smoke-test what answers at `url`, if a payload is known and there is a route to send it to."""
+def ask(run: Run, url: str, payload: Any, where: str = "") -> None:
+    """Smoke-test what answers at `url`, if a payload is known and there is a route to send it to.
+
+    `where` is the environment that is asked there, `""` for the deployment itself.
+    """
     if said := _why_not(run, payload):
         run.say(f"No smoke test: {said}" if run.settings.predict else said)
         return
@@ -83,11 +94,13 @@ def ask(run: Run, url: str, payload: Any) -> None:
     def answered(prediction: Prediction) -> None:
         run.outputs.set("predict-seconds", f"{prediction.seconds:.3f}")
         run.outputs.set("predict-response", last)
+        paced = prediction.pace.words
+        run.notes.append(f"Smoke test of {escape(where or 'the deployment')}: {paced}.")
         if last:
-            run.say(f"Answered in {prediction.seconds:.2f} s:")
+            run.say(f"Answered in {paced}:")
             run.runner.foreign(last)
         else:
-            run.say(f"Answered in {prediction.seconds:.2f} s, with an empty body")
+            run.say(f"Answered in {paced}, with an empty body")
 
     try:
         with run.phase("Smoke test"):
@@ -207,7 +220,8 @@ def _call(
     body = json.dumps(payload).encode()  # ASCII: any text can be sent
     try:
         with client.stream("POST", url, content=body, headers=headers, timeout=timeout) as response:
-            data, complete = _read(response, start + seconds, clock)
+            data, marks, complete = _read(response, start, start + seconds, clock)
+            took = clock.now() - start
     except NotReached as error:
         raise _unreached(error, redactor) from error
     except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError) as error:
@@ -233,7 +247,10 @@ def _call(
     if answer.error:
         said = cut(redactor.redact(answer.error), SHOWN_CHARACTERS)
         raise PredictFailed(f"The smoke test's stream {said}", "See the model's log.")
-    return Prediction(answer.text, clock.now() - start, answer.events, answer.shown), complete
+    from .pace import pace_of  # noqa: PLC0415 - with the answer there: nothing waits for it
+
+    pace = pace_of(data, marks, took, is_stream=answer.events > 0)
+    return Prediction(answer.text, pace, answer.events, answer.shown), complete
 
 
 def _unreached(error: NotReached, redactor: Redactor) -> Exception:
@@ -243,20 +260,25 @@ def _unreached(error: NotReached, redactor: Redactor) -> Exception:
     return _NotReady(message, Failure(Fault.NOT_SENT), remedy=remedy)
 
 
-def _read(response: httpx.Response, deadline: float, clock: Clock) -> tuple[bytes, bool]:
+def _read(
+    response: httpx.Response, start: float, deadline: float, clock: Clock
+) -> tuple[bytes, tuple[tuple[int, float], ...], bool]:
+    """The body, when each piece of it was there, and whether it is all of it."""
     limit = ANSWER_BYTES if response.is_success else ERROR_BYTES
-    data = bytearray()
+    data, marks = bytearray(), []
     try:
         chunks = plain_chunks(response)
     except Encoded as error:
         raise PredictFailed(f"The smoke test: {error}", "Have the model send its answer as it is.") from error
     for chunk in chunks:
+        moment = clock.now()
         data += chunk
+        marks.append((len(data), moment - start))
         if len(data) > limit:
-            return bytes(data[:limit]), False
-        if clock.now() > deadline:
+            return bytes(data[:limit]), tuple(marks), False
+        if moment > deadline:
             raise TimeoutError
-    return bytes(data), True
+    return bytes(data), tuple(marks), True
 
 
 def _refuse(response: httpx.Response, text: str, redactor: Redactor, now_epoch: float) -> None:

@@ -1,4 +1,8 @@
-"""What a problem says where no workflow file is: options and variables instead of `with:` and `${{ }}`. Pure."""
+"""What a problem says where no workflow file is: options and variables instead of `with:` and `${{ }}`. Pure.
+
+A remedy that differs there says both, for GitHub first: `Set A of an action; elsewhere run B.` A sentence that is about
+GitHub alone is left out where another one is left.
+"""
 
 import re
 from dataclasses import replace
@@ -11,11 +15,16 @@ from baseten_deploy.inputs.table import BY_NAME, Kind
 _VARIABLES = {"baseten-api-key": "BASETEN_API_KEY"}
 _INPUT = re.compile(r"`(?:the input )?([a-z][a-z0-9-]*)(?:: ([^`]*))?`")
 _THE_INPUT = re.compile(r"\bthe inputs? (?=`--)")
+_SENTENCE = re.compile(r"(?<=[.:]) (?=[A-Z`])")
+_ELSEWHERE = "; elsewhere "
+_OF_GITHUB = re.compile(r"\bDependabot\b|\bforks?\b|\bworkflow\b|`actions/|\bthe job's own\b")
 
 
 def in_words_of_a_shell(problem: Problem) -> Problem:
     """`problem` with a remedy for somebody who typed a command or runs another CI system than GitHub's."""
-    return replace(problem, remedy=_told(problem.remedy)) if "`" in problem.remedy else problem
+    about = re.match(r"`([a-z][a-z0-9-]*)`", problem.message)
+    values = BY_NAME[about[1]].choices if about and about[1] in BY_NAME else ()
+    return replace(problem, remedy=_told(_sentences(problem.remedy), values))
 
 
 def option(name: str, value: str = "") -> str:
@@ -25,11 +34,25 @@ def option(name: str, value: str = "") -> str:
     return f"`--{name} {value}`" if value else f"`--{name}`"
 
 
-def _told(text: str) -> str:
-    """Each input that is named in `text`, as it is given outside of a workflow file."""
+def _sentences(text: str) -> str:
+    """Without what is about GitHub alone, and what of two ways goes elsewhere."""
+    told = []
+    for sentence in _SENTENCE.split(text):
+        _, both, rest = sentence.partition(_ELSEWHERE)
+        if both:
+            told.append(rest[:1].upper() + rest[1:])
+        elif not _OF_GITHUB.search(sentence):
+            told.append(sentence)
+    return " ".join(told) or text
+
+
+def _told(text: str, values: tuple[str, ...]) -> str:
+    """Each input that is named in `text`, as it is given outside of a workflow file; `values` are none."""
 
     def told(found: re.Match[str]) -> str:
         name, value = found[1], found[2] or ""
+        if name in values:
+            return found[0]
         return option(name, "" if "${{" in value else value) if name in BY_NAME else found[0]
 
     return _THE_INPUT.sub("", _INPUT.sub(told, text))

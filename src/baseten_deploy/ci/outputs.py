@@ -7,10 +7,12 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from baseten_deploy.status import Status
+
 from .foreign_text import without_controls
 
 OUTPUTS: dict[str, str] = {
-    "status": "how the run ended: one of the closed list of statuses",
+    "status": f"how the run ended: {', '.join(f'`{status}`' for status in Status)}",
     "model-id": "id of the model",
     "model-name": "name of the model",
     "model-created": "`true` when this run created the model, else `false`",

@@ -12,7 +12,7 @@ _SHOWN = 100  # characters of a path
 _CHECKOUT = """\
 Check the repository out in a step before this one, in the same job:
   steps:
-    - uses: actions/checkout@v5"""
+    - uses: actions/checkout@v6"""
 _MOUNT = (
     "Run the step in the directory of the checkout, or name it in the environment variable `WORKSPACE`; a container "
     "sees only what is mounted into it."

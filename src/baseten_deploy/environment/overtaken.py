@@ -53,7 +53,7 @@ def overtaken(api: Api, model_id: str, environment: Environment, ours: Ours, oth
     return PromotionFailed(
         f"Overtaken: {environment.name!r} {does} the newer deployment {other.id}{by} instead of {ours.deployment.id}",
         "Nothing is left to do when that is the version to keep; else run this one again. `concurrency` in the "
-        "workflow makes runs wait for each other.",
+        "workflow makes runs wait for each other; elsewhere let no two run at once.",
     )
 
 

@@ -205,8 +205,9 @@ def _missing(settings: Settings, *, needs_key: bool) -> list[Problem]:
         problems.append(
             Problem(
                 "`baseten-api-key`: is missing or empty",
-                "Add the key as a secret and pass it: `baseten-api-key: ${{ secrets.BASETEN_API_KEY }}`. Runs from "
-                "forks and Dependabot get no secrets.",
+                "Store the key as a secret of the repository, and pass "
+                "`baseten-api-key: ${{ secrets.BASETEN_API_KEY }}`; elsewhere set `baseten-api-key`. Runs from forks "
+                "and Dependabot get no secrets.",
             )
         )
     has_model = bool(settings.model_id or settings.model_name)

@@ -69,14 +69,37 @@ INPUTS: tuple[Input, ...] = (
             "name of the model, by default `model_name` of the config; created if no model has it, else it gets a new "
             "deployment",
         ),
-        ("model-id", "", Kind.TEXT, "add a deployment to exactly this model"),
-        ("deployment-id", "", Kind.TEXT, "the existing deployment, for `mode: promote` and `mode: rollback`"),
-        ("team", "", Kind.TEXT, "team name or id"),
+        (
+            "model-id",
+            "",
+            Kind.TEXT,
+            "id of an existing model: work with exactly this one, instead of looking `model-name` up",
+        ),
+        ("deployment-id", "", Kind.TEXT, "id of the existing deployment, for `mode: promote` and `mode: rollback`"),
+        (
+            "team",
+            "",
+            Kind.TEXT,
+            "name or id of the Baseten team in which the model is looked up or made; needed where several teams have a "
+            "model of that name",
+        ),
     ),
     *_group(
         "How",
-        ("environment", "", Kind.TEXT, "push into this environment"),
-        ("create-environment", "false", Kind.FLAG, "create that environment if the model lacks it"),
+        (
+            "environment",
+            "",
+            Kind.TEXT,
+            "Baseten's environment (not GitHub's) that is pushed into, for example `staging`: it serves the deployment "
+            "as soon as that is up (to smoke-test first, use `promote-to`); with `mode: promote` and `mode: rollback` "
+            "the one to change",
+        ),
+        (
+            "create-environment",
+            "false",
+            Kind.FLAG,
+            "create the environment of `environment` or `promote-to` if the model lacks it",
+        ),
         (
             "environment-settings",
             "",
@@ -85,8 +108,20 @@ INPUTS: tuple[Input, ...] = (
             "`autoscaling_schedule_settings` and `traffic_routing_settings` of `environment` / `promote-to`: they take "
             "effect with the push or promotion, and not at all when it fails",
         ),
-        ("preserve-env-instance-type", "true", Kind.FLAG, "keep the environment's instance type"),
-        ("development", "false", Kind.FLAG, "push to the development slot"),
+        (
+            "preserve-env-instance-type",
+            "true",
+            Kind.FLAG,
+            "keep the instance type that the environment has, whatever `resources` of the config ask for; `false` "
+            "takes that of the config",
+        ),
+        (
+            "development",
+            "false",
+            Kind.FLAG,
+            "push to the model's one development deployment, as `truss push --watch` uses it, instead of making a new "
+            "deployment; it has no name and no environment",
+        ),
         (
             "deployment-name",
             "",
@@ -94,8 +129,18 @@ INPUTS: tuple[Input, ...] = (
             "name of the deployment, by default `PR-<number>_<sha7>` on a pull request and `<sha7>` otherwise, of the "
             "pull request's head commit; `mode: promote`: instead of `deployment-id`, the one deployment of that name",
         ),
-        ("labels", "", Kind.OBJECT, "labels of the deployment"),
-        ("include-git-info", "true", Kind.FLAG, "attach git facts as `user_env` and as the default labels"),
+        (
+            "labels",
+            "",
+            Kind.OBJECT,
+            "labels of the new deployment, beside those that are always set (`deploy-key`, `content-digest`)",
+        ),
+        (
+            "include-git-info",
+            "true",
+            Kind.FLAG,
+            "attach commit, ref and run to the deployment, as `user_env` and as labels",
+        ),
         (
             "deployment-settings",
             "",
@@ -113,13 +158,24 @@ INPUTS: tuple[Input, ...] = (
     ),
     *_group(
         "Wait and prove",
-        ("wait", "true", Kind.FLAG, "wait until the deployment is live"),
-        ("deploy-timeout-minutes", "45", Kind.INTEGER, "the server's deploy timeout in minutes, 10 to 1440"),
+        (
+            "wait",
+            "true",
+            Kind.FLAG,
+            "wait until the deployment is live; with `false` the run is green once the service has taken it",
+        ),
+        (
+            "deploy-timeout-minutes",
+            "45",
+            Kind.INTEGER,
+            "after how many minutes the service gives the deployment up, 10 to 1440",
+        ),
         (
             "wait-timeout-minutes",
             "",
             Kind.NUMBER,
-            "how long to wait here, in minutes, by default `deploy-timeout-minutes`; decimals allowed",
+            "how many minutes this step waits for the deployment, decimals allowed; by default "
+            "`deploy-timeout-minutes`",
         ),
         ("stream-logs", "true", Kind.FLAG, "print build and runtime logs while waiting"),
         ("predict", "true", Kind.FLAG, "smoke-test the live deployment when a payload is known"),
@@ -133,8 +189,8 @@ INPUTS: tuple[Input, ...] = (
             "predict-expect",
             "",
             Kind.TEXT,
-            "what the response must contain: JSON (objects by subset, arrays by element, scalars by equality) or "
-            "`/regex/`",
+            "what the smoke test's response must contain: JSON (objects by subset, arrays by element, scalars by "
+            "equality) or `/regex/`",
         ),
         ("predict-timeout", "300", Kind.NUMBER, "time for the smoke test, in seconds"),
         (
@@ -150,7 +206,12 @@ INPUTS: tuple[Input, ...] = (
             Kind.TEXT,
             "write the results of `checks` as JUnit XML to this path below the workspace",
         ),
-        ("regional-environment", "false", Kind.FLAG, "smoke-test through the environment's regional host"),
+        (
+            "regional-environment",
+            "false",
+            Kind.FLAG,
+            "send smoke test and checks through the host that a regional environment of Baseten has for itself",
+        ),
         (
             "deploy-retries",
             "0",
@@ -161,9 +222,16 @@ INPUTS: tuple[Input, ...] = (
             "promote-to",
             "",
             Kind.TEXT,
-            "after it is live and the smoke test passed, promote it into this environment and wait for that",
+            "Baseten's environment (not GitHub's), for example `production`, into which the deployment is promoted "
+            "once it is live and has passed smoke test and checks; the run waits for that",
         ),
-        ("promotion-settings", "", Kind.OBJECT, "promotion settings for this promotion only"),
+        (
+            "promotion-settings",
+            "",
+            Kind.OBJECT,
+            "settings of the promotion (of `promote-to`, `mode: promote`) for this one time, for example "
+            "`rolling_deploy`",
+        ),
         (
             "scale-down-previous",
             "true",
@@ -174,11 +242,30 @@ INPUTS: tuple[Input, ...] = (
             "rollback-on-failure",
             "false",
             Kind.FLAG,
-            "after a promotion, smoke-test the environment; on failure promote what was there before",
+            "after a promotion, ask the environment the smoke test and the checks again; on failure promote what it "
+            "served before",
         ),
-        ("on-failure", "keep", Kind.CHOICE, "what to do with a new deployment that failed", _AFTERMATH),
-        ("on-cancel", "keep", Kind.CHOICE, "the same, when the workflow is cancelled", _AFTERMATH),
-        ("cleanup", "false", Kind.FLAG, "deactivate the deployment after a successful run (PR checks)"),
+        (
+            "on-failure",
+            "keep",
+            Kind.CHOICE,
+            "what becomes of this run's deployment when it did not become live or failed its smoke test or a check",
+            _AFTERMATH,
+        ),
+        (
+            "on-cancel",
+            "keep",
+            Kind.CHOICE,
+            "what becomes of this run's deployment when the workflow is cancelled",
+            _AFTERMATH,
+        ),
+        (
+            "cleanup",
+            "false",
+            Kind.FLAG,
+            "deactivate this run's own deployment after it has passed, as for the check of a pull request; older ones "
+            "are retired by `mode: cleanup`",
+        ),
         (
             "cleanup-labels",
             "",
@@ -186,8 +273,20 @@ INPUTS: tuple[Input, ...] = (
             "`mode: cleanup`: labels that a deployment must carry to be retired; never one that an environment "
             "serves or is being promoted into it, never the development slot",
         ),
-        ("keep-latest", "0", Kind.INTEGER, "`mode: cleanup`: keep the newest N of them"),
-        ("retire", "deactivate", Kind.CHOICE, "`mode: cleanup`: how to retire them", ("deactivate", "delete")),
+        (
+            "keep-latest",
+            "0",
+            Kind.INTEGER,
+            "`mode: cleanup`: of the deployments that `cleanup-labels` finds, keep the newest N",
+        ),
+        (
+            "retire",
+            "deactivate",
+            Kind.CHOICE,
+            "`mode: cleanup`: what is done with the deployments that `cleanup-labels` finds; a deactivated one can be "
+            "activated again",
+            ("deactivate", "delete"),
+        ),
     ),
     *_group(
         "Register",
@@ -197,15 +296,15 @@ INPUTS: tuple[Input, ...] = (
             Kind.TEXT,
             "NeMo Platform base URL: register the deployed model there as a model entity",
         ),
-        ("nemo-workspace", "default", Kind.TEXT, "workspace of the model entity"),
+        ("nemo-workspace", "default", Kind.TEXT, "NeMo Platform workspace of the model entity"),
         ("nemo-token", "", Kind.SECRET, "bearer token for the NeMo Platform; masked"),
-        ("nemo-model-name", "", Kind.TEXT, "name of the model entity, by default the slug of the model name"),
-        ("nemo-entity", "", Kind.OBJECT, "any further field of the entity"),
+        ("nemo-model-name", "", Kind.TEXT, "name of the NeMo model entity, by default the slug of the model name"),
+        ("nemo-entity", "", Kind.OBJECT, "further fields of the NeMo model entity, as its API names them"),
         (
             "nemo-provider",
             "",
             Kind.OBJECT,
-            "`{name, api_key_secret_name, ...}`: also register the endpoint as a model provider",
+            "`{name, api_key_secret_name, ...}`: also register the endpoint as a model provider of the NeMo Platform",
         ),
     ),
     *_group(
@@ -214,25 +313,27 @@ INPUTS: tuple[Input, ...] = (
             "github-token",
             "",
             Kind.SECRET,
-            "with it, one sticky pull-request comment per model and target environment; masked",
+            "the job's `github.token`, with the permission `pull-requests: write`: with it, the result stands in a "
+            "comment on the pull request, one for each model and target environment; masked",
         ),
         (
             "fail-without-credentials",
             "false",
             Kind.FLAG,
-            "on a fork or Dependabot run without a key: fail instead of the offline plan",
+            "on a run of a fork or of Dependabot, which has no API key: fail, instead of checking the Truss and being "
+            "green",
         ),
     ),
     *_group(
         "Where",
-        ("api-url", "https://api.baseten.co", Kind.TEXT, "base URL of the management API"),
+        ("api-url", "https://api.baseten.co", Kind.TEXT, "base URL of Baseten's management API"),
         (
             "inference-url",
             "https://model-{model_id}.api.baseten.co",
             Kind.TEXT,
-            "base URL of the inference endpoint; `{model_id}` is filled in",
+            "base URL at which the model is asked; `{model_id}` is filled in",
         ),
-        ("s3-endpoint-url", "", Kind.TEXT, "S3 endpoint (private link, sandbox)"),
+        ("s3-endpoint-url", "", Kind.TEXT, "S3 endpoint for the upload, instead of AWS's own (private link, sandbox)"),
     ),
 )
 

@@ -3,7 +3,7 @@
 import pytest
 from sample_answers import delta, made, stream
 
-from baseten_deploy.checks.answer import NO_JSON
+from baseten_deploy.checks.answer import NO_JSON, Answer
 
 
 class TestText:
@@ -23,6 +23,22 @@ class TestText:
     def test_bytes_that_are_no_text(self):
         """Do no harm."""
         assert "\ufffd" == made(b"\xff", "audio/wav").text
+
+
+@pytest.mark.parametrize(
+    ("said", "expected"),
+    [
+        ("0af7651916cd43dd", "0af7651916cd43dd"),
+        ("a-b_C", "a-b_C"),
+        ("", ""),
+        ("a" * 65, ""),
+        ("a`<img>", ""),
+        ("é", ""),
+    ],
+)
+def test_the_request_id(said, expected):
+    """Only what has the shape of an id is one: it is shown, and asked for in the log."""
+    assert expected == Answer(500, {"x-baseten-request-id": said}, b"", 0.1).request_id
 
 
 class TestTimes:
@@ -48,6 +64,29 @@ class TestTimes:
             role, delta("a"), delta("b"), delta("c"), delta("", usage={"completion_tokens": usage}), "[DONE]"
         )
         assert pytest.approx((usage - 1) / 0.2) == answer.tokens_per_second
+
+    @pytest.mark.parametrize("key", ["reasoning_content", "reasoning", "tool_calls"])
+    def test_tokens_of_every_kind(self, key):
+        """What `usage` counts is not text alone: what a model thinks takes its time, too."""
+        thinks = {"choices": [{"delta": {key: "hm"}}]}
+        answer = stream(thinks, thinks, delta("a"), {"usage": {"completion_tokens": 5}})
+        assert pytest.approx(4 / 0.2) == answer.tokens_per_second
+
+    @pytest.mark.parametrize("key", ["completion_tokens", "output_tokens"])
+    def test_tokens_a_second_without_a_stream(self, key):
+        """Those of `usage` over the whole time: when the first was there cannot be seen."""
+        assert 30.0 == made(f'{{"usage": {{"{key}": 60}}}}', marks=[(5, 1.0), (40, 2.0)], seconds=2.0).tokens_per_second
+
+    @pytest.mark.parametrize("body", ['{"usage": {"prompt_tokens": 5, "total_tokens": 5}}', '{"usage": 5}', '"usage"'])
+    def test_what_counts_none(self, body):
+        """An embedding has no tokens of its own."""
+        assert made(body).tokens_per_second is None
+
+    @pytest.mark.parametrize("choice", [5, None, {"delta": 5}, {"delta": {"content": ""}}, {"text": ""}])
+    def test_events_without_tokens(self, choice):
+        """Whatever stands in a choice, it is only counted where it carries something."""
+        answer = stream({"choices": [choice]}, delta("a"), delta("b"), {"usage": {"completion_tokens": 2}})
+        assert pytest.approx(1 / 0.1) == answer.tokens_per_second
 
     def test_tokens_that_nobody_counted(self):
         """Are not guessed."""

@@ -6,6 +6,7 @@ import time
 import pytest
 from sample_answers import delta, made, stream
 
+from baseten_deploy.checks.answer import Answer
 from baseten_deploy.checks.answer_schema import compile_schema
 from baseten_deploy.checks.check import Check, Expect, Live
 from baseten_deploy.checks.judge import json_diff, media_matches, mismatches
@@ -39,6 +40,13 @@ class TestMismatches:
     def test_status(self, status, expected, found):
         """Any 2xx, or the one."""
         assert found == reasons(made("{}", status=status), status=expected)
+
+    @pytest.mark.parametrize(("encoding", "told"), [("gzip", True), ("gzip, gzip", True), ("identity", False)])
+    def test_compressed(self, encoding, told):
+        """Nobody asked for that: it says so, and not that the bytes are no JSON. Nothing is unpacked."""
+        answer = Answer(200, {"content-encoding": encoding}, b"{}", 0.1)
+        wanted = [f"the answer is compressed ({encoding}), which was not asked for"] if told else []
+        assert wanted == reasons(answer, json={})
 
     def test_a_wrong_status_says_it_all(self):
         """The body is an error's then; the rest would be noise."""
@@ -171,6 +179,19 @@ class TestDiff:
         assert '-      "c": 5' in found
         assert '+      "c": 6' in found
         assert "noise" not in found
+
+    @pytest.mark.parametrize("kinds", [1, 3, 150, 12_000])
+    def test_long_lists(self, kinds):
+        """It begins at the first difference, with its line, and takes no longer for lines that are much alike."""
+        expected, came = [n % kinds for n in range(12_000)], [n * 5 % kinds for n in range(12_000)]
+        expected[500], came[500] = -1, -2
+        began = time.process_time()
+        lines = json_diff(Check("c", expect=Expect(json=expected)), made(json.dumps(came))).split("\n")
+        assert time.process_time() - began < 10  # of whole texts: a minute and more
+        first = 500 if kinds == 1 else 1
+        assert lines[2].startswith(f"@@ -{max(1, first - 1)},")
+        assert lines[-1] == "..." if kinds > 1 else "..." not in lines
+        assert len(lines) <= 61
 
     def test_none(self):
         """Where nothing is expected, where it holds, where there is no JSON, where it would be too long."""

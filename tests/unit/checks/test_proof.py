@@ -1,5 +1,6 @@
 """The checks of a run: outputs, notes, report, log and the error, in each end."""
 
+import dataclasses
 import json
 import re
 import threading
@@ -12,10 +13,12 @@ from transport import Service, make_run, printed
 from wire import answer, read_request, serving
 
 from baseten_deploy.checks import proof as module
-from baseten_deploy.checks.check import Check, Expect, Kind, Suite
+from baseten_deploy.checks.check import Check, Expect, Kind, Live, Suite
 from baseten_deploy.checks.proof import Proof, live_side, read_suite
 from baseten_deploy.checks.suite_run import LiveSide
 from baseten_deploy.errors import Cancelled, PredictFailed, PredictUnseen
+from baseten_deploy.network.way_out import WayOut
+from baseten_deploy.truss.transport import Transport
 
 
 def by_path(answers):
@@ -238,6 +241,35 @@ class TestReadSuite:
         assert ["`nam` is not a field here", "a check has no `name`"] == sorted(
             (problem.message for problem in run.input_problems), key=lambda text: text[0] == "a"
         )
+
+    def test_a_proxy_that_checks_cannot_go_through(self, make_settings, tmp_path):
+        """Is told with the inputs, not after a deployment; without a part of its URL."""
+        run = make_run(make_settings(checks="checks.yaml"), Service())
+        run.workspace = tmp_path
+        run.way = WayOut({"HTTPS_PROXY": "https://u:secret@proxy"})
+        (tmp_path / "checks.yaml").write_text("checks: [{name: x}]")
+        read_suite(run)
+        [problem] = run.input_problems
+        expected = "`checks`: checks go through an HTTP proxy only; `HTTPS_PROXY` names one of another kind"
+        assert expected == problem.message
+
+
+def test_a_route_that_stands_for_predict(make_settings):
+    """A server without predict is asked on the route that its smoke test takes, what is live as well."""
+    asked = []
+
+    def serve(link, _):
+        while request := read_request(link):
+            asked.append(request.split(b" ")[1].decode())
+            link.sendall(GOOD)
+
+    proof, run, _ = make(make_settings, [Check("c", body=b"{}", expect=Expect(live=Live.SHAPE))])
+    run.transport = Transport(path="/generate")
+    with serving(serve) as port:
+        run.settings = dataclasses.replace(run.settings, inference_url=f"http://127.0.0.1:{port}/{{model_id}}")
+        proof.live = live_side(run, "m1", "d0", "d1")
+        proof.hold("production", f"http://127.0.0.1:{port}/m1/deployment/d1/predict", "d1")
+    assert ["/m1/deployment/d0/sync/generate", "/m1/deployment/d1/sync/generate"] == asked
 
 
 def test_live_side(make_settings):

@@ -25,8 +25,11 @@ def test_urls(predict, base):
 
 
 def test_a_smoke_test_that_goes_elsewhere():
-    """What is asked below `/sync` has the same base."""
-    assert "https://h/deployment/d/predict" == url_of(Check("c"), "https://h/deployment/d/sync/v1/x")
+    """A server without predict has a route instead: a check without a path asks that; all else has the same base."""
+    asked = "https://h/deployment/d/sync/v1/x"
+    assert asked == url_of(Check("c"), asked)
+    assert "https://h/deployment/d/sync/health" == url_of(Check("c", path="/health"), asked)
+    assert "wss://h/deployment/d/websocket" == url_of(Check("c", kind=Kind.WEBSOCKET), asked)
     assert "ws://127.0.0.1:1/websocket" == url_of(Check("c", kind=Kind.WEBSOCKET), "http://127.0.0.1:1/predict")
 
 

@@ -6,7 +6,7 @@ import httpx
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from transport import BY_NAME, HTML, KEY, Dripping, FakeClock, Script, make_client, make_run
+from transport import BY_NAME, HTML, KEY, Dripping, FakeClock, Script, make_client, make_run, printed
 
 from baseten_deploy.checks import smoke_test as module
 from baseten_deploy.checks.smoke_test import ask, cut, smoke_test
@@ -178,6 +178,43 @@ class TestAsItIs:
         asked = Asked(httpx.Response(status, content=body), seconds=0.1)
         assert asked.seen[-1].startswith(shown)
         assert "\0" not in asked.message
+
+
+class TestPace:
+    """How fast an answer came: measured at the byte that carries it, of the answer that counts."""
+
+    def asked(self, *chunks, payload=None, media_type="application/json"):
+        """An answer that comes in chunks, one a second, after one that was not ready for nine."""
+        clock = FakeClock()
+        body = Dripping([chunk.encode() for chunk in chunks], clock, seconds=1)
+        slow = httpx.Response(200, stream=body, headers={"Content-Type": media_type})
+        return Asked(said("", 503, Retry_After="9"), slow, clock=clock, payload=payload).result.pace
+
+    def test_of_json(self):
+        """The first byte; tokens over the whole time."""
+        pace = self.asked('{"usage":', '{"completion_tokens": 30}', "}")
+        assert (3.0, 1.0, False, 10.0) == (pace.seconds, pace.first, pace.is_stream, pace.tokens_per_second)
+        assert "3.0 s, first byte after 1.0 s, 10 tokens/s" == pace.words
+
+    @pytest.mark.parametrize("media_type", ["text/event-stream", "application/json", ""])
+    def test_of_a_stream(self, media_type):
+        """The first event, not a comment before it; tokens from the first event that has any to the last."""
+        counted = {"choices": [], "usage": {"completion_tokens": 21}}
+        sent = [": ping\n\n", *(events(each) for each in (delta("a"), delta("b"), delta("c"), counted, "[DONE]"))]
+        pace = self.asked(*sent, payload={"stream": True}, media_type=media_type)
+        assert (6.0, 2.0, True, 10.0) == (pace.seconds, pace.first, pace.is_stream, pace.tokens_per_second)
+        assert "6.0 s, first token after 2.0 s, 10 tokens/s" == pace.words
+
+    def test_tokens_that_nobody_counted(self):
+        """Are not guessed."""
+        pace = self.asked(events(delta("a")), events(delta("b")), payload={"stream": True})
+        assert (1.0, None) == (pace.first, pace.tokens_per_second)
+        assert "2.0 s, first token after 1.0 s" == pace.words
+
+    def test_of_an_empty_body(self):
+        """Its end is all there is."""
+        pace = Asked(httpx.Response(204)).result.pace
+        assert (pace.seconds, None) == (pace.first, pace.tokens_per_second)
 
 
 class TestExpectation:
@@ -498,6 +535,17 @@ class TestAsk:
         with pytest.raises(PredictFailed):
             ask(run, URL, 1)
         assert "" == run.outputs.get("predict-response")
+
+    def test_how_fast_it_was(self, make_settings):
+        """In the log and the summary, each time with who was asked."""
+        run = make_run(make_settings(), lambda _: httpx.Response(500), FakeClock(), inference=Script(said('"fine"')))
+        ask(run, URL, 1)
+        ask(run, URL, 1, "production")
+        assert "Answered in 0 ms, first byte after 0 ms:" in printed(run)
+        assert [
+            "Smoke test of the deployment: 0 ms, first byte after 0 ms.",
+            "Smoke test of production: 0 ms, first byte after 0 ms.",
+        ] == run.notes
 
 
 def test_cut():

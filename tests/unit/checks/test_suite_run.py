@@ -5,11 +5,13 @@ import threading
 import time
 
 import pytest
+from way_servers import Proxy, TlsFront, make_authority
 from websockets.sync.server import serve as serve_websocket
 from wire import answer, read_request, serving
 
 from baseten_deploy.checks.check import Check, Expect, Kind, Live
 from baseten_deploy.checks.suite_run import LiveSide, Means, Place, run_check
+from baseten_deploy.network.way_out import WayOut
 
 
 def run(check, url, *, live=None, wait_seconds=20.0, payload=None, **more):
@@ -212,6 +214,22 @@ class TestWebsocket:
         """It was closed, or nothing came."""
         result = run(Check("c", kind=Kind.WEBSOCKET, body=body, as_text=as_text, timeout=0.5), url)
         assert told in result.reasons[0]
+
+    def test_through_a_proxy(self, url, tmp_path):
+        """It is tunnelled, with TLS inside: the proxy sees a host and its own credentials, the model only the key."""
+        port = int(url.split(":")[2].split("/")[0])
+        authority = make_authority(tmp_path)
+        with (
+            TlsFront(authority.certificate("model-m1.api.test"), port) as front,
+            Proxy(front.port, "user", "word") as proxy,
+        ):
+            way = WayOut(
+                {"HTTPS_PROXY": f"http://user:word@127.0.0.1:{proxy.port}", "SSL_CERT_FILE": str(authority.file)}
+            )
+            check = Check("c", kind=Kind.WEBSOCKET, body=b"hello", expect=Expect(json={"key": "Api-Key key"}))
+            result = run(check, "https://model-m1.api.test/deployment/d1/predict", way=way)
+        assert (True, ()) == (result.passed, result.reasons)
+        assert [("CONNECT", "model-m1.api.test:443")] == [(seen.method, seen.target) for seen in proxy.seen]
 
     def test_refused(self):
         """A server that answers HTTP; one that wakes up is waited for."""

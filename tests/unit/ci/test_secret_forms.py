@@ -8,7 +8,7 @@ import string
 from urllib.parse import quote, quote_plus
 
 import pytest
-from hypothesis import example, given
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from baseten_deploy.ci.redaction import PLACEHOLDER, Redactor
@@ -76,6 +76,7 @@ class TestForms:
     @example("a/b+c?d>e~f", b"user:", b"", True)
     def test_base64_loses_all_that_tells_of_it(self, secret, before, after, url_safe):
         """In each alignment and alphabet: what is left is what the other bytes alone say."""
+        assume(len(set(secret)) > len(secret) // 2)  # one that repeats itself may begin in `before`: more of that goes
         encode = base64.urlsafe_b64encode if url_safe else base64.b64encode
         text = encode(before + secret.encode() + after).decode()
         start, end = len(before) * 8 // 6, -(-(len(before) + len(secret)) * 8 // 6)

@@ -77,7 +77,7 @@ class TestPlace:
         make(workspace)
         problem = problem_of(workspace)
         assert message.format(workspace) == problem.message
-        assert problem.remedy.endswith("\n  steps:\n    - uses: actions/checkout@v5")
+        assert problem.remedy.endswith("\n  steps:\n    - uses: actions/checkout@v6")
         elsewhere = problem_of(workspace, on_github=False).remedy
         assert "`WORKSPACE`" in elsewhere
         assert "uses:" not in elsewhere

@@ -27,11 +27,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from containers import in_storage, machine_environment
+from containers import BASE, in_storage, machine_environment
 
 from runner import REPOSITORY
 
-RUNNER_IMAGE = "docker.io/library/python:3.13-slim"  # the stand-in of ../shared/image: Debian with a shell
+RUNNER_IMAGE = BASE
 
 
 def free_port() -> int:
@@ -81,18 +81,11 @@ def wait_for(seen: Any, what: str, log: Path) -> None:
 
 
 @contextmanager
-def podman_service(part: Path, directory: Path, *, plain_registry: str = "") -> Iterator[str]:
-    """Docker's API by podman, with the storage of ../shared/image; gives the value for DOCKER_HOST.
-
-    `plain_registry` (`host:port`) may be pulled from without TLS.
-    """
+def podman_service(part: Path, directory: Path, image_home: Path | None = None) -> Iterator[str]:
+    """Docker's API by podman, with the storage of ../shared/image or another one; gives the value for DOCKER_HOST."""
     address, log = directory / "podman.sock", directory / "podman.log"
-    environment = machine_environment()
+    environment = machine_environment() | ({"IMAGE_HOME": str(image_home)} if image_home else {})
     command = in_storage(part, "podman", "system", "service", "--time=0", f"unix://{address}")
-    if plain_registry:
-        registries = directory / "registries.conf"
-        registries.write_text(f'[[registry]]\nlocation = "{plain_registry}"\ninsecure = true\n')
-        command[2] = command[2].replace("exec", f'export CONTAINERS_REGISTRIES_CONF="{registries}"; exec')
     with background(command, environment, log):
         wait_for(address.exists, "podman's service", log)
         yield f"unix://{address}"

@@ -8,12 +8,15 @@ import json
 import os
 import re
 import shlex
+import shutil
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from runner import Launcher
 
+BASE = "docker.io/library/python:3.13-slim"  # the stand-in of ../shared/image: Debian with CPython and a shell
 _OF_THE_STEP = ("INPUT_", "GITHUB_", "RUNNER_", "STATE_")
 
 
@@ -38,6 +41,26 @@ def tool(part: Path, *command: str | Path, environment: Mapping[str, str] | None
 def in_storage(part: Path, *command: str | Path) -> list[str]:
     """The command line that runs `command` with the storage of ../shared/image."""
     return ["bash", "-c", f'. "{part}/env.sh"; exec "$@"', "bash", *map(str, command)]
+
+
+@contextmanager
+def other_machine(part: Path, directory: Path, *, plain_registry: str) -> Iterator[Path]:
+    """The storage of a machine that has never seen the image: the base alone is there. Gives its IMAGE_HOME.
+
+    `plain_registry` (`host:port`) may be pulled from without TLS there.
+    """
+    own = Path(os.environ.get("IMAGE_HOME") or Path.home() / ".cache" / "action-image")
+    (directory / "tmp").mkdir(parents=True)
+    shutil.copy(own / "containers.conf", directory)
+    (directory / "registries.conf").write_text(f'[[registry]]\nlocation = "{plain_registry}"\ninsecure = true\n')
+    roots = f'graphroot = "{directory}/store"\nrunroot = "{directory}/run"\n'
+    (directory / "storage.conf").write_text(f'[storage]\ndriver = "overlay"\n{roots}')
+    place = f"containers-storage:[overlay@{directory}/store+{directory}/run]{BASE}"
+    tool(part, "buildah", "push", "-q", BASE, place)
+    try:
+        yield directory
+    finally:
+        tool(part, "podman", "rmi", "--all", "--force", environment={"IMAGE_HOME": str(directory)})
 
 
 def build(part: Path, tag: str, context: Path) -> None:

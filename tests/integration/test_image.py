@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 
 import pytest
-from containers import Confined, build, build_anew, compressed_layers, layer_digests, tool
+from containers import BASE, Confined, build, build_anew, compressed_layers, layer_digests, tool
 
 from baseten_sandbox import Sandbox
 from runner import ROOT, Runner, from_image
@@ -157,7 +157,7 @@ def test_the_bytecode_is_used(run_sh):
 def test_is_small(run_sh, tmp_path):
     """Above its base the image is two layers and at most 12 MB, compressed; the one with the code is small."""
     image = layer_digests(run_sh.parent, TAG)
-    base = layer_digests(run_sh.parent, "docker.io/library/python:3.13-slim")
+    base = layer_digests(run_sh.parent, BASE)
     assert base == image[: len(base)]
     packages, code = compressed_layers(run_sh.parent, TAG, tmp_path)[len(base) :]
     assert packages + code <= LARGEST

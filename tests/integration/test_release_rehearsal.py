@@ -18,7 +18,7 @@ import httpx
 import pytest
 import yaml
 from act import Act, podman_service
-from containers import build, in_storage, machine_environment, tool
+from containers import BASE, build, in_storage, machine_environment, other_machine, tool
 from loopback import GitServer, Registry, git_server, registry, with_authority
 
 import versioning
@@ -170,8 +170,7 @@ def test_building_it_again_gives_the_same_layers(released, first, tmp_path):
 def test_the_bill_of_materials_is_one(released, first, release_tools, tmp_path):
     """spdx-tools reads and validates it; it names what is in the image, Debian's packages too."""
     status = tmp_path / "status"
-    base = "docker.io/library/python:3.13-slim"
-    status.write_text(tool(released.part, "podman", "run", "--rm", "--entrypoint", "cat", base, "/var/lib/dpkg/status"))
+    status.write_text(tool(released.part, "podman", "run", "--rm", "--entrypoint", "cat", BASE, "/var/lib/dpkg/status"))
     released.step("sbom", str(VERSION), first["digest"], "--dpkg-status", str(status))
     bill = tmp_path / "sbom.spdx.json"
     bill.write_text(released.said())
@@ -196,7 +195,8 @@ def test_the_release_is_used_by_its_tag(released, first, sandbox, models, releas
         yaml.safe_dump({"on": "push", "jobs": {"deploy": {"runs-on": "ubuntu-latest", "steps": steps}}})
     )
     before = len(released.registry.requests())
-    with podman_service(released.part, tmp_path, plain_registry=released.registry.address) as docker_host:
+    runner = other_machine(released.part, tmp_path / "runner", plain_registry=released.registry.address)
+    with runner as image_home, podman_service(released.part, tmp_path, image_home) as docker_host:
         options = ("--github-instance", released.server.address)
         act = Act(
             *(release_tools / "bin" / "act", docker_host, models),

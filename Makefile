@@ -44,6 +44,7 @@ bench: $(VENV)/ready ## compare with `truss push` and a shell script; BENCH_ARGS
 	@$(VENV)/bench/bin/python -m pip install -qq --disable-pip-version-check --no-deps --require-hashes -r requirements.txt
 	@$(VENV)/truss/bin/python -m pip install -qq --disable-pip-version-check --no-deps --require-hashes -r requirements-truss.txt
 	@PYTHONPATH=src $(BIN)/python -m benchmarks.checks_overhead
+	@PYTHONPATH=src $(BIN)/python -m benchmarks.discover
 	@$(BIN)/python -m benchmarks --python $(VENV)/bench/bin/python --truss-python $(VENV)/truss/bin/python $(BENCH_ARGS)
 
 bench-starts: release-tools ## until the first request: image pulled, image built, truss installed; needs ../shared

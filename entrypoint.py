@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Start the action from this checkout or image, without installing it: `python entrypoint.py --help`."""
 
+import gc
 import os
 import sys
 
@@ -10,10 +11,11 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.realpath(__file__)), "sr
 from baseten_deploy import signals
 
 signals.remember()  # before the imports: a job may be cancelled at any moment
+gc.disable()  # until `main` says how often to look for garbage: importing makes none
 
-from baseten_deploy.main import main  # noqa: E402 - see above
+from baseten_deploy.main import leave, main  # noqa: E402 - see above
 
 if __name__ == "__main__":
     code = main()
     signals.ignore()
-    sys.exit(code)
+    leave(code)

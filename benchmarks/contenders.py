@@ -48,6 +48,18 @@ def entry_point(python: str, checkout: Path) -> Contender:
     return Contender(OURS, lambda _service, _truss: [python, "-I", str(checkout / "entrypoint.py")], _inputs)
 
 
+def offline_plan(truss: Path) -> dict[str, str]:
+    """The environment of a run that gets no key, as one for Dependabot: it plans without asking anybody."""
+    return {
+        "INPUT_MODE": "plan",
+        "INPUT_TRUSS-DIRECTORY": truss.name,
+        "GITHUB_WORKSPACE": str(truss.parent),
+        "GITHUB_ACTIONS": "true",
+        "GITHUB_EVENT_NAME": "pull_request",
+        "GITHUB_ACTOR": "dependabot[bot]",
+    }
+
+
 def _inputs(service: Service, truss: Path) -> dict[str, str]:
     """The environment that GitHub's runner gives the action."""
     inputs = {

@@ -19,6 +19,22 @@ GBIT = 125_000_000.0  # bytes a second
 
 
 @dataclass(frozen=True)
+class Setting:
+    """The way between a contender and the service. `rate` bounds S3, in bytes a second; delays are in seconds."""
+
+    name: str
+    rate: float = 0.0
+    api_delay: float = 0.0
+    s3_delay: float = 0.0
+
+
+UNLIMITED = Setting("unlimited")
+GIGABIT = Setting("1 Gbit/s", rate=GBIT)
+FAR = Setting("50 ms", api_delay=0.05, s3_delay=0.01)
+SETTINGS = (UNLIMITED, GIGABIT, FAR)
+
+
+@dataclass(frozen=True)
 class Service:
     """Where the service of `service.py` listens."""
 
@@ -26,9 +42,10 @@ class Service:
     s3: str
     certificate: Path
 
-    def reset(self, *, rate: float = 0, live_after: float = 0) -> None:
-        """Forget what was asked. `rate` bounds S3, in bytes a second; 0 does not."""
-        self._call({"rate": rate, "live_after": live_after})
+    def reset(self, setting: Setting = UNLIMITED, *, live_after: float = 0) -> None:
+        """Forget what was asked; from now on answer as in `setting`."""
+        delays = {"api_delay": setting.api_delay, "s3_delay": setting.s3_delay}
+        self._call({"rate": setting.rate, "live_after": live_after, **delays})
 
     def seen(self) -> Any:
         """What was asked since."""
@@ -69,20 +86,21 @@ class Measured:
     cpu: float
     memory: int
     uploaded: int
-    requests: tuple[str, ...]  # of the management API, until the commit
+    requests: tuple[str, ...]  # of the management API, until the commit, without what is asked beside them
     noticed: float  # from the deployment being live to the end of the process
+    ending: float = 0.0  # from the last read of the deployment's status to the end of the process
 
 
 def measure(
     service: Service,
     command: Sequence[str],
     environment: Mapping[str, str],
+    setting: Setting = UNLIMITED,
     *,
-    rate: float = 0,
     live_after: float = 0,
 ) -> Measured:
     """Run `command` against the service. Raises `RuntimeError` with its output when it fails."""
-    service.reset(rate=rate, live_after=live_after)
+    service.reset(setting, live_after=live_after)
     with Path(environment["HOME"], "output").open("w+b") as output:
         started = time.monotonic()
         process = subprocess.Popen(  # noqa: S603 - the contenders' own commands
@@ -99,6 +117,7 @@ def measure(
     if process.returncode or not seen["committed"]:
         raise RuntimeError(f"{command} ended with {process.returncode}:\n{text[-4000:]}")
     calls = [(at, call, path) for at, call, path in seen["requests"] if not path.startswith("s3:")]
+    looks = [at for at, call, path in calls if call == "GET" and path.rpartition("/")[0].endswith("/deployments")]
     return Measured(
         first_request=calls[0][0] - started,
         commit=seen["committed"] - started,
@@ -106,9 +125,14 @@ def measure(
         cpu=usage.ru_utime + usage.ru_stime,
         memory=max(watch.peak, usage.ru_maxrss * 1024),
         uploaded=seen["bytes"],
-        requests=tuple(f"{call} {path}" for at, call, path in calls if at <= seen["committed"]),
+        requests=tuple(f"{call} {path}" for at, call, path in calls if at <= seen["committed"] and path != _BESIDE),
         noticed=ended - (seen["committed"] + live_after),
+        ending=ended - max(looks, default=ended),
     )
+
+
+# Nothing waits for it.
+_BESIDE = "/v1/instance_type_prices"
 
 
 class _Memory:

@@ -49,6 +49,8 @@ class Record:
     requests: list[tuple[float, str, str]] = field(default_factory=list)
     bytes: int = 0
     live_after: float = 0.0  # seconds from the commit until a deployment is live
+    api_delay: float = 0.0  # seconds until a request of the management API is answered
+    s3_delay: float = 0.0  # the same of S3
     committed: float = 0.0
 
     def status(self) -> str:
@@ -189,6 +191,7 @@ class Service:
                 upload = request.method == "PUT"
                 size = connection.discard(request, self.bucket)
                 self._note(request.method, "s3:" + request.path.partition("?")[2], size if upload else 0)
+                time.sleep(self.record.s3_delay)
                 connection.answer(*_s3_answer(request), ETag='"e"')
 
     def _serve_api(self, sock: socket.socket) -> None:
@@ -202,6 +205,8 @@ class Service:
                 answer = self._graphql(json.loads(body)["query"])
             else:
                 answer = self._rest(request.method, path, body)
+            if path != "/bench":
+                time.sleep(self.record.api_delay)
             connection.answer("200 OK", json.dumps(answer).encode(), **{"Content-Type": "application/json"})
 
     def _bench(self, method: str, body: bytes) -> Any:
@@ -209,7 +214,8 @@ class Service:
             if method == "POST":
                 setup = json.loads(body)
                 self.bucket.rate = setup["rate"]
-                self.record = Record(live_after=setup["live_after"])
+                delays = {"api_delay": setup["api_delay"], "s3_delay": setup["s3_delay"]}
+                self.record = Record(live_after=setup["live_after"], **delays)
             record = self.record
             return {"requests": record.requests, "bytes": record.bytes, "committed": record.committed}
 

@@ -31,30 +31,39 @@ class Model:
 
 @dataclass(frozen=True)
 class Shape:
-    """How much of what a Truss has, in bytes."""
+    """How much of what a Truss has, in bytes, and how many files of a few bytes."""
 
     name: str
     code: int
     weights: int = 0
+    tiny: int = 0
 
     @property
     def is_large(self) -> bool:
         """Whether a round of it takes more than a moment."""
-        return self.code + self.weights > 100 * MB
+        return self.code + self.weights > 100 * MB or self.tiny > 10_000
 
 
 SHAPES = (
     Shape("5 KB", 5 * KB),
     Shape("60 MB code", 60 * MB),
+    Shape("200,000 files", 5 * KB, tiny=200_000),
     Shape("512 MB mixed", 60 * MB, 452 * MB),
     Shape("1 GB weights", 5 * KB, 1000 * MB),
 )
-QUICK_SHAPES = (Shape("5 KB", 5 * KB), Shape("2 MB code", 2 * MB), Shape("12 MB mixed", 2 * MB, 10 * MB))
+QUICK_SHAPES = (
+    Shape("5 KB", 5 * KB),
+    Shape("2 MB code", 2 * MB),
+    Shape("12 MB mixed", 2 * MB, 10 * MB),
+    Shape("500 files", 5 * KB, tiny=500),
+)
+PLANNED = Shape("30,000 files", 5 * KB, tiny=30_000)
+QUICK_PLANNED = Shape("300 files", 5 * KB, tiny=300)
 
 
 def make_truss(shape: Shape, directory: Path) -> Path:
     """Write a Truss of that shape, and return where it is."""
-    truss = directory / shape.name.replace(" ", "-")
+    truss = directory / shape.name.replace(" ", "-").replace(",", "")
     (truss / "model").mkdir(parents=True)
     (truss / "config.yaml").write_text(CONFIG)
     (truss / "model" / "model.py").write_text(MODEL)
@@ -65,10 +74,15 @@ def make_truss(shape: Shape, directory: Path) -> Path:
         file = truss / "packages" / f"part{number % 40:02}" / f"module_{number:05}.py"
         file.parent.mkdir(parents=True, exist_ok=True)
         missing -= file.write_bytes(content[:missing])
+    for number in range(shape.tiny):
+        file = truss / "data" / f"d{number // 500:04}" / f"f{number:06}.txt"
+        if number % 500 == 0:
+            file.parent.mkdir(parents=True)
+        file.write_text(f"{number}\n")
     source = random.Random(shape.name)  # noqa: S311 - no secret, and the same in every run
     for number in range(-(-shape.weights // (256 * MB))):
         file = truss / "data" / f"model-{number:05}.safetensors"
-        file.parent.mkdir(exist_ok=True)
+        file.parent.mkdir(parents=True, exist_ok=True)
         _write_weights(source, file, min(256 * MB, shape.weights - number * 256 * MB))
     return truss
 

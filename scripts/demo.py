@@ -1,6 +1,7 @@
-"""`make demo`: three deployments of examples/hello-truss to the sandbox, run and shown as GitHub's runner does it.
+"""`make demo`: deployments of examples/hello-truss to the sandbox, run and shown as GitHub's runner does it.
 
-The first creates a model, the second adds a changed deployment to it, the third fails a check and is not promoted.
+The first creates a model, the second adds a changed deployment to it, the third fails a check and is not promoted. Then
+the second goes into production, and a fourth that fails under traffic is watched there and taken back.
 Everything is on loopback and in a temporary directory; nothing needs an account. `--unfold` (`make demo
 DEMO_ARGS=--unfold`) shows what the log folds away.
 """
@@ -135,7 +136,7 @@ def main(arguments: list[str]) -> int:
         return 2
     unfold = "--unfold" in arguments
     console = Console(width=min(WIDTH, Console().width) if sys.stdout.isatty() else WIDTH, highlight=False)
-    with tempfile.TemporaryDirectory(prefix="baseten-deploy-demo-") as directory, Sandbox() as sandbox:
+    with tempfile.TemporaryDirectory(prefix="baseten-deploy-demo-") as directory, Sandbox(speed=4) as sandbox:
         runner = Runner(Path(directory))
         truss = runner.workspace / "hello-truss"
         shutil.copytree(ROOT / "examples" / "hello-truss", truss, ignore=shutil.ignore_patterns("__pycache__"))
@@ -162,18 +163,50 @@ def main(arguments: list[str]) -> int:
         gated = inputs | {"checks": checks.name, "promote-to": "production"}
         third = deploy(console, runner, "3. A check fails, so nothing is promoted", gated, unfold=unfold)
         served = sandbox.state.environment(second.outputs["model-id"], "production").current
-    return verdict(console, first, second, third, held_back=served is None)
+        held_back = served is None
+        taken_back = watch(console, runner, sandbox, inputs, second, unfold=unfold)
+    return verdict(console, first, second, third, held_back=held_back, taken_back=taken_back)
 
 
-def verdict(console: Console, first: Result, second: Result, third: Result, *, held_back: bool) -> int:
+def watch(
+    console: Console, runner: Runner, sandbox: Sandbox, inputs: dict[str, str], second: Result, *, unfold: bool
+) -> bool:
+    """Promote what works, then something whose errors grow under traffic; whether that was taken back."""
+    model = second.outputs["model-id"]
+    promotion = {
+        **sandbox.inputs,
+        "mode": "promote",
+        "model-id": model,
+        "deployment-id": second.outputs["deployment-id"],
+        "environment": "production",
+    }
+    deploy(console, runner, "4. The second goes into production", promotion, unfold=unfold)
+    code = runner.workspace / "hello-truss" / "model" / "model.py"
+    code.write_text(code.read_text() + "\n# Works when it is asked once.\n")
+    sandbox.state.plans.add_traffic("leak")  # what the metrics of the next deployment will tell of
+    watched = inputs | {"promote-to": "production", "rollback-on-failure": "true", "watch-minutes": "0.04"}
+    title = "5. Its errors grow under traffic: production is watched, and gets back what it served"
+    last = deploy(console, runner, title, watched, unfold=unfold)
+    serves = sandbox.state.environment(model, "production").current
+    return (
+        last.outputs.get("status") == "rolled_back" and serves is not None and serves.id == promotion["deployment-id"]
+    )
+
+
+def verdict(
+    console: Console, first: Result, second: Result, third: Result, *, held_back: bool, taken_back: bool
+) -> int:
     """Say whether it went as announced; the demo is a test, too."""
     new = (first.outcome, first.outputs.get("model-created")) == ("success", "true")
     same = second.outputs.get("model-id") == first.outputs.get("model-id")
     changed = second.outputs.get("content-digest") != first.outputs.get("content-digest")
     added = (second.outcome, second.outputs.get("model-created")) == ("success", "false")
     failed = (third.outputs.get("status"), third.outputs.get("checks-failed")) == ("predict_failed", "1")
-    if new and same and changed and added and failed and held_back:
-        said = "\nTwo deployments of one model, live and smoke-tested; a third that a check held back, as it should."
+    if new and same and changed and added and failed and held_back and taken_back:
+        said = (
+            "\nTwo deployments of one model, live and smoke-tested; a third that a check held back, and a fourth that "
+            "was taken back under traffic, as they should."
+        )
         console.print(Text(said, style="bold green"))
         return 0
     console.print(Text("\nThis is not what the demo should show: see the log above.", style="bold red"))

@@ -19,7 +19,8 @@ from pathlib import Path
 import architecture
 from baseten_deploy.checks import field_table
 from baseten_deploy.ci.outputs import OUTPUTS
-from baseten_deploy.inputs.table import INPUTS, Input, Kind
+from baseten_deploy.inputs.declaration import Input, Kind
+from baseten_deploy.inputs.table import INPUTS
 
 ROOT = Path(__file__).resolve().parent.parent
 WIDTH = 116

@@ -14,6 +14,8 @@
     │       └── DeployUnseen       deploy_timeout       its state could not be read: nothing is undone
     ├── PredictFailed              predict_failed
     │   └── PredictUnseen          predict_failed       the model could not be asked: nothing is undone
+    ├── WatchFailed                watch_failed         a metric crossed its limit while it was watched
+    │   └── WatchUnseen            watch_failed         its metrics could not be read: nothing is undone
     ├── PromotionFailed            promotion_failed
     │   ├── PromotionUnseen        promotion_failed     the environment's state could not be read: nothing is undone
     │   └── RolledBack             rolled_back
@@ -145,6 +147,18 @@ class PredictUnseen(PredictFailed):
     unseen = True
 
 
+class WatchFailed(DeployError):
+    """The deployment is live, and crossed a limit, or fell, while it was watched."""
+
+    status = Status.WATCH_FAILED
+
+
+class WatchUnseen(WatchFailed):
+    """The deployment is live, and nothing is known of how it does: its metrics could not be read."""
+
+    unseen = True
+
+
 class PromotionFailed(DeployError):
     """The deployment is live, and the environment does not serve it."""
 
@@ -158,7 +172,7 @@ class PromotionUnseen(PromotionFailed):
 
 
 class RolledBack(PromotionFailed):
-    """The environment failed its smoke test after the promotion and serves the previous deployment again."""
+    """The environment failed its check or its watch, and serves the previous deployment again."""
 
     status = Status.ROLLED_BACK
 

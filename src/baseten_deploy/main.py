@@ -6,8 +6,9 @@ import os
 import sys
 import traceback
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from baseten_deploy import signals
 from baseten_deploy.ci.outputs import Outputs
@@ -33,6 +34,7 @@ def main(
     """Run the action once and return its exit code. Options and the environment default to the process's own."""
     signals.remember()
     gc.set_threshold(*_GARBAGE)
+    gc.enable()
     arguments = sys.argv[1:] if arguments is None else arguments
     environment = os.environ if environment is None else environment
     sys.stdout, sys.stderr = sys.stdout or Nobody(), sys.stderr or Nobody()  # there is none of one that is closed
@@ -53,6 +55,14 @@ def main(
     except (Cancelled, KeyboardInterrupt):
         end.status = Status.CANCELLED
     return end.report()
+
+
+def leave(code: int) -> NoReturn:
+    """End this process with an exit code, at once: all is written, and to take down what was imported takes 0.1 s."""
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError, ValueError):  # nobody reads it any more
+            stream.flush()
+    os._exit(code)
 
 
 def go_through(

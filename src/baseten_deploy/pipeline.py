@@ -6,32 +6,42 @@ service already has time for it.
 
 from typing import TYPE_CHECKING, Any
 
-from baseten_deploy.deployment.assembly import Draft, draft_deployment
+from baseten_deploy.background import in_background
+from baseten_deploy.deployment.assembly import Draft, draft_deployment, served_before
 from baseten_deploy.deployment.truss_input import begin, read_source
-from baseten_deploy.errors import DeployError, InvalidInput, PredictFailed, Problem, PromotionFailed, Rejected
+from baseten_deploy.errors import DeployError, InvalidInput, PredictFailed, PromotionFailed, Rejected
 from baseten_deploy.inputs.combinations import is_offline
 from baseten_deploy.inputs.objects import merged
 from baseten_deploy.inputs.settings import Mode
 from baseten_deploy.run import Run
 from baseten_deploy.service.answers import Deployment, Model
-from baseten_deploy.service.http import HttpError
 from baseten_deploy.service.model_urls import logs_page
 from baseten_deploy.service.remedies import failing_as
 from baseten_deploy.status import Status
 from baseten_deploy.truss.transport import transport_of
 
 if TYPE_CHECKING:
+    from concurrent.futures import Future
+
     from baseten_deploy.checks.check import Suite
     from baseten_deploy.checks.proof import Proof
     from baseten_deploy.deployment.creation import Committed
     from baseten_deploy.environment.target import Target
+    from baseten_deploy.planning.forecast import Forecast, Limit
 
 
 def go(run: Run) -> Status:
     """Do what `mode` says. Raises `DeployError` with the status that a run ends in that fails."""
     if is_offline(run.settings, secretless=run.origin.secretless):
         return plan_offline(run)
-    modes = {Mode.DEPLOY: deploy, Mode.PLAN: plan, Mode.PROMOTE: promote, Mode.ROLLBACK: rollback, Mode.CLEANUP: retire}
+    modes = {
+        Mode.DEPLOY: deploy,
+        Mode.PLAN: plan,
+        Mode.PROMOTE: promote,
+        Mode.ROLLBACK: rollback,
+        Mode.CLEANUP: retire,
+        Mode.DISCOVER: discover,
+    }
     return modes[run.settings.mode](run)
 
 
@@ -40,26 +50,37 @@ def deploy(run: Run) -> Status:
     settings = run.settings
     suite = read_checks(run)
     truss = read_source(run)
+    limit = None
+    if run.settings.max_hourly_cost is not None:  # the prices are there by the time that they are needed
+        from baseten_deploy.planning.forecast import Limit
+
+        limit = Limit(run)
     draft = draft_deployment(run, truss) if truss else None
     if draft and is_live_already(run, draft):
         return Status.SKIPPED
 
     from baseten_deploy import gate
     from baseten_deploy.checks.smoke_test import ask
-    from baseten_deploy.deployment import on_failure, push
+    from baseten_deploy.deployment import on_failure, push, startup
     from baseten_deploy.deployment.wait import wait
     from baseten_deploy.environment import settings as environment_settings
     from baseten_deploy.environment.ours import Ours
+    from baseten_deploy.watch.following import Watch
 
+    forecast = foresee(run, draft, limit)
     with on_failure.of_commit(run, announce):
         committed = push.push(run, draft) if draft else push.create_from_listing(run)
     announce(run, committed)
     payload = smoke_test_payload(run, truss.config if truss else {})
     ours = Ours(committed.deployment)
     proof = prepare_checks(run, suite, committed, payload, served_before(draft)) if settings.wait else None
+    watch = Watch(run, committed.model, ours).before(draft.pushed_into if draft else None)
     with on_failure.of_deployment(run, committed.model, ours):
+        if forecast:
+            forecast.result().tell()
         if settings.wait:
-            wait(run, committed.model, ours, settings.environment)
+            with startup.told(run, committed.model, ours, served_before(draft)):
+                wait(run, committed.model, ours, settings.environment, watch.during)
             ask(run, run.outputs.get("predict-url"), payload, settings.environment)
             if proof:
                 where = settings.environment or "the deployment"
@@ -67,7 +88,8 @@ def deploy(run: Run) -> Status:
         else:
             run.outputs.set("deployment-status", committed.deployment.status)
             run.say("Not waiting (`wait: false`)")
-        if settings.environment:
+        stays = bool(settings.promote_to) or watch.hold(settings.environment)
+        if settings.environment and stays:
             environment_settings.finish(
                 run, committed.model.id, settings.environment, environment_settings.AFTER_A_PUSH
             )
@@ -106,6 +128,7 @@ def plan_offline(run: Run) -> Status:
 
 def promote(run: Run) -> Status:
     """`mode: promote`: bring an existing deployment into an environment, after it passed its checks."""
+    from baseten_deploy.deployment.existing import existing_deployment, existing_model
     from baseten_deploy.environment.target import ensure_target, find_target
 
     suite = read_checks(run)
@@ -121,6 +144,7 @@ def promote(run: Run) -> Status:
 
 def rollback(run: Run) -> Status:
     """`mode: rollback`: bring an environment back to what it served before, after that passed its checks."""
+    from baseten_deploy.deployment.existing import existing_deployment, existing_model
     from baseten_deploy.environment.history import find_previous
     from baseten_deploy.environment.target import existing_target
 
@@ -171,11 +195,40 @@ def bring_in(run: Run, model: Model, deployment: Deployment, target: "Target", s
 
 def retire(run: Run) -> Status:
     """`mode: cleanup`: retire old deployments by their labels."""
+    from baseten_deploy.deployment.existing import existing_model
     from baseten_deploy.deployment.retirement import retire_old
 
     begin(run)
     retire_old(run, existing_model(run))
     return Status.SUCCESS
+
+
+def discover(run: Run) -> Status:
+    """`mode: discover`: find the repository's Trusses, and which of them differ from what is live."""
+    from baseten_deploy.discovery.discover import discover_trusses
+
+    begin(run)
+    discover_trusses(run)
+    return Status.SUCCESS
+
+
+def foresee(run: Run, draft: Draft | None, limit: "Limit | None") -> "Future[Forecast] | None":
+    """What is known of a deploy before it is made, asked beside the dry run; of a library listing nothing is.
+
+    Raises `Rejected` when it can cost more than `max-hourly-cost`, or nobody knows what.
+    """
+    if draft is None:
+        return limit.refuse_listing() if limit else None
+
+    def work() -> "Forecast":
+        from baseten_deploy.planning.forecast import Forecast
+
+        return Forecast(run, draft, limit)
+
+    forecast = in_background(work)
+    if limit:
+        forecast.result()
+    return forecast
 
 
 def read_checks(run: Run) -> "Suite | None":
@@ -199,49 +252,18 @@ def prepare_checks(
     return Proof(run, suite, committed.model.id, payload, live)
 
 
-def served_before(draft: Draft | None) -> str:
-    """The id of what serves where a deployment goes, before that changes: of production where no target is named."""
-    if draft is None:
-        return ""
-    if draft.targets:
-        return draft.targets[-1].previous_id
-    return draft.destination.model.production_deployment_id if draft.destination.model else ""
-
-
 def is_live_already(run: Run, draft: Draft) -> bool:
     """`skip-unchanged`: whether this content is what is live where the run goes to; then the outputs name it."""
-    settings, model = run.settings, draft.destination.model
-    if not settings.skip_unchanged or model is None:
+    model = draft.destination.model
+    if not run.settings.skip_unchanged or model is None:
         return False
-
     from baseten_deploy.deployment.creation import Committed
-    from baseten_deploy.inputs.environment_settings import applied
-    from baseten_deploy.planning.live_deployment import find_live, unchanged
-    from baseten_deploy.planning.why_deployed import why_deployed
-    from baseten_deploy.report.markdown import escape
+    from baseten_deploy.planning.skip import live_already
 
-    with failing_as(Rejected, "Looking up what is live"):
-        places = find_live(run, draft.destination, draft.targets)
-    deployment = unchanged(places, draft.digest)
-    if deployment is None:
-        run.say(f"Not skipped: {why_deployed(places, draft.digest)}")
-        return False
-    where = " and ".join(place.where for place in places)
-    run.say(f"Unchanged: this content is live already in {where}")
-    run.notes.append(f"Unchanged: this content is live already in {escape(where)}.")
-    announce(run, Committed(model, deployment, created_model=False))
-    run.outputs.set("deployment-status", deployment.status)
-    if settings.promote_to and places[-1].deployment:
-        run.outputs.set("promoted-deployment-id", places[-1].deployment.id)
-    wanted = settings.environment_settings or {}
-    if any(target.before and not applied(wanted, target.before.settings) for target in draft.targets):
-        run.warn(
-            Problem(
-                "`environment-settings` differ and are not applied: `skip-unchanged` leaves everything as it is",
-                "Run once without `skip-unchanged`.",
-            )
-        )
-    return True
+    deployment = live_already(run, draft)
+    if deployment is not None:
+        announce(run, Committed(model, deployment, created_model=False))
+    return deployment is not None
 
 
 def announce(run: Run, committed: "Committed") -> None:
@@ -289,38 +311,6 @@ def promotion_target(run: Run, model: Model, name: str) -> "Target":
     except (InvalidInput, Rejected) as error:  # past the point where nothing was made
         raise PromotionFailed(error.problems) from error
     return target
-
-
-def existing_model(run: Run) -> Model:
-    """The model of the inputs, which must exist."""
-    from baseten_deploy.service.model_lookup import resolve
-
-    destination = resolve(run.api, run.settings, run.settings.model_name)
-    if destination.model:
-        return destination.model
-    raise InvalidInput(
-        f"`model-name`: there is no model {run.settings.model_name!r} that this API key can see",
-        "Correct the name, or set `team` or `model-id`.",
-    )
-
-
-def existing_deployment(run: Run, model: Model) -> Deployment:
-    """The deployment of the inputs, which must exist in the model."""
-    deployment_id = run.settings.deployment_id
-    if not deployment_id:
-        from baseten_deploy.deployment.by_name import find_by_name
-
-        return find_by_name(run, model, run.settings.deployment_name)
-    with failing_as(Rejected, f"Looking up the deployment {deployment_id!r}"):
-        try:
-            return run.api.deployment(model.id, deployment_id)
-        except HttpError as error:
-            if error.status != 404:
-                raise
-    raise InvalidInput(
-        f"`deployment-id`: the model {model.name!r} ({model.id}) has no deployment {deployment_id!r}",
-        "Pass the `deployment-id` output of the job that deployed it.",
-    )
 
 
 def smoke_test_payload(run: Run, config: dict[str, Any]) -> Any:

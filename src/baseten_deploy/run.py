@@ -2,7 +2,7 @@
 
 from collections import deque
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -64,13 +64,14 @@ class Run:
     packed_bytes: int = 0  # of these files, before compression
 
     @contextmanager
-    def phase(self, title: str) -> Iterator[None]:
-        """A folded group in the log and a row in the report."""
+    def phase(self, title: str, *, beats: bool = True) -> Iterator[None]:
+        """A folded group in the log and a row in the report; without `beats` the body itself tells that it goes on."""
         self.allow_retries()
         start = self.clock.now() - self.started
         failed = True
         try:
-            with self.runner.group(title), heartbeat(title, self.say, self.runner.silence):
+            beat = heartbeat(title, self.say, self.runner.silence) if beats else nullcontext()
+            with self.runner.group(title), beat:
                 yield
             failed = False
         finally:

@@ -17,6 +17,7 @@ class Status(StrEnum):
     DEPLOY_FAILED = "deploy_failed"
     DEPLOY_TIMEOUT = "deploy_timeout"
     PREDICT_FAILED = "predict_failed"
+    WATCH_FAILED = "watch_failed"
     PROMOTION_FAILED = "promotion_failed"
     ROLLED_BACK = "rolled_back"
     REGISTRATION_FAILED = "registration_failed"

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from baseten_sandbox.control.faults import Kind
 from baseten_sandbox.control.faults import parse as parse_fault
 from baseten_sandbox.sandbox import Sandbox
+from baseten_sandbox.state.traffic import SCRIPTS
 from baseten_sandbox.wishes import HOSTILE
 
 _EPILOG = f"""\
@@ -17,6 +18,8 @@ A Truss scripts its own rehearsal by environment_variables in its config.yaml:
   SANDBOX_STATUSES: BUILDING,UNHEALTHY   or every status on the way
   SANDBOX_LOG_LINES: "2500"              more lines in the runtime log
   SANDBOX_PROMOTION: FAILED              how its promotion ends: FAILED, CANCELED, PAUSED
+  SANDBOX_TRAFFIC: leak                  the requests that its metrics tell of: {", ".join(SCRIPTS)}
+  SANDBOX_STARTUP_PHASE: IMAGE_PULL      where its start-up hangs or fails, when it does
   SANDBOX_PREDICT_STATUS, SANDBOX_PREDICT_BODY, SANDBOX_PREDICT_DELAY: the answer of predict
 
 A request scripts its own answer, on any route and over a websocket, for a checks file that is being written:

@@ -204,10 +204,14 @@ class Service:
     visible_after: float = 0.0  # seconds until a list shows a new deployment
     redeploys: str = ""  # "" or how a promotion's copy is labelled: "labelled", "bare"
     promotes_after: float | None = 2.0  # seconds until a promotion succeeds, None for never
+    ramp: tuple[tuple[float, int], ...] = ()  # a rolling promotion: after how many seconds how many percent
+    ramps_down: float = 0.0  # seconds until a cancelled promotion is over
     promotion_shows_after: float = 0.0  # seconds until its environment tells of a promotion
     unique_names: bool = True
     audit: list[tuple[str, dict[str, Any]]] = field(default_factory=list)  # newest first: the kind and its event data
     retry_answers: list[Any] = field(default_factory=list)  # what a retry does: a status, or why there is none
+    measures: Callable[[str, float, float], Any] | None = None  # a summary of (name, start, end); None has no metrics
+    starts: Callable[[str, bool], Any] | None = None  # startups of (id, as a summary); None has none
     page: int = 100  # entries of the audit log on one page
     requests: list[tuple[str, Any]] = field(default_factory=list)
     times: list[float] = field(default_factory=list)
@@ -299,6 +303,8 @@ class Service:
             rf"POST {model}/deployments/([^/]+)/retry": self._retry,
             rf"PATCH {model}/deployments/([^/]+)/autoscaling_settings": self._update_autoscaling,
             rf"GET {model}/audit_logs": self._audit_logs,
+            rf"GET {model}/(?:environments|deployments)/([^/]+)/metrics": self._metrics,
+            rf"GET {model}/deployments/([^/]+)/startups(/summary)?": self._startups,
             rf"POST {model}/environments/([^/]+)/cancel_promotion": self._cancel_promotion,
             rf"GET {model}/environments": lambda _: {"environments": [self._look(n) for n in self.environments]},
             rf"GET {model}/environments/([^/]+)": self._environment,
@@ -384,6 +390,20 @@ class Service:
             return {"status": "ACCEPTED", "message": "ok"}
         return row
 
+    def _metrics(
+        self, _: str, name: str, *, mode: str, start_epoch_millis: str, end_epoch_millis: str, **_more: Any
+    ) -> Any:
+        if self.measures is None:
+            return _error(404, "no metrics here")
+        assert mode == "SUMMARY"
+        return self.measures(name, int(start_epoch_millis) / 1000, int(end_epoch_millis) / 1000)
+
+    def _startups(self, _: str, deployment_id: str, summary: str | None, **query: Any) -> Any:
+        if self.starts is None:
+            return _error(404, "no startups here")
+        assert int(query["start_epoch_millis"]) < int(query["end_epoch_millis"])
+        return self.starts(deployment_id, bool(summary))
+
     def _audit_logs(
         self, _: str, *, event_type_groups: str, environment_names: str, limit: str, cursor: str = ""
     ) -> Any:
@@ -404,8 +424,13 @@ class Service:
         if not environment.get("candidate_deployment"):
             return _error(400, "no promotion is in progress")
         promotion = {"status": "CANCELED", "percent_traffic_to_new_version": 0}
-        environment.update(_due=[], candidate_deployment=None, in_progress_promotion=promotion)
-        return {"status": "CANCELED", "message": "ok"}
+        over = {"candidate_deployment": None, "in_progress_promotion": promotion}
+        if not self.ramps_down:
+            environment.update(_due=[], **over)
+            return {"status": "CANCELED", "message": "ok"}
+        back = {**environment["in_progress_promotion"], "status": "RAMPING_DOWN"}
+        environment.update(in_progress_promotion=back, _due=[(self.clock.time + self.ramps_down, over)])
+        return {"status": "RAMPING_DOWN", "message": "ok"}
 
     def promoted(self, deployment_id: str, name: str, *, cancelled: bool = False) -> None:
         """A promotion in the audit log, newer than what is there, or that it was cancelled."""
@@ -466,6 +491,9 @@ class Service:
         self.promoted(original["id"], name)
         at = self.clock.time + self.promotion_shows_after
         environment["_due"] = [(at, begun)]
+        for seconds, percent in self.ramp:
+            step = {"status": "RAMPING_UP", "percent_traffic_to_new_version": percent}
+            environment["_due"].append((at + seconds, {"in_progress_promotion": step}))
         if self.promotes_after is not None:
             environment["_due"].append((at + self.promotes_after, done))
         return candidate

@@ -1,14 +1,16 @@
 """The benchmarks run end to end; how fast anything is, no test asserts."""
 
 import re
+from pathlib import Path
 
 import pytest
 from benchmarks.__main__ import main
+from benchmarks.document import BEGIN, END, write
 
 
 def test_every_case_gets_a_row(capsys: pytest.CaptureFixture[str]) -> None:
     """`--quick` measures each Truss on each sink with each contender that is installed, and reports the goals."""
-    assert main(["--quick", "--rounds", "1"]) == 0
+    assert main(["--quick", "--rounds", "1", "--ends", "1", "--at-once", "3"]) == 0
     printed = capsys.readouterr().out
     rows = re.findall(r"^\| ([^|]+) \| (unlimited|1 Gbit/s) \| ([^|]+) \|", printed, re.MULTILINE)
     expected = [
@@ -17,5 +19,23 @@ def test_every_case_gets_a_row(capsys: pytest.CaptureFixture[str]) -> None:
         for sink in ("unlimited", "1 Gbit/s")
         for contender in ("this action", "tar, gzip, boto3")
     ]
+    expected += [("500 files", "unlimited", contender) for contender in ("this action", "tar, gzip, boto3")]
     assert sorted(expected) == sorted((a, b, c) for a, b, c in rows)
     assert "| management API requests to the commit (4) | 4 |" in printed
+    assert 4 == len(re.findall(r"^\| (?:5 KB|2 MB code) \| 50 ms \|", printed, re.MULTILINE))
+    assert re.search(r"^\| 3 runs at once \| nobody refused \| 0 failed; ", printed, re.MULTILINE)
+    assert re.search(r"^\| offline plan of 300 files, s \| 0.5 \| ", printed, re.MULTILINE)
+    assert re.search(r"^\| from live to the end, s, p50 and p95 \| 3 and 6 \| ", printed, re.MULTILINE)
+
+
+def test_what_was_measured_replaces_what_was(tmp_path: Path) -> None:
+    """Between its marks, and nothing else; a document without them is left alone."""
+    document = tmp_path / "benchmarks.md"
+    document.write_text(f"before\n{BEGIN}\nold\n{END}\nafter\n")
+    write(document, "new")
+    write(document, "newer")
+    assert f"before\n{BEGIN}\n\nnewer\n\n{END}\nafter\n" == document.read_text()
+    (tmp_path / "other.md").write_text("by hand\n")
+    with pytest.raises(ValueError, match="no marks"):
+        write(tmp_path / "other.md", "new")
+    assert "by hand\n" == (tmp_path / "other.md").read_text()

@@ -24,6 +24,10 @@ def checkout(job):
     return job
 
 
+# A watch takes as long as it is told to; what else stands in an example is not touched.
+SHORTER = {"watch-minutes": "0.01"}
+
+
 def interpret(job, name, event=None):
     """Run an example and return the interpreter with what it did."""
     event = event or push()
@@ -32,9 +36,19 @@ def interpret(job, name, event=None):
 
 def run_here(at, name, event):
     """As `interpret`, by the runner of a job."""
-    github = {"event": event.payload, "repository": "octo-org/models", "token": "ghs_0123456789abcdef"}
+
+    def run(inputs):
+        shorter = {name: SHORTER.get(name, value) for name, value in inputs.items()}
+        return at.run(**{"truss_directory": "-"} | {name.replace("-", "_"): value for name, value in shorter.items()})
+
+    github = {
+        "event": event.payload,
+        "event_name": event.name,
+        "repository": "octo-org/models",
+        "token": "ghs_0123456789abcdef",
+    }
     interpreter = Interpreter(
-        run=lambda inputs: at.run(**{name.replace("-", "_"): value for name, value in inputs.items()}),
+        run=run,
         github=github,
         secrets={"BASETEN_API_KEY": at.sandbox.api_key},
     )
@@ -91,6 +105,23 @@ def test_roll_back(checkout):
     assert first.id == serving(checkout, outputs["model-id"], "production")
 
 
+def test_watched_production(checkout):
+    """The first version stays; the second, whose errors grow under traffic, is taken back, and staging keeps it."""
+    first = interpret(checkout, "watched-production.yml")
+    assert ["success", "success"] == statuses(first)
+    (checkout.runner.workspace / "my-model" / "new.py").write_text("NEW = 1\n")
+    checkout.sandbox.state.plans.add_traffic("leak")
+    second = interpret(checkout, "watched-production.yml")
+    assert ["success", "rolled_back"] == statuses(second)
+    staged, promoted = (result.outputs for result in second.results)
+    model = staged["model-id"]
+    assert "15" == second.inputs[1]["watch-minutes"]
+    assert first.results[1].outputs["promoted-deployment-id"] == serving(checkout, model, "production")
+    assert staged["promoted-deployment-id"] == serving(checkout, model, "staging")
+    assert "" == promoted["promoted-deployment-id"]
+    assert "✅" in first.results[1].summary
+
+
 def test_nothing_is_promoted_when_the_deployment_failed(checkout):
     """A failed first job leaves the second one out."""
     checkout.sandbox.state.plan_next_deployment(["BUILDING", "BUILD_FAILED"])
@@ -98,10 +129,39 @@ def test_nothing_is_promoted_when_the_deployment_failed(checkout):
 
 
 def test_many_trusses(checkout):
-    """Every Truss of the matrix becomes a model that production serves."""
+    """Every Truss that changed becomes a model that production serves; the next push deploys what changed since."""
     done = interpret(checkout, "many-trusses.yml")
-    assert ["success", "success"] == statuses(done)
-    assert ["my-model", "my-other-model"] == [result.outputs["model-name"] for result in done.results]
+    assert ["success"] * 4 == statuses(done)
+    names = [result.outputs["model-name"] for result in done.results[1:]]
+    assert ["hello-truss", "my-model", "my-other-model"] == names
+    (checkout.runner.workspace / "my-model" / "new.py").write_text("NEW = 1\n")
+    again = interpret(checkout, "many-trusses.yml")
+    assert ["my-model"] == [result.outputs["model-name"] for result in again.results[1:]]
+    assert 1 == len(interpret(checkout, "many-trusses.yml").results)
+
+
+def test_many_trusses_on_a_pull_request(checkout):
+    """Nothing is deployed."""
+    done = interpret(checkout, "many-trusses.yml", pull_request(12))
+    assert ["success"] == statuses(done)
+    assert [] == checkout.sandbox.state.models()
+
+
+def test_drift(checkout):
+    """Content and settings count; nothing is changed."""
+    made = checkout.run(
+        truss_directory="my-model",
+        environment="production",
+        environment_settings="autoscaling_settings: {min_replica: 1, max_replica: 4}",
+    )
+    assert "success" == made.outputs["status"], made.log.text
+    assert "false" == interpret(checkout, "drift.yml").results[0].outputs["changes"]
+    checkout.run(
+        truss_directory="my-model",
+        environment="production",
+        environment_settings="autoscaling_settings: {min_replica: 0}",
+    )
+    assert "true" == interpret(checkout, "drift.yml").results[0].outputs["changes"]
 
 
 def test_retire_closed_pr(checkout):

@@ -81,7 +81,12 @@ class TestPlan:
         assert "| `config.yaml` |" in text
         assert [] == job.sandbox.state.models()
         assert "| Team | `Default`, the default team |" in text
-        assert ["GET /v1/models", "GET /v1/teams", "POST /v1/prepare_model_upload"] == sorted(job.sent())
+        assert [
+            "GET /v1/instance_type_prices",
+            "GET /v1/models",
+            "GET /v1/teams",
+            "POST /v1/prepare_model_upload",
+        ] == sorted(job.sent())
 
     def test_against_production(self, job):
         """Config and files differ from what the model serves in production."""

@@ -5,6 +5,7 @@ not say (where the sandbox is) is added. Steps of other actions are left out: th
 """
 
 import itertools
+import json
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -39,10 +40,12 @@ class Interpreter:
 
     def _job(self, job: Mapping[str, Any], needs: Mapping[str, Any]) -> Mapping[str, Any]:
         outputs: Mapping[str, Any] = {}
-        for matrix in _combinations(job.get("strategy", {}).get("matrix", {})):
+        skipped = {"result": "skipped", "outputs": {}}
+        before = {"github": self.github, "needs": needs}
+        if any(need["result"] != "success" for need in needs.values()) or not _condition(job.get("if"), before):
+            return skipped
+        for matrix in _combinations(job.get("strategy", {}).get("matrix", {}), before):
             context = {"github": self.github, "secrets": self.secrets, "needs": needs, "matrix": matrix, "steps": {}}
-            if any(need["result"] != "success" for need in needs.values()) or not _condition(job.get("if"), context):
-                return {"result": "skipped", "outputs": {}}
             succeeded = all(self._step(step, context) for step in job["steps"])
             values = {name: evaluate(text, context) for name, text in job.get("outputs", {}).items()}
             outputs = {"result": "success" if succeeded else "failure", "outputs": values}
@@ -66,6 +69,8 @@ def evaluate(text: str, context: Mapping[str, Any]) -> str:
 
 
 def _look_up(path: str, context: Mapping[str, Any]) -> Any:
+    if path.startswith("'"):
+        return path.strip("'")
     value: Any = context
     for name in path.split("."):
         value = value[name]
@@ -88,7 +93,12 @@ def _needs(job: Mapping[str, Any]) -> list[str]:
     return [needs] if isinstance(needs, str) else needs
 
 
-def _combinations(matrix: Mapping[str, list[Any]]) -> Iterator[dict[str, Any]]:
+def _combinations(matrix: Mapping[str, list[Any]] | str, context: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    if isinstance(matrix, str):
+        path = re.fullmatch(r"\$\{\{ fromJSON\((.*)\) \}\}", matrix)
+        assert path
+        yield from json.loads(_look_up(path[1], context))["include"]
+        return
     yield from (dict(zip(matrix, values, strict=True)) for values in itertools.product(*matrix.values()))
 
 

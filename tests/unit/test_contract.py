@@ -14,7 +14,8 @@ from packaging.utils import canonicalize_name
 
 import generate
 from baseten_deploy.ci.outputs import OUTPUTS
-from baseten_deploy.inputs.table import INPUTS, Kind
+from baseten_deploy.inputs.declaration import Kind
+from baseten_deploy.inputs.table import INPUTS
 from baseten_deploy.status import Status
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -337,3 +337,27 @@ class TestSignals:
             thread.start()
             thread.join()
         assert [] == caught
+
+
+def test_the_process_ends_at_once_and_loses_nothing() -> None:
+    """What was printed is out, the exit code is the run's, nothing is taken down; a closed stream is no error."""
+    code = (
+        "import sys, atexit\n"
+        "from baseten_deploy.main import leave\n"
+        "atexit.register(print, 'taken down')\n"
+        "print('last line')\n"
+        "print('a warning', file=sys.stderr)\n"
+        "if len(sys.argv) > 1:\n"
+        "    sys.stdout.close()\n"
+        "leave(3)\n"
+    )
+    source = str(Path(__file__).resolve().parents[2] / "src")
+    for arguments in ([], ["closed"]):
+        done = subprocess.run(
+            [sys.executable, "-c", code, *arguments],
+            env={"PYTHONPATH": source},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert (3, "last line\n", "a warning\n") == (done.returncode, done.stdout, done.stderr)

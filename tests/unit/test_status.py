@@ -5,7 +5,9 @@ from baseten_deploy.status import Status
 EXIT_CODES = {
     **dict.fromkeys(["success", "planned", "skipped"], 0),
     **dict.fromkeys(["invalid", "auth_failed", "rejected", "upload_failed", "commit_failed"], 1),
-    **dict.fromkeys(["deploy_failed", "deploy_timeout", "predict_failed", "promotion_failed", "rolled_back"], 1),
+    **dict.fromkeys(
+        ["deploy_failed", "deploy_timeout", "predict_failed", "watch_failed", "promotion_failed", "rolled_back"], 1
+    ),
     **dict.fromkeys(["registration_failed", "cleanup_failed"], 1),
     "cancelled": 130,
     "internal_error": 1,

@@ -8,8 +8,9 @@ import re
 from dataclasses import replace
 
 from baseten_deploy.errors import Problem
+from baseten_deploy.inputs.declaration import Kind
 from baseten_deploy.inputs.settings import variable_of
-from baseten_deploy.inputs.table import BY_NAME, Kind
+from baseten_deploy.inputs.table import BY_NAME
 
 # A secret is no option: it would be in the shell's history and in the list of processes.
 _VARIABLES = {"baseten-api-key": "BASETEN_API_KEY"}

@@ -33,12 +33,19 @@ OUTPUTS: dict[str, str] = {
     "archive-bytes": "size of the uploaded archive in bytes",
     "content-digest": "SHA-256 over name, mode, size and SHA-256 of the packed files",
     "deploy-time-seconds": "seconds from the commit until the deployment was live",
+    "startup-seconds": "seconds that the replica took to come up, as the service measured it",
     "predict-seconds": "seconds that the smoke test took",
     "predict-response": (
         "the smoke test's last response, an error's too: first 4096 characters, of bytes their size, type and digest"
     ),
     "checks-passed": "how many checks passed",
     "checks-failed": "how many checks failed",
+    "changes": "`true` when a deploy changes what serves, else `false`; of `mode: plan` and `mode: deploy`",
+    "hourly-cost": (
+        "estimated cost in USD per hour, at the largest number of replicas of the environment; empty when it is not "
+        "known"
+    ),
+    "matrix": "`mode: discover`: the Trusses that changed, as JSON for the `matrix` of a job",
     "nemo-entity": "`workspace/name` of the model entity in the NeMo Platform",
     "plan": "the plan, as Markdown",
     "result": "all of it as one JSON object",

@@ -10,7 +10,7 @@ from typing import Any
 
 from baseten_deploy.ci.origin import Origin
 from baseten_deploy.inputs.objects import merged
-from baseten_deploy.inputs.settings import CONTENT_DIGEST_LABEL, DEPLOY_KEY_LABEL, Settings
+from baseten_deploy.inputs.settings import CONTENT_DIGEST_LABEL, DEPLOY_KEY_LABEL, TRIGGER_LABEL, Settings
 from baseten_deploy.service.model_lookup import Destination
 from baseten_deploy.truss.directory import Truss
 
@@ -33,6 +33,7 @@ def deployment_payload(
             **(settings.labels or {}),
             DEPLOY_KEY_LABEL: deploy_key,
             CONTENT_DIGEST_LABEL: content_digest,
+            **({TRIGGER_LABEL: settings.trigger} if settings.trigger else {}),
         },
         "deploy_timeout_minutes": settings.deploy_timeout_minutes,
         "create_environment_if_missing": settings.create_environment,  # explicit: the service's default is to change

@@ -27,7 +27,7 @@ _MADE_MEANWHILE = "Another job created the model {!r} meanwhile; adding a deploy
 
 def push(run: Run, draft: Draft) -> Committed:
     """Make exactly one deployment. Raises the `DeployError` of the step that failed."""
-    with closing(Archives(draft.truss.files)) as archives:  # packed while the service is asked
+    with closing(Archives(draft.truss.files, draft.ready)) as archives:  # packed while the service is asked
         return validate_and_commit(run, draft, archives)
 
 

@@ -33,9 +33,14 @@ GONE = 3
 # Log lines from this long before are asked for too: the clocks of a service differ, too.
 CLOCK_SKEW_MILLIS = 60_000
 
+Seen = Callable[[Environment], None]
 
-def wait(run: Run, model: Model, ours: Ours, environment: str = "") -> None:
-    """Wait until the deployment is live, with its log, and until `environment` (if any) serves it."""
+
+def wait(run: Run, model: Model, ours: Ours, environment: str = "", seen: Seen = lambda _: None) -> None:
+    """Wait until the deployment is live, with its log, and until `environment` (if any) serves it.
+
+    `seen` gets each look at the environment on its way there, and ends the wait by what it raises.
+    """
     start = run.clock.now()
     end = start + run.settings.wait_timeout_seconds
     run.api.http.deadline = end
@@ -63,7 +68,7 @@ def wait(run: Run, model: Model, ours: Ours, environment: str = "") -> None:
         if environment and retried:
             promote_again(run, model, ours, environment)
         if environment:
-            follow(run, model, ours, environment, started=False, end=end)
+            follow(run, model, ours, environment, started=False, end=end, seen=seen)
 
     with run.phase(f"Wait until {environment} serves it" if environment else "Wait until it is live"):
         if run.settings.stream_logs:
@@ -99,10 +104,28 @@ def epoch_millis(timestamp: str) -> int | None:
     return int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() * 1000)
 
 
-def follow(run: Run, model: Model, ours: Ours, environment: str, *, started: bool, end: float) -> Environment:
+def follow(
+    run: Run,
+    model: Model,
+    ours: Ours,
+    environment: str,
+    *,
+    started: bool,
+    end: float,
+    seen: Seen = lambda _: None,
+) -> Environment:
     """Wait until the environment serves ours; write the id by which it does, and return the environment."""
     served = promotion.until_served(
-        run.api, model.id, environment, ours, started=started, end=end, clock=run.clock, say=run.say, warn=run.warn_text
+        run.api,
+        model.id,
+        environment,
+        ours,
+        started=started,
+        end=end,
+        clock=run.clock,
+        say=run.say,
+        warn=run.warn_text,
+        seen=seen,
     )
     if served.current:
         run.outputs.set("promoted-deployment-id", served.current.id)

@@ -84,10 +84,12 @@ def until_served(
     clock: Clock,
     say: Callable[[str], None],
     warn: Callable[[str], None],
+    seen: Callable[[Environment], None] = lambda _: None,
 ) -> Environment:
     """Follow the environment until it serves ours, at most until `end` (of `clock.now()`).
 
-    `started` says that the promotion is known to have begun; a push begins its own only when it is built. Raises
+    `started` says that the promotion is known to have begun; a push begins its own only when it is built. `seen` gets
+    each look at one that goes on, and ends it by what it raises. Raises
     `PromotionFailed` when the promotion failed, was cancelled or ended with something else being served;
     `PromotionUnseen` when nothing could be seen for too long; `DeployTimeout`, which leaves it as it is; `AuthFailed`.
     """
@@ -108,6 +110,7 @@ def until_served(
                 raise overtaken(api, model_id, environment, ours, other)
             if course.is_served(environment):
                 return environment
+            seen(environment)
         if clock.now() >= end:
             if nothing := reads.unseen():
                 raise _unknown(name, nothing)

@@ -8,7 +8,8 @@ from baseten_deploy.errors import Problem
 
 from .environment_settings import check_environment_settings, check_promotion_settings
 from .ids import check_names
-from .settings import CONTENT_DIGEST_LABEL, DEPLOY_KEY_LABEL, Aftermath, Mode, Settings
+from .settings import CONTENT_DIGEST_LABEL, DEPLOY_KEY_LABEL, TRIGGER_LABEL, Aftermath, Mode, Settings
+from .watch_limits import check_watch_limits, job_warnings
 
 DEPLOYMENT_NAME = re.compile(r"[0-9a-zA-Z_.-]+")
 
@@ -33,8 +34,15 @@ def check(settings: Settings, *, secretless: bool = False) -> list[Problem]:
     return [
         *_malformed(settings),
         *_refused_together(settings),
-        *_missing(settings, needs_key=not is_offline(settings, secretless=secretless)),
+        *_missing(settings, needs_key=needs_key(settings, secretless=secretless)),
     ]
+
+
+def needs_key(settings: Settings, *, secretless: bool) -> bool:
+    """Whether a run cannot do without a key. `mode: discover` can: then all that it finds counts as changed."""
+    if settings.mode is Mode.DISCOVER:
+        return secretless and settings.fail_without_credentials
+    return not is_offline(settings, secretless=secretless)
 
 
 def is_offline(settings: Settings, *, secretless: bool) -> bool:
@@ -86,6 +94,7 @@ def _malformed(settings: Settings) -> list[Problem]:
         problems += check_registration(settings)
     problems += check_environment_settings(settings.environment_settings or {})
     problems += check_promotion_settings(settings.promotion_settings or {})
+    problems += check_watch_limits(settings.watch_limits or {})
     if (
         settings.environment
         and settings.preserve_env_instance_type
@@ -159,6 +168,7 @@ def _refused_together(settings: Settings) -> list[Problem]:
         (s.development and bool(s.deployment_name), "development", "deployment-name"),
         (bool(s.promote_to) and not s.wait, "promote-to", "wait: false"),
         (s.rollback_on_failure and not s.wait, "rollback-on-failure", "wait: false"),
+        (s.watch_minutes > 0 and not s.wait, "watch-minutes", "wait: false"),
         (bool(s.checks) and not s.predict, "checks", "predict: false"),
         (bool(s.library_listing) and bool(s.environment), "library-listing", "environment"),
         (bool(s.library_listing) and bool(s.model_id), "library-listing", "model-id"),
@@ -176,6 +186,10 @@ def _refused_together(settings: Settings) -> list[Problem]:
                 "`rollback-on-failure` needs a promotion to roll back",
                 "Set `promote-to`, or use `mode: promote`.",
             )
+        )
+    if s.watch_limits is not None and not s.watch_minutes:
+        problems.append(
+            Problem("`watch-limits` needs a watch", "Set `watch-minutes` too, for example `watch-minutes: 10`.")
         )
     problems += [
         Problem(f"`{name}` needs a promotion", "Set `promote-to` or `environment`, or use `mode: promote`.")
@@ -260,11 +274,26 @@ def find_warnings(settings: Settings) -> list[Problem]:
             "config": bool(s.config),
             "promote-to": bool(s.promote_to),
             "skip-unchanged": s.skip_unchanged,
+            "redeploy-trigger": bool(s.redeploy_trigger),
+            "max-hourly-cost": s.max_hourly_cost is not None,
             "cleanup": s.cleanup,
             "deploy-retries": s.deploy_retries > 0,
         }
+    elif s.mode is Mode.DISCOVER:
+        idle["`mode: discover` only looks"] = payload | {
+            "config": bool(s.config),
+            "model-name": bool(s.model_name),
+            "model-id": bool(s.model_id),
+            "library-listing": bool(s.library_listing),
+            "skip-unchanged": s.skip_unchanged,
+            "max-hourly-cost": s.max_hourly_cost is not None,
+            "cleanup": s.cleanup,
+        }
     elif s.library_listing:
-        idle["a library listing brings its own deployment"] = payload | {"skip-unchanged": s.skip_unchanged}
+        idle["a library listing brings its own deployment"] = payload | {
+            "skip-unchanged": s.skip_unchanged,
+            "redeploy-trigger": bool(s.redeploy_trigger),
+        }
     if not (s.environment or s.promote_to):
         idle["neither `environment` nor `promote-to` is set"] = {"create-environment": s.create_environment}
     unseen = s.mode is Mode.DEPLOY and not s.wait
@@ -275,6 +304,11 @@ def find_warnings(settings: Settings) -> list[Problem]:
             "predict-expect": s.predict_expect is not None,
             "checks": bool(s.checks) and s.predict,
         }
+    live = s.mode not in (Mode.CLEANUP, Mode.DISCOVER)
+    idle[f"`mode: {s.mode}` brings nothing up"] = {
+        "watch-minutes": not live and s.watch_minutes > 0,
+        "watch-limits": not live and s.watch_limits is not None,
+    }
     idle["`checks` is not set"] = {"checks-report": bool(s.checks_report) and not s.checks}
     if not s.nemo_url:
         idle["`nemo-url` is not set"] = {
@@ -289,6 +323,7 @@ def find_warnings(settings: Settings) -> list[Problem]:
         for name, is_set in names.items()
         if is_set
     ]
+    warnings += job_warnings(s)
     if s.cleanup and not s.wait:
         warnings.append(
             Problem(
@@ -298,7 +333,7 @@ def find_warnings(settings: Settings) -> list[Problem]:
         )
     warnings += [
         Problem(f"`labels`: `{name}` is set by the action itself", "Use another label name.")
-        for name in (DEPLOY_KEY_LABEL, CONTENT_DIGEST_LABEL)
+        for name in (DEPLOY_KEY_LABEL, CONTENT_DIGEST_LABEL, *((TRIGGER_LABEL,) if s.redeploy_trigger else ()))
         if name in (s.labels or {})
     ]
     return warnings

@@ -8,8 +8,9 @@ from typing import Any, NoReturn
 from baseten_deploy import __version__
 from baseten_deploy.errors import InvalidInput, Problem
 
+from .declaration import Kind
 from .settings import suggestion, variable_of
-from .table import BY_NAME, INPUTS, Kind
+from .table import BY_NAME, INPUTS
 
 _DESCRIPTION = """\
 Put a Truss into production on Baseten, and prove that it got there: validate, upload, deploy, wait until it is live,

@@ -4,20 +4,23 @@ Reads no file and knows no network. What the inputs are called and default to is
 is `combinations`, and whether a model or an environment exists is for later modules to find out.
 """
 
-import difflib
+import hashlib
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from enum import StrEnum
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from baseten_deploy.errors import Problem
 from baseten_deploy.strict_yaml import YamlError, load_texts, refuse_duplicates
 from baseten_deploy.strict_yaml import load as load_yaml
 
-from .expectation import Expectation, parse_expectation
-from .table import BY_NAME, INPUTS, Input, Kind
+from .declaration import Input, Kind
+from .table import BY_NAME, INPUTS
+
+if TYPE_CHECKING:
+    from .expectation import Expectation
 
 PREFIX = "INPUT_"
 _NOT_TEXT = ("has something in it that is no character of UTF-8", "Write whole characters, in UTF-8.")
@@ -25,6 +28,9 @@ _NOT_TEXT = ("has something in it that is no character of UTF-8", "Write whole c
 # Labels that this action owns: the first makes "exactly one deployment" checkable, the second "unchanged".
 DEPLOY_KEY_LABEL = "deploy-key"
 CONTENT_DIGEST_LABEL = "content-digest"
+# And one that it owns when `redeploy-trigger` is given: what somebody wants to be content besides the files.
+TRIGGER_LABEL = "redeploy-trigger"
+_TRIGGER_DIGITS = 12
 # Their values are text, taken as it is written.
 _LABELS = frozenset({"labels", "cleanup-labels"})
 
@@ -37,6 +43,7 @@ class Mode(StrEnum):
     PROMOTE = "promote"
     ROLLBACK = "rollback"
     CLEANUP = "cleanup"
+    DISCOVER = "discover"
 
 
 class Aftermath(StrEnum):
@@ -74,13 +81,15 @@ class Settings:
     deployment_settings: dict[str, Any] | None
     disable_archive_download: bool
     skip_unchanged: bool
+    redeploy_trigger: str
+    max_hourly_cost: float | None
     wait: bool
     deploy_timeout_minutes: int
     wait_timeout_minutes: float
     stream_logs: bool
     predict: bool
     predict_payload: Any
-    predict_expect: Expectation | None
+    predict_expect: "Expectation | None"
     predict_timeout: float
     checks: str
     checks_report: str
@@ -89,6 +98,8 @@ class Settings:
     promote_to: str
     promotion_settings: dict[str, Any] | None
     scale_down_previous: bool
+    watch_minutes: float
+    watch_limits: dict[str, Any] | None
     rollback_on_failure: bool
     on_failure: Aftermath
     on_cancel: Aftermath
@@ -112,6 +123,12 @@ class Settings:
     def wait_timeout_seconds(self) -> float:
         """How long this run waits for the deployment, in seconds."""
         return self.wait_timeout_minutes * 60
+
+    @property
+    def trigger(self) -> str:
+        """The label of `redeploy-trigger`: its shortened SHA-256, for it may be something private; `""` for none."""
+        text = self.redeploy_trigger
+        return hashlib.sha256(text.encode()).hexdigest()[:_TRIGGER_DIGITS] if text else ""
 
     @property
     def library_parts(self) -> tuple[str, str]:
@@ -153,6 +170,8 @@ def secrets_of(environment: Mapping[str, str]) -> list[str]:
 
 def suggestion(word: str, known: list[str], template: str) -> str:
     """`template` with the known word nearest to `word` for `{}`, or `""` when none is near."""
+    import difflib  # noqa: PLC0415 - for a word that is wrong
+
     near = difflib.get_close_matches(word, known, n=1, cutoff=0.6)
     return template.format(near[0]) if near else ""
 
@@ -211,15 +230,17 @@ class _Reader:
             "deploy-timeout-minutes": (10, 1440),
             "wait-timeout-minutes": (0, 10080),
             "predict-timeout": (0, 86400),
+            "watch-minutes": (0, 10080),  # the service's metrics go back seven days in one answer
         }.get(spec.name, (0, 10**9))
         whole = spec.kind is Kind.INTEGER
+        from_zero = whole or spec.default == "0"
         # 20 digits are more than any limit has, and int() refuses some thousand.
         if len(text) <= 20 and re.fullmatch(r"[+-]?\d+" if whole else r"[+-]?(\d+\.?\d*|\.\d+)", text):
             number = int(text) if whole else float(text)
-            if low <= number <= high and (number > 0 or whole):
+            if low <= number <= high and (number > 0 or from_zero):
                 return number
         kind = "a whole number" if whole else "a number"
-        above = "above 0, at most" if not whole else f"from {low} to"
+        above = "above 0, at most" if not from_zero else f"from {low} to"
         self.problem(spec, f"{text!r} is not {kind} {above} {high}", f"Write {kind} {above} {high}.")
         return default
 
@@ -266,7 +287,11 @@ class _Reader:
 
     def _expectation(self, spec: Input, text: str, default: Any) -> Any:
         try:
-            return parse_expectation(text) if text else None
+            if not text:
+                return None
+            from .expectation import parse_expectation  # noqa: PLC0415 - few expect anything
+
+            return parse_expectation(text)
         except ValueError as error:
             self.problem(spec, str(error), 'Write JSON such as `{"text": "hello"}` or `"hello"`, or a `/regex/`.')
             return default

@@ -3,56 +3,25 @@
 Only names, defaults, kinds and texts live here. What a value means, and which values go together, is `settings`.
 """
 
-from dataclasses import dataclass
-from enum import StrEnum
-
-
-class Kind(StrEnum):
-    """How the text of an input is read."""
-
-    TEXT = "text"
-    SECRET = "masked text"  # noqa: S105 - as TEXT, and masked before anything else happens
-    FLAG = "true or false"
-    CHOICE = "choice"
-    INTEGER = "integer"
-    NUMBER = "number"
-    OBJECT = "YAML or JSON object"
-    JSON = "JSON"
-
-
-@dataclass(frozen=True)
-class Input:
-    """One input. `default` is the text that an empty value stands for; `""` means that there is none."""
-
-    name: str
-    default: str
-    kind: Kind
-    group: str
-    description: str
-    choices: tuple[str, ...] = ()
-
-
-def _group(group: str, *rows: tuple[str, str, Kind, str] | tuple[str, str, Kind, str, tuple[str, ...]]) -> list[Input]:
-    return [Input(row[0], row[1], row[2], group, row[3], row[4] if len(row) == 5 else ()) for row in rows]
-
+from .declaration import Input, Kind, group
 
 _AFTERMATH = ("keep", "deactivate", "delete")
 
 INPUTS: tuple[Input, ...] = (
-    *_group(
+    *group(
         "Run",
         (
             "mode",
             "deploy",
             Kind.CHOICE,
             "`deploy`, `plan` (change nothing, say what would happen), `promote` (an existing deployment into an "
-            "environment), `rollback` (an environment back to what it served before) or `cleanup` (retire old "
-            "deployments)",
-            ("deploy", "plan", "promote", "rollback", "cleanup"),
+            "environment), `rollback` (an environment back to what it served before), `cleanup` (retire old "
+            "deployments) or `discover` (find the repository's Trusses, and those that changed)",
+            ("deploy", "plan", "promote", "rollback", "cleanup", "discover"),
         ),
         ("baseten-api-key", "", Kind.SECRET, "Baseten API key, from the secrets; masked at once"),
     ),
-    *_group(
+    *group(
         "What",
         ("truss-directory", ".", Kind.TEXT, "the Truss (a directory with `config.yaml`), relative to the workspace"),
         ("config", "", Kind.TEXT, "another config file in the Truss directory, used as its `config.yaml`"),
@@ -84,7 +53,7 @@ INPUTS: tuple[Input, ...] = (
             "model of that name",
         ),
     ),
-    *_group(
+    *group(
         "How",
         (
             "environment",
@@ -155,8 +124,22 @@ INPUTS: tuple[Input, ...] = (
             Kind.FLAG,
             "do nothing when what is live in the target already has this content digest",
         ),
+        (
+            "redeploy-trigger",
+            "",
+            Kind.TEXT,
+            "any text (a rotated secret's date): as a label, shortened SHA-256, it counts as content for "
+            "`skip-unchanged`, `changes` and `mode: discover`",
+        ),
+        (
+            "max-hourly-cost",
+            "",
+            Kind.NUMBER,
+            "USD: refuse a deploy that can cost more per hour at its environment's largest number of replicas, or that "
+            "costs nobody knows what",
+        ),
     ),
-    *_group(
+    *group(
         "Wait and prove",
         (
             "wait",
@@ -238,12 +221,20 @@ INPUTS: tuple[Input, ...] = (
             Kind.FLAG,
             "after a promotion, have the service scale down what the environment served before",
         ),
+        ("watch-minutes", "0", Kind.NUMBER, "watch the metrics so many minutes once it is live (and promoted)"),
+        (
+            "watch-limits",
+            "",
+            Kind.OBJECT,
+            "what the watched metrics may be: `error-rate` (0.05 by default, alone), `p95-seconds`, `p95-ratio` to the "
+            "hour before (also of `p50` and `p99`), `min-requests` (20)",
+        ),
         (
             "rollback-on-failure",
             "false",
             Kind.FLAG,
-            "after a promotion, ask the environment the smoke test and the checks again; on failure promote what it "
-            "served before",
+            "after a promotion, ask the environment the smoke test and the checks again, and watch it where "
+            "`watch-minutes` says so; on failure promote what it served before",
         ),
         (
             "on-failure",
@@ -288,7 +279,7 @@ INPUTS: tuple[Input, ...] = (
             ("deactivate", "delete"),
         ),
     ),
-    *_group(
+    *group(
         "Register",
         (
             "nemo-url",
@@ -307,7 +298,7 @@ INPUTS: tuple[Input, ...] = (
             "`{name, api_key_secret_name, ...}`: also register the endpoint as a model provider of the NeMo Platform",
         ),
     ),
-    *_group(
+    *group(
         "Report",
         (
             "github-token",
@@ -324,7 +315,7 @@ INPUTS: tuple[Input, ...] = (
             "green",
         ),
     ),
-    *_group(
+    *group(
         "Where",
         ("api-url", "https://api.baseten.co", Kind.TEXT, "base URL of Baseten's management API"),
         (

@@ -9,7 +9,7 @@ from typing import Any
 import yaml
 
 from baseten_deploy.ci.redaction import PLACEHOLDER
-from baseten_deploy.truss.packing_list import PackedFile
+from baseten_deploy.truss.packed_file import PackedFile
 
 # libyaml where there is one (10 times faster).
 _Dumper: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from baseten_deploy.deployment.states import LIVE
 from baseten_deploy.environment.target import Target
-from baseten_deploy.inputs.settings import CONTENT_DIGEST_LABEL
+from baseten_deploy.inputs.settings import CONTENT_DIGEST_LABEL, TRIGGER_LABEL
 from baseten_deploy.run import Run
 from baseten_deploy.service.answers import Deployment, Model
 from baseten_deploy.service.api import Api
@@ -30,18 +30,31 @@ class Live:
         """The content digest of what serves here, `""` for none: not everything is deployed by this action."""
         return _digest(self.deployment)
 
-    def stays(self, digest: str) -> bool:
+    def triggered(self, trigger: str) -> bool:
+        """Whether `redeploy-trigger` is another one than that of what serves here; never without one."""
+        return bool(trigger) and _trigger(self.deployment) != trigger
+
+    def stays(self, digest: str, trigger: str = "") -> bool:
         """Whether something is live here, and nothing but this content is about to replace it."""
         live, next_one = self.deployment, self.candidate
         return (
             live is not None
             and live.status in LIVE
-            and (next_one is None or next_one.id == live.id or _digest(next_one) == digest)
+            and (next_one is None or next_one.id == live.id or _is(next_one, digest, trigger))
         )
 
-    def has(self, digest: str) -> bool:
+    def has(self, digest: str, trigger: str = "") -> bool:
         """Whether this content is live here, and nothing else is on its way."""
-        return self.digest == digest and self.stays(digest)
+        return self.digest == digest and not self.triggered(trigger) and self.stays(digest, trigger)
+
+
+def _is(deployment: Deployment, digest: str, trigger: str) -> bool:
+    return _digest(deployment) == digest and (not trigger or _trigger(deployment) == trigger)
+
+
+def _trigger(deployment: Deployment | None) -> str:
+    label = deployment.labels.get(TRIGGER_LABEL) if deployment else ""
+    return label if isinstance(label, str) else ""
 
 
 def _digest(deployment: Deployment | None) -> str:
@@ -53,7 +66,7 @@ def find_live(run: Run, destination: Destination, targets: Sequence[Target]) -> 
     """What is live in each place that the run goes to, the first one first; never empty. Raises `HttpError`."""
     model = destination.model
     if targets:
-        return [_in_environment(run.api, model, target) for target in targets]
+        return [in_environment(run.api, model, target) for target in targets]
     if not run.settings.development:
         return [find_production(run.api, model)]
     found = _look_up(run.api, model, model.development_deployment_id) if model else None
@@ -65,7 +78,8 @@ def find_production(api: Api, model: Model | None) -> Live:
     return Live("production", _look_up(api, model, model.production_deployment_id) if model else None)
 
 
-def _in_environment(api: Api, model: Model | None, target: Target) -> Live:
+def in_environment(api: Api, model: Model | None, target: Target) -> Live:
+    """What an environment serves, as it was found. Raises `HttpError`."""
     found = (target.before.current, target.before.candidate) if target.before else (None, None)
     return Live(f"the environment {target.name!r}", *(_with_labels(api, model, each) for each in found))
 
@@ -88,6 +102,6 @@ def _look_up(api: Api, model: Model, deployment_id: str) -> Deployment | None:
         return None
 
 
-def unchanged(places: Sequence[Live], digest: str) -> Deployment | None:
+def unchanged(places: Sequence[Live], digest: str, trigger: str = "") -> Deployment | None:
     """The deployment that makes a run with this content needless, when it is live in every one of the places."""
-    return places[0].deployment if all(place.has(digest) for place in places) else None
+    return places[0].deployment if all(place.has(digest, trigger) for place in places) else None

@@ -7,6 +7,8 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from baseten_deploy.cost.estimate import Estimate
+from baseten_deploy.cost.page import section as cost_section
 from baseten_deploy.environment.target import Target
 from baseten_deploy.errors import Problem
 from baseten_deploy.inputs.settings import Settings
@@ -14,9 +16,10 @@ from baseten_deploy.report.amounts import count, size
 from baseten_deploy.report.markdown import block, code, escape, record, table, texts
 from baseten_deploy.service.answers import Deployment
 from baseten_deploy.service.model_lookup import Destination
-from baseten_deploy.truss.packing_list import PackedFile
+from baseten_deploy.truss.packed_file import PackedFile
 
-from .diff import FileChange, SettingChange, setting_changes
+from .changes import drifted, setting_drift
+from .diff import FileChange, SettingChange
 from .live_deployment import Live
 
 if TYPE_CHECKING:
@@ -35,6 +38,7 @@ class Comparison:
     """How this run differs from what is live in `live`. `None` stands for unknown, with the reason beside it.
 
     `everywhere`: the run goes there, and to no place where something else is live or about to be, or nothing serves.
+    `triggers`: `redeploy-trigger` is another one than that of what serves in one of the places.
     `config_lines` is a diff without secrets, so that it can be empty although `same_config` is false.
     """
 
@@ -45,11 +49,13 @@ class Comparison:
     why_no_config: str = ""
     files: tuple[FileChange, ...] | None = None
     why_no_files: str = ""
+    triggers: bool = False
+    touches_resources: bool = False  # the config's `resources` differ, as far as both configs are known
 
     @property
     def unchanged(self) -> bool:
         """Whether both config and files are known to be the same as what is live."""
-        return self.everywhere and self.same_config is True and self.files == ()
+        return self.everywhere and not self.triggers and self.same_config is True and self.files == ()
 
 
 @dataclass(frozen=True)
@@ -75,6 +81,18 @@ class Plan:
     dropped: Sequence[str] = ()
     warnings: Sequence[Problem] = ()
     registration: "RegistrationPlan | None" = None
+    cost: Sequence[Estimate] = ()
+    too_dear: Sequence[Problem] = ()  # what `max-hourly-cost` has against it
+    doubts: Sequence[Problem] = ()  # warnings that somebody decides by: missing secrets, resources without effect
+    checks: str = ""  # Markdown: what a deploy will check
+
+    @property
+    def changes(self) -> bool | None:
+        """Whether a deploy changes what serves; what is not known counts as changed, and `None` is never asked."""
+        if self.offline:
+            return None
+        same = self.comparison is not None and self.comparison.unchanged
+        return not same or drifted(self.targets, self.settings.environment_settings)
 
     @property
     def offline(self) -> bool:
@@ -96,9 +114,15 @@ class _Description:
         self._redact = redact
 
     def text(self) -> str:
-        parts = [f"### {self._title()}", record(self._facts())]
+        parts = [
+            f"### {self._title()}",
+            *self._doubts(),
+            *cost_section(self._plan.cost, self._redact),
+            record(self._facts()),
+        ]
         for section in (
             self._environment_settings(),
+            [self._plan.checks] if self._plan.checks else [],
             self._config(),
             self._files(),
             self._ignored(),
@@ -111,7 +135,7 @@ class _Description:
         plan, name = self._plan, self._name(self._plan.name)
         if plan.offline:
             return f"Offline plan for {name}"
-        if plan.comparison and plan.comparison.unchanged and not self._changed_settings():
+        if plan.changes is False:
             return f"Plan: {name} is unchanged"
         return (
             f"Plan: new deployment of {name}"
@@ -143,13 +167,19 @@ class _Description:
         yield from self._environments()
         if plan.comparison and (found := plan.comparison.live).deployment:
             yield "Compared with", f"{escape(self._redact(found.where))}: {self._deployment(found.deployment)}"
-        if settings.skip_unchanged and not plan.offline:
-            yield "`skip-unchanged`", "skips: this content is live already" if plan.skips else "deploys"
+        yield from self._content()
         yield "Dry run", self._verdict()
         if plan.digest:
             yield "Content digest", code(plan.digest)
         if plan.registration:
             yield "Model entity", self._registration(plan.registration)
+
+    def _content(self) -> Iterator[tuple[str, str]]:
+        plan = self._plan
+        if plan.comparison and plan.comparison.triggers:
+            yield "`redeploy-trigger`", "is another one than that of what serves: it counts as content"
+        if self._settings.skip_unchanged and not plan.offline:
+            yield "`skip-unchanged`", "skips: this content is live already" if plan.skips else "deploys"
 
     def _environments(self) -> Iterator[tuple[str, str]]:
         for target in self._plan.targets:
@@ -188,6 +218,16 @@ class _Description:
             facts.append("❌ the workspace does not exist")
         return ", ".join(facts)
 
+    def _doubts(self) -> list[str]:
+        """What would stop the deploy, and what may keep it from doing what is meant: it stands above all details."""
+        kinds = (("CAUTION", self._plan.too_dear), ("WARNING", self._plan.doubts))
+        return [f"> [!{kind}]\n> {self._said(problem)}" for kind, problems in kinds for problem in problems]
+
+    def _said(self, problem: Problem) -> str:
+        place = ":".join(str(part) for part in (problem.file, problem.line) if part)
+        said = ". ".join(texts(self._redact(text)) for text in (problem.message.rstrip("."), problem.remedy) if text)
+        return f"{self._name(place) + ': ' if place else ''}{said}"
+
     def _environment_settings(self) -> list[str]:
         if not self._settings.environment_settings or self._plan.offline:
             return []
@@ -200,12 +240,7 @@ class _Description:
         return ["#### Environment settings", table(("Environment", "Setting", "Now", "After"), rows)]
 
     def _changed_settings(self) -> list[tuple[str, SettingChange]]:
-        wanted = self._settings.environment_settings or {}
-        return [
-            (target.name, change)
-            for target in self._plan.targets
-            for change in setting_changes(target.before.settings if target.before else {}, wanted)
-        ]
+        return setting_drift(self._plan.targets, self._settings.environment_settings)
 
     def _config(self) -> list[str]:
         found = self._plan.comparison
@@ -264,13 +299,7 @@ class _Description:
     def _warnings(self) -> list[str]:
         if not self._plan.warnings:
             return []
-        lines = []
-        for problem in self._plan.warnings:
-            place = ":".join(str(part) for part in (problem.file, problem.line) if part)
-            said = ". ".join(
-                texts(self._redact(text)) for text in (problem.message.rstrip("."), problem.remedy) if text
-            )
-            lines.append(f"- ⚠️ {self._name(place) + ': ' if place else ''}{said}")
+        lines = [f"- ⚠️ {self._said(problem)}" for problem in self._plan.warnings]
         return ["#### Warnings", "\n".join(lines)]
 
     def _serves(self, deployment: Deployment | None) -> str:

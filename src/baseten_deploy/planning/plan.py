@@ -4,11 +4,16 @@ Also its offline half, for runs that get no API key. What is not known is said i
 a refusal of the dry run does, after the plan was shown. How the facts read is `page`.
 """
 
+from dataclasses import replace
+
 from baseten_deploy.archive.digest import content_digest, file_digest
 from baseten_deploy.background import in_background
 from baseten_deploy.checks.check import Suite
+from baseten_deploy.cost import pricing
+from baseten_deploy.cost.pricing import Pricing
 from baseten_deploy.deployment.assembly import Draft, draft_deployment, find_environments
 from baseten_deploy.deployment.payload import deployment_name
+from baseten_deploy.deployment.prerequisites import Prerequisites
 from baseten_deploy.deployment.push import prepare
 from baseten_deploy.errors import DeployError, Problem, RegistrationFailed, Rejected
 from baseten_deploy.nemo.entity import DeployedModel, wanted_registration
@@ -20,7 +25,7 @@ from baseten_deploy.service.http import HttpError
 from baseten_deploy.service.model_lookup import Destination, find_by_name, find_team, in_team
 from baseten_deploy.service.model_urls import openai_url
 from baseten_deploy.truss.credentials import secrets_in
-from baseten_deploy.truss.directory import Truss
+from baseten_deploy.truss.directory import Truss, place_of
 
 from .diff import FileChange, config_diff, file_changes, same_config
 from .live_archive import Unreadable, read_archive
@@ -31,9 +36,11 @@ from .page import Comparison, Plan, describe
 
 def plan_push(run: Run, truss: Truss, suite: Suite | None = None) -> None:
     """Plan the deployment of a Truss. Raises what the dry run raised, and what keeps a run from getting so far."""
+    prices = Pricing(run, pricing.PATIENCE_OF_A_PLAN)
     draft = draft_deployment(run, truss)
     with run.phase("Plan"):
         checking = in_background(lambda: prepare(run, truss, draft.destination, draft.payload, dry_run=True))
+        needs = Prerequisites(run, truss, draft.destination)
         naming = in_background(lambda: _default_team(run, draft.destination))
         comparison, skips = _compare(run, draft)
         registration = _plan_registration(run, draft.destination, draft.digest)
@@ -42,6 +49,14 @@ def plan_push(run: Run, truss: Truss, suite: Suite | None = None) -> None:
             checking.result()
         except DeployError as error:
             refusal = error
+        cost = prices.estimates(draft.payload["config"], draft.targets, draft.payload)
+        too_dear = pricing.refusals(run, cost)
+        touched = bool(comparison and comparison.touches_resources)
+        place = place_of(truss, "resources")
+        doubts = needs.missing(pricing.PATIENCE_OF_A_PLAN)
+        doubts += pricing.idle_resources(cost, place, touched=touched)
+        for problem in doubts:
+            run.warn(problem)
         plan = Plan(
             settings=run.settings,
             name=draft.destination.name,
@@ -51,14 +66,19 @@ def plan_push(run: Run, truss: Truss, suite: Suite | None = None) -> None:
             targets=draft.targets,
             comparison=comparison,
             verdict=refusal.problems if refusal else (),
+            cost=cost,
+            too_dear=too_dear,
+            doubts=doubts,
             skips=skips,
             files=truss.files,
             digest=draft.digest,
             dropped=truss.dropped,
-            warnings=run.warnings,
+            warnings=[warning for warning in run.warnings if warning not in doubts],
             registration=registration,
         )
         _show(run, plan, suite)
+    if too_dear:
+        raise Rejected([*(refusal.problems if refusal else ()), *too_dear])
     if refusal:
         raise refusal
 
@@ -72,7 +92,10 @@ def plan_listing(run: Run, suite: Suite | None = None) -> None:
         new = in_team(name, None, team)
         found = find_by_name(run.api, name, team) if settings.model_name else new
         run.outputs.set("model-name", name)
-        refusal = Rejected(f"A model {name!r} exists already", "Choose another `model-name`.") if found.model else None
+        problems = pricing.unknown_refusal(settings.max_hourly_cost, pricing.LISTING)
+        if found.model:
+            problems = [Problem(f"A model {name!r} exists already", "Choose another `model-name`."), *problems]
+        refusal = Rejected(problems) if problems else None
         plan = Plan(
             settings=settings,
             name=name,
@@ -115,12 +138,14 @@ def plan_offline(run: Run, truss: Truss | None, suite: Suite | None = None) -> N
 
 
 def _show(run: Run, plan: Plan, suite: Suite | None) -> None:
-    markdown = describe(plan, run.redactor.redact)
     if suite:
         from baseten_deploy.checks.table import described  # noqa: PLC0415 - most runs have none
 
-        markdown = f"{markdown.rstrip()}\n\n{run.redactor.redact(described(suite))}\n"
+        plan = replace(plan, checks=run.redactor.redact(described(suite)))
+    markdown = describe(plan, run.redactor.redact)
     run.outputs.set("plan", markdown)
+    if plan.changes is not None:
+        run.outputs.set("changes", plan.changes)
     if run.runner.on_github:  # elsewhere all outputs are printed at the end
         run.runner.foreign(markdown)
 
@@ -150,15 +175,27 @@ def _compare(run: Run, draft: Draft) -> tuple[Comparison | None, bool]:
     if live.deployment is None:
         return Comparison(live, why_no_files="nothing is live yet"), False
     reading = in_background(lambda: _live_files(run, draft, model, live))
-    same, lines, why_no_config = _live_config(run, draft, model, live)
+    same, lines, why_no_config, touches = _live_config(run, draft, model, live)
     files, why_no_files = reading.result()
-    everywhere = live is places[0] and live.stays(draft.digest) and all(each.has(draft.digest) for each in places[1:])
-    comparison = Comparison(live, everywhere, same, lines, why_no_config, files, why_no_files)
-    return comparison, unchanged(places, draft.digest) is not None
+    trigger = run.settings.trigger
+    comparison = Comparison(
+        live,
+        everywhere=live is places[0]
+        and live.stays(draft.digest, trigger)
+        and all(each.has(draft.digest, trigger) for each in places[1:]),
+        triggers=any(each.deployment and each.triggered(trigger) for each in places),
+        same_config=same,
+        config_lines=lines,
+        why_no_config=why_no_config,
+        touches_resources=touches,
+        files=files,
+        why_no_files=why_no_files,
+    )
+    return comparison, unchanged(places, draft.digest, trigger) is not None
 
 
-def _live_config(run: Run, draft: Draft, model: Model, live: Live) -> tuple[bool | None, tuple[str, ...], str]:
-    """Whether the config is the same, how it differs, and why that is not known."""
+def _live_config(run: Run, draft: Draft, model: Model, live: Live) -> tuple[bool | None, tuple[str, ...], str, bool]:
+    """Whether the config is the same, how it differs, why that is not known; and whether its `resources` differ."""
     assert live.deployment is not None
     after = draft.payload["config"]
     try:
@@ -166,13 +203,14 @@ def _live_config(run: Run, draft: Draft, model: Model, live: Live) -> tuple[bool
         before = comparable(stored, after, by_this_action=bool(live.digest))
         for secret in secrets_in(before):
             run.redactor.add(secret)
-        return same_config(before, after), config_diff(before, after), ""
+        touches = before.get("resources") != after.get("resources")
+        return same_config(before, after), config_diff(before, after), "", touches
     except HttpError as error:
-        return None, (), f"the service does not answer with its config ({error.message})"
+        return None, (), f"the service does not answer with its config ({error.message})", False
     except Incomparable as error:
-        return None, (), str(error)
+        return None, (), str(error), False
     except (ValueError, RecursionError):  # a thousand levels: JSON can have what YAML cannot
-        return None, (), "its config cannot be shown"
+        return None, (), "its config cannot be shown", False
 
 
 def _live_files(run: Run, draft: Draft, model: Model, live: Live) -> tuple[tuple[FileChange, ...] | None, str]:

@@ -25,6 +25,7 @@ HEADLINES = {
     Status.DEPLOY_FAILED: "❌ The deployment did not become live",
     Status.DEPLOY_TIMEOUT: "❌ The deployment was not live in time",
     Status.PREDICT_FAILED: "❌ Live, but the smoke test failed",
+    Status.WATCH_FAILED: "❌ Live, but it failed its watch",
     Status.PROMOTION_FAILED: "❌ Live, but the promotion failed",
     Status.ROLLED_BACK: "❌ Rolled back",
     Status.REGISTRATION_FAILED: "❌ Live, but the registration failed",
@@ -33,7 +34,12 @@ HEADLINES = {
     Status.INTERNAL_ERROR: "💥 A bug of this action",
 }
 
-SUCCESSES = {"promote": "✅ Promoted", "rollback": "✅ Rolled back as asked for", "cleanup": "✅ Cleaned up"}
+SUCCESSES = {
+    "promote": "✅ Promoted",
+    "rollback": "✅ Rolled back as asked for",
+    "cleanup": "✅ Cleaned up",
+    "discover": "✅ Trusses found",
+}
 
 # The summary has room for 1 MiB, a comment for 64 KiB.
 PROBLEMS = 100

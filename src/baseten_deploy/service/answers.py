@@ -9,6 +9,7 @@ from typing import Any
 
 from . import shapes
 from .http import HttpError
+from .instance_types import InstanceType, read_optional_instance_type
 from .retry import Failure, Fault
 
 JsonObject = dict[str, Any]
@@ -73,13 +74,22 @@ class Promotion:
 
 @dataclass(frozen=True)
 class Environment:
-    """An environment: the deployment that it serves, the one being promoted into it, and its settings."""
+    """An environment: the deployment that it serves, the one being promoted into it, its settings and its machine."""
 
     name: str
     current: Deployment | None = None
     candidate: Deployment | None = None
     promotion: Promotion | None = None
     settings: JsonObject = field(default_factory=dict)
+    instance_type: InstanceType | None = None
+
+
+@dataclass(frozen=True)
+class Secret:
+    """A secret of the workspace, by name; `team` is the name of the team that has it, `""` for unknown."""
+
+    name: str
+    team: str = ""
 
 
 @dataclass(frozen=True)
@@ -148,6 +158,11 @@ def read_team(row: JsonObject) -> Team:
     return Team(shapes.identifier(row["id"]), optional_text(row, "name"), default=row.get("default") is True)
 
 
+def read_secret(row: JsonObject) -> Secret:
+    """Read a secret's name."""
+    return Secret(shapes.text(row["name"], "name"), optional_text(row, "team_name"))
+
+
 def read_model(row: JsonObject) -> Model:
     """Read a model."""
     return Model(
@@ -208,6 +223,7 @@ def read_environment(row: JsonObject) -> Environment:
         candidate=read_deployment(candidate) if candidate else None,
         promotion=read_promotion(promotion) if promotion else None,
         settings={name: _settings(row.get(key), key) for name, key in _SETTINGS.items()},
+        instance_type=read_optional_instance_type(row.get("instance_type")),
     )
 
 

@@ -5,7 +5,7 @@ the official SDK.
 """
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import quote
 
 from . import shapes
@@ -17,6 +17,7 @@ from .answers import (
     Model,
     Promoted,
     Retry,
+    Secret,
     StoredConfig,
     Team,
     UploadTarget,
@@ -27,13 +28,19 @@ from .answers import (
     read_model,
     read_promoted,
     read_retry,
+    read_secret,
     read_stored_config,
     read_team,
     read_upload_target,
     rows,
 )
-from .http import READ_SECONDS, Http, HttpError
+from .http import READ_SECONDS, Http, HttpError, Params
+from .instance_types import PricedInstanceType, read_price
 from .retry import Failure, Fault
+
+if TYPE_CHECKING:
+    from .metrics import Metrics
+    from .startups import Medians, Startup
 
 T = TypeVar("T")
 
@@ -48,9 +55,22 @@ class Api:
         """All teams that the key can see."""
         return self._list("/v1/teams", "teams", read_team, retry=retry)
 
+    def instance_type_prices(self, *, retry: bool = True) -> list[PricedInstanceType]:
+        """What each instance type costs."""
+        return self._list("/v1/instance_type_prices", "instance_types", read_price, retry=retry)
+
+    def secrets(self, team_id: str = "", *, retry: bool = True) -> list[Secret]:
+        """The names of the secrets of one team, or of those that the key can see."""
+        path = f"/v1/teams/{quote(team_id, safe='')}/secrets" if team_id else "/v1/secrets"
+        return self._list(path, "secrets", read_secret, retry=retry)
+
+    def models(self, team_id: str = "") -> list[Model]:
+        """All models of one team, or all that the key can see."""
+        return self._list(_models_path(team_id), "models", read_model)
+
     def models_named(self, name: str, team_id: str = "") -> list[Model]:
         """The models of that name, in one team or in all. The server's filter is new, so it is applied here as well."""
-        path = f"/v1/teams/{quote(team_id, safe='')}/models" if team_id else "/v1/models"
+        path = _models_path(team_id)
         models = self._list(path, "models", read_model, {"name": name})
         return [model for model in models if model.name == name]
 
@@ -69,7 +89,7 @@ class Api:
 
     def create_model(self, source: JsonObject, team_id: str = "") -> tuple[Model, Deployment]:
         """Create a model with its first deployment. Sent once: the caller decides what a failure means."""
-        path = f"/v1/teams/{quote(team_id, safe='')}/models" if team_id else "/v1/models"
+        path = _models_path(team_id)
         return self._commit(path, source)
 
     def create_deployment(self, model_id: str, source: JsonObject) -> tuple[Model, Deployment]:
@@ -156,6 +176,40 @@ class Api:
         answer = self.http.request("GET", path, params=params, retry=False, seconds=10)
         return self._parse(lambda body: [read_log_line(row) for row in rows(body, "logs")], answer, path)
 
+    def metrics(
+        self,
+        model_id: str,
+        *,
+        environment: str = "",
+        deployment: str = "",
+        start: int,
+        end: int,
+        retry: bool = False,
+    ) -> "Metrics":
+        """What was measured of an environment, else of a deployment, from `start` to `end` (ms since 1970)."""
+        from .metrics import NAMES, read_metrics  # noqa: PLC0415 - only a watch needs it
+
+        of = _environment_path(model_id, environment) if environment else _deployment_path(model_id, deployment)
+        params: Params = {"mode": "SUMMARY", "start_epoch_millis": start, "end_epoch_millis": end, "metrics": NAMES}
+        answer = self._get(f"{of}/metrics", params, retry=retry, seconds=10)
+        return self._parse(lambda body: read_metrics(body, seconds=(end - start) / 1000), answer, f"{of}/metrics")
+
+    def startups(self, model_id: str, deployment_id: str, start: int, end: int) -> "list[Startup]":
+        """How replicas of a deployment started in a window (ms since 1970). Sent once."""
+        from .startups import read_startups  # noqa: PLC0415 - after the wait
+
+        path = f"{_deployment_path(model_id, deployment_id)}/startups"
+        params: Params = {"start_epoch_millis": start, "end_epoch_millis": end, "limit": 100}
+        return self._parse(read_startups, self._get(path, params, retry=False, seconds=10), path)
+
+    def startup_medians(self, model_id: str, deployment_id: str, start: int, end: int) -> "Medians":
+        """How long the starts in a window took. Sent once."""
+        from .startups import read_medians  # noqa: PLC0415 - after the wait
+
+        path = f"{_deployment_path(model_id, deployment_id)}/startups/summary"
+        params: Params = {"start_epoch_millis": start, "end_epoch_millis": end}
+        return self._parse(read_medians, self._get(path, params, retry=False, seconds=10), path)
+
     def activate(self, model_id: str, deployment_id: str) -> None:
         """Bring an inactive deployment back; doing it twice is harmless."""
         self.http.request("POST", f"{_deployment_path(model_id, deployment_id)}/activate", retry=True)
@@ -188,7 +242,7 @@ class Api:
     def _get(
         self,
         path: str,
-        params: dict[str, str | int] | None = None,
+        params: Params | None = None,
         *,
         retry: bool = True,
         seconds: float = READ_SECONDS,
@@ -257,6 +311,10 @@ def _of_model(row: JsonObject, model_id: str) -> JsonObject:
     if row.get("model_id") is not None:
         shapes.same(row["model_id"], model_id, "model")
     return row
+
+
+def _models_path(team_id: str) -> str:
+    return f"/v1/teams/{quote(team_id, safe='')}/models" if team_id else "/v1/models"
 
 
 def _model_path(model_id: str) -> str:

@@ -5,7 +5,7 @@ Knows nothing about the calls: what a path means is `api`, whether to try again 
 """
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
@@ -15,14 +15,14 @@ from baseten_deploy import __version__
 from baseten_deploy.clock import Clock
 from baseten_deploy.errors import InvalidInput
 from baseten_deploy.network.deadline import bounded
-from baseten_deploy.network.interception import Kind, recognise
 from baseten_deploy.network.transport import LOCATION, NotReached, Transport
 from baseten_deploy.network.way_out import WayOut
 
 from .error_answer import error_text
-from .retry import Failure, Fault, Tries, parse_hint
+from .retry import Failure, Fault, Tries, parse_date, parse_hint
 
 T = TypeVar("T", dict[str, Any], list[Any])
+Params = Mapping[str, str | int | Sequence[str]]  # of a list each element goes out, under the same name
 
 CONNECT_SECONDS = 10.0
 READ_SECONDS = 30.0
@@ -30,6 +30,8 @@ ANSWER_BYTES = 32 * 1024 * 1024
 ERROR_BYTES = 64 * 1024
 SEAM_CHARACTERS = 4096  # left out where a body was cut off: the half of a secret there would not be known as one
 MESSAGE_CHARACTERS = 600
+# Clocks that differ by less are the same: a `Date` has no fractions, and an answer takes its time.
+SKEW_SECONDS = 3.0
 STRAY_CHARACTERS = 200  # of an answer that is not what was asked for
 _JSON_KINDS: dict[type, str] = {dict: "object", list: "array", str: "text"}
 USER_AGENT = f"baseten-deploy/{__version__}"
@@ -103,6 +105,7 @@ class Http:
         self._client = client
         self._clock = clock
         self._redact = redact
+        self._dated = "", 0  # the `Date` of the last answer, and when it came by this machine's clock
 
     def request(
         self,
@@ -110,7 +113,7 @@ class Http:
         path: str,
         *,
         body: Any = None,
-        params: Mapping[str, str | int] | None = None,
+        params: Params | None = None,
         retry: bool,
         seconds: float = READ_SECONDS,
     ) -> dict[str, Any]:
@@ -121,7 +124,15 @@ class Http:
         """
         return self._request(dict, method, path, body, params, retry, seconds)
 
-    def get_list(self, path: str, *, params: Mapping[str, str | int] | None = None) -> list[Any]:
+    def epoch_millis(self) -> int:
+        """Milliseconds since 1970 as the other side has it: by the `Date` of its last answer, else by this machine."""
+        now = self._clock.epoch_millis()
+        date, received = self._dated
+        there = parse_date(date) if date else None
+        skew = 0 if there is None else round(there * 1000) - received
+        return now + skew if abs(skew) > SKEW_SECONDS * 1000 else now
+
+    def get_list(self, path: str, *, params: Params | None = None) -> list[Any]:
         """As `request`, for a GET that answers a JSON array."""
         return self._request(list, "GET", path, None, params, True, READ_SECONDS)
 
@@ -131,7 +142,7 @@ class Http:
         method: str,
         path: str,
         body: Any,
-        params: Mapping[str, str | int] | None,
+        params: Params | None,
         retry: bool,
         seconds: float,
     ) -> T:
@@ -143,9 +154,7 @@ class Http:
                 if not (retry and tries.again(error.failure)):
                     raise
 
-    def _once(
-        self, kind: type[T], method: str, path: str, body: Any, params: Mapping[str, str | int] | None, seconds: float
-    ) -> T:
+    def _once(self, kind: type[T], method: str, path: str, body: Any, params: Params | None, seconds: float) -> T:
         call = f"{method} {path}"
         real = self._clock.real
         timeout = bounded(real(seconds), connect=real(min(seconds, CONNECT_SECONDS)))
@@ -158,6 +167,7 @@ class Http:
                 limit = ERROR_BYTES if response.is_error else ANSWER_BYTES
                 data, whole = self._body(response, limit, seconds)
             if response.is_success:
+                self._dated = response.headers.get("Date", ""), self._clock.epoch_millis()
                 return self._decode(kind, response, data, whole, call)
             refusal = self._refusal(response, data, call)
         except (HttpError, InvalidInput):
@@ -203,6 +213,8 @@ class Http:
         expected = "object" if kind is dict else "array"
         remedy = ""
         if value is None:
+            from baseten_deploy.network.interception import recognise  # noqa: PLC0415 - an answer is the service's as a rule
+
             text = _words(data)
             found = self._cut(text)[:STRAY_CHARACTERS]
             if (instead := recognise(response.status_code, response.headers, text, self.base_url)) is not None:
@@ -213,6 +225,8 @@ class Http:
         raise HttpError(Failure(Fault.BAD_ANSWER), message, call, remedy=remedy)
 
     def _refusal(self, response: httpx.Response, data: bytes, call: str) -> HttpError:
+        from baseten_deploy.network.interception import Kind, recognise  # noqa: PLC0415 - an answer is the service's as a rule
+
         text = data.decode("utf-8", "replace")
         try:
             body = json.loads(text)

@@ -120,13 +120,13 @@ def parse_hint(headers: Mapping[str, str], body: object, now_epoch: float) -> fl
         return min(float(text), _LONGEST_HINT)
     if not text:
         return None
-    moment, now = _epoch(text), _epoch(headers.get("Date", ""))
+    moment, now = parse_date(text), parse_date(headers.get("Date", ""))
     return None if moment is None else max(0.0, moment - (now_epoch if now is None else now))
 
 
-def _epoch(date: str) -> float | None:
+def parse_date(date: str) -> float | None:
     """Seconds since 1970 of an HTTP date, `None` for what is none."""
-    from email.utils import parsedate_to_datetime  # noqa: PLC0415 - only after a refusal
+    from email.utils import parsedate_to_datetime  # noqa: PLC0415 - few runs need it
 
     try:
         return parsedate_to_datetime(date).timestamp()

@@ -4,7 +4,7 @@ Two things here are not botocore's own:
 
 - **Isolation.** The job's whole environment reaches the action, so no `AWS_*` or `BOTO*`
   variable and no file under `~/.aws` may have a say. Instead of scrubbing `os.environ`, which other threads read, the
-  session is built without botocore's environment and file lookups. What is read all the same, see `connections`.
+  `session` is built without botocore's environment and file lookups. What is read all the same, see `connections`.
 - **Stopping.** botocore sleeps between tries and blocks in sockets for up to a minute. Here the pause between tries
   ends when the client is stopped, and connections that carry parts of the archive are cut.
 
@@ -19,17 +19,13 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
-from botocore import handlers
 from botocore.awsrequest import (
     AWSPreparedRequest,
     AWSResponse,
 )
 from botocore.config import Config
-from botocore.configprovider import BOTOCORE_DEFAUT_SESSION_VARIABLES, ConfigValueStore, ConstantProvider
 from botocore.exceptions import BotoCoreError, ClientError
-from botocore.loaders import Loader
 from botocore.parsers import ResponseParserError
-from botocore.session import Session
 
 from baseten_deploy import __version__
 from baseten_deploy.clock import Clock
@@ -39,6 +35,7 @@ from baseten_deploy.service.retry import Tries
 
 from .connections import CONNECT_SECONDS, READ_SECONDS, Connections
 from .foreign_answer import ForeignAnswerError, recognise_foreign
+from .session import IsolatedSession
 from .trouble import failure_of
 
 LONGEST_PAUSE_SECONDS = 60.0  # a server that asks for more is down for this run
@@ -70,31 +67,7 @@ class Multipart:
     upload_id: str
 
 
-class _IsolatedSession(Session):
-    """A botocore session that knows no environment variable, and no file but those that botocore ships."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        defaults = {name: ConstantProvider(row[2]) for name, row in BOTOCORE_DEFAUT_SESSION_VARIABLES.items()}
-        self.register_component("config_store", ConfigValueStore(defaults))
-        # The default loader prefers the service models of ~/.aws/models to the ones that are shipped.
-        loader = Loader(extra_search_paths=[Loader.BUILTIN_DATA_PATH], include_default_search_paths=False)
-        self.register_component("data_loader", loader)
-        # It would copy _X_AMZN_TRACE_ID into a header if AWS_LAMBDA_FUNCTION_NAME is set.
-        self.unregister("before-call", handlers.add_recursion_detection_header)  # type: ignore[arg-type]
-
-    @property
-    def full_config(self) -> dict[str, Any]:
-        return {"profiles": {}}
-
-    def get_scoped_config(self) -> dict[str, Any]:
-        return {}
-
-    def _register_client_plugins(self, client: object) -> None:
-        """Import no module that BOTOCORE_EXPERIMENTAL__PLUGINS names."""
-
-
-_session: _IsolatedSession | None = None
+_session: IsolatedSession | None = None
 _session_lock = threading.Lock()  # botocore's sessions are not thread-safe
 
 
@@ -114,7 +87,7 @@ def _make_botocore_client(region: str, endpoint_url: str, keys: Mapping[str, Any
     )
     with _session_lock:
         if _session is None:
-            _session = _IsolatedSession()
+            _session = IsolatedSession()
         try:
             return _session.create_client(
                 "s3",

@@ -219,6 +219,28 @@ def warn_of_files(names: Iterable[str]) -> list[Problem]:
     ]
 
 
+# One of these is in the name of each, in lower case.
+_NAMED = frozenset({*_FILES, *_ENDINGS, ".env", *(path.rpartition("/")[2] for path in _PATHS)})
+# One of these is in the beginning of each, or its name is one of the others.
+_HELD = (*_USUAL, b"service_account", b"authorized_user", b"kind: Config")
+
+
+def maybe_named_so(names: Iterable[str]) -> bool:
+    """Whether `is_named_so` may be true of one of these: a checkout has hundreds of thousands, mostly none."""
+    together = "\n".join(names).lower()
+    return any(part in together for part in _NAMED)
+
+
+def maybe_in_files(files: Iterable[tuple[str, bytes]]) -> bool:
+    """Whether `in_file` may be true of one of these names and beginnings; for the same reason."""
+    names, contents = zip(*files, strict=True)
+    together = b"\n".join(contents)
+    if any(hint in together for hint in _HELD):
+        return True
+    bases = "\n".join(names)
+    return any(base in bases for base in _BY_BOTH)
+
+
 def is_named_so(name: str) -> bool:
     """Whether a file of the archive is called as files with credentials are."""
     path = "/" + name.lower()

@@ -18,7 +18,8 @@ from .config_file import CONFIG_FILE, ConfigFile, read_config
 from .external_packages import KEY as PACKAGES_KEY
 from .external_packages import add_packages, find_packages
 from .ignore_rules import DEFAULT_RULES, IGNORE_FILE, IgnoreRules, read_rules
-from .packing_list import PackedFile, PackingList, listed, relative_name
+from .packed_file import PackedFile
+from .packing_list import PackingList, listed, relative_name
 from .stand_ins import Kind
 
 LARGEST_BYTES = 5 * 1024**4  # S3's limit for one object
@@ -47,6 +48,14 @@ class Truss:
     dropped: tuple[str, ...]
     warnings: tuple[Problem, ...]
     secrets: tuple[str, ...] = field(default=(), repr=False)
+
+
+def place_of(truss: Truss, *path: str | int) -> tuple[str, int, int]:
+    """File, line and column of a part of the config, or of what is nearest around it; 0 where it is nowhere."""
+    for length in range(len(path), 0, -1):
+        if path[:length] in truss.positions:
+            return (truss.config_file, *truss.positions[path[:length]])
+    return truss.config_file, 0, 0
 
 
 def read_truss(directory: Path, workspace: Path, config: str = "") -> Truss:

@@ -1,4 +1,4 @@
-"""The first bytes of packed files: read once, right after the walk, and only where somebody may find something.
+"""The first bytes of packed files, and only where somebody may find something: mostly they were read by the walk.
 
 A Truss may have thousands of files, so the system is asked itself, and large files and those of data are left alone.
 """
@@ -7,14 +7,14 @@ import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from .packing_list import PackedFile
+from .packed_file import PackedFile
 
 # As much as is read of a file.
 FIRST_BYTES = 2048
 # Files up to this size are read whatever they are called: pointers of Git LFS are no larger.
 SMALL = 1024
 # Larger ones, up to this size, when text that a person wrote is likely in them.
-_TEXT_BYTES = 64 * 1024
+TEXT_BYTES = 64 * 1024
 _TEXT = (
     *(".cfg", ".cnf", ".conf", ".config", ".dvc", ".env", ".ini", ".json", ".key", ".md", ".p8", ".pem", ".pk8"),
     *(".properties", ".py", ".rst", ".sh", ".toml", ".txt", ".yaml", ".yml"),
@@ -26,8 +26,9 @@ _FLAGS = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
 def first_bytes(files: Iterable[PackedFile]) -> Iterator[tuple[PackedFile, bytes]]:
     """The files that are worth a look, with their content's beginning."""
     for file in files:
-        if file.size and (file.size <= SMALL or (file.size <= _TEXT_BYTES and _is_text(file.name))):
-            yield file, read_first(file.source, min(file.size, FIRST_BYTES))
+        if file.size and (file.size <= SMALL or (file.size <= TEXT_BYTES and is_text(file.name))):
+            wanted = min(file.size, FIRST_BYTES)
+            yield file, (file.beginning or read_first(file.source, wanted))[:wanted]
 
 
 def read_first(source: Path | bytes, length: int = FIRST_BYTES) -> bytes:
@@ -46,6 +47,7 @@ def read_first(source: Path | bytes, length: int = FIRST_BYTES) -> bytes:
         os.close(descriptor)
 
 
-def _is_text(name: str) -> bool:
+def is_text(name: str) -> bool:
+    """Whether a file of this name is likely text that a person wrote."""
     base = name[name.rfind("/") + 1 :]
     return base.endswith(_TEXT) or "." not in base or base.startswith(".")

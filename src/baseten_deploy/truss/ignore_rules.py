@@ -7,14 +7,15 @@ import re
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-
-from pathspec import PathSpec, Pattern
-from pathspec.patterns.gitignore.base import GitIgnorePatternError
+from typing import TYPE_CHECKING
 
 from baseten_deploy.errors import InvalidInput, Problem
 
 from .bounded_read import TooLarge, read_within
-from .wildcards import compile_wildcards
+from .sieve import Sieve, literal
+
+if TYPE_CHECKING:
+    from pathspec import PathSpec, Pattern
 
 IGNORE_FILE = ".truss_ignore"
 IGNORE_BYTES = 1024 * 1024
@@ -163,6 +164,15 @@ class IgnoreRules:
         """The pattern that decides about `name` (a directory's ends with a slash), `""` when none does."""
         return self._decide(name)[1]
 
+    @cached_property
+    def sieve(self) -> Sieve:
+        """What lets through the names that need not be asked about."""
+        return Sieve(self.patterns)
+
+    def touches(self, name: str) -> bool:
+        """Whether a pattern matches the directory `name` (with a slash), and so may match all that is below it."""
+        return bool(self.pattern_for(name) or self.pattern_for(name[:-1]))
+
     def _decide(self, path: str) -> tuple[bool, str]:
         """Whether `path` is ignored, and the pattern that decides, `""` for none.
 
@@ -173,25 +183,29 @@ class IgnoreRules:
         if not near:
             return False, ""
         if (spec := self._specs.get(near)) is None:
+            from pathspec import PathSpec  # noqa: PLC0415 - 30 modules; most Trusses have no name to ask it about
+
             spec = self._specs[near] = PathSpec(map(self._compiled, near), backend="simple")
         found = spec.check_file(path)
         return bool(found.include), "" if found.index is None else near[found.index]
 
-    def _compiled(self, pattern: str) -> Pattern:
+    def _compiled(self, pattern: str) -> "Pattern":
         if pattern not in self._patterns:
+            from .wildcards import compile_wildcards  # noqa: PLC0415 - needs pathspec
+
             self._patterns[pattern] = compile_wildcards(pattern)
         return self._patterns[pattern]
 
     @cached_property
-    def _patterns(self) -> dict[str, Pattern]:
+    def _patterns(self) -> "dict[str, Pattern]":
         return {}
 
     @cached_property
     def _literals(self) -> list[tuple[str, str]]:
-        return [(pattern, _literal(pattern)) for pattern in self.patterns]
+        return [(pattern, literal(pattern)) for pattern in self.patterns]
 
     @cached_property
-    def _specs(self) -> dict[tuple[str, ...], PathSpec[Pattern]]:
+    def _specs(self) -> "dict[tuple[str, ...], PathSpec[Pattern]]":
         return {}
 
 
@@ -228,6 +242,10 @@ def read_rules(directory: Path) -> IgnoreRules:
 
 
 def _check(line: str, number: int) -> Problem | None:
+    from pathspec.patterns.gitignore.base import GitIgnorePatternError  # noqa: PLC0415 - few have rules of their own
+
+    from .wildcards import compile_wildcards  # noqa: PLC0415
+
     if len(line) > _LONGEST and not line.startswith("#"):
         return Problem("Longer than any path", "Remove this line.", IGNORE_FILE, number, 1)
     try:
@@ -236,10 +254,3 @@ def _check(line: str, number: int) -> Problem | None:
         remedy = "Use the pattern syntax of .gitignore."
         return Problem(f"`{line}` is not an ignore pattern", remedy, IGNORE_FILE, number, 1)
     return None
-
-
-def _literal(pattern: str) -> str:
-    """A text without which no path can match the pattern, as long as that is easy to see; `""` when it is not."""
-    if "\\" in pattern:
-        return ""
-    return max(re.split(r"[*?!/\s]+", pattern.partition("[")[0]), key=len)

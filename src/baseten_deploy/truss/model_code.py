@@ -21,7 +21,8 @@ from baseten_deploy.report.amounts import count
 from .config_checks import model_class_file
 from .config_file import ConfigFile
 from .first_bytes import read_first
-from .packing_list import PackedFile, listed, shown
+from .packed_file import PackedFile
+from .packing_list import listed, shown
 
 # Parsing takes half a second a megabyte. What people write is smaller; what is vendored was parsed by others.
 _FILE_BYTES = 512 * 1024

@@ -9,7 +9,8 @@ from baseten_deploy.errors import Problem
 
 from .config_file import ConfigFile
 from .first_bytes import read_first
-from .packing_list import PackedFile, shown
+from .packed_file import PackedFile
+from .packing_list import shown
 
 # What nobody names in the config is read all the same by some build commands.
 _USUAL = "requirements.txt"

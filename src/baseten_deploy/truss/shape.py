@@ -5,7 +5,6 @@ judged as the validator of `truss` does, which takes `"4"` for a whole number an
 `secrets` is shown. What the schema cannot say is `config_checks`.
 """
 
-import difflib
 import re
 from collections.abc import Collection, Iterator
 from typing import Any
@@ -67,6 +66,8 @@ def find_problems(config: ConfigFile) -> list[Problem]:
 
 def nearest(word: str, known: Collection[str]) -> str:
     """The known word that `word` may be a misspelling of, or `""`."""
+    import difflib  # noqa: PLC0415 - for a word that is wrong
+
     return next(iter(difflib.get_close_matches(word, sorted(known), n=1, cutoff=0.7)), "")
 
 

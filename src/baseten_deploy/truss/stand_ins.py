@@ -17,7 +17,8 @@ from baseten_deploy.report.amounts import count
 
 from .first_bytes import read_first
 from .ignore_rules import IGNORE_FILE, IgnoreRules
-from .packing_list import PackedFile, listed, relative_name
+from .packed_file import PackedFile
+from .packing_list import listed, relative_name
 
 SHOWN = 10
 _MODULES_FILE = ".gitmodules"
@@ -37,6 +38,8 @@ _ANNEX = re.compile(
     rb"(?:/annex/objects/" + _ANNEX_KEY + rb"(?:\r?\n/annex/[^\r\n]*)*"
     rb"|(?:\.\./)*\.git/(?:modules/[^\r\n]+/)?annex/objects/[^\r\n]+)(?:\r?\n)*"
 )
+# How such files begin, one or the other.
+BEGINNINGS = (b"version ", b"/annex/", b"../", b".git/")
 _MODULE_PATH = re.compile(
     r"""^[ \t]*path[ \t]*=[ \t]*(?:"((?:[^"\\]|\\.)*)"|([^#;\r\n]*))""", re.MULTILINE | re.IGNORECASE
 )
@@ -67,7 +70,7 @@ def kind_of(content: bytes) -> Kind | None:
     """What a file with exactly this content stands in for."""
     if content.startswith(b"version ") and _LFS.fullmatch(content):
         return Kind.LFS
-    if content.startswith((b"/annex/", b"../", b".git/")) and _ANNEX.fullmatch(content):
+    if content.startswith(BEGINNINGS[1:]) and _ANNEX.fullmatch(content):
         return Kind.ANNEX
     return None
 

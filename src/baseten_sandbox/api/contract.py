@@ -25,7 +25,17 @@ if TYPE_CHECKING:
 
 M = TypeVar("M", bound=BaseModel)
 
-_REPEATED = {"includes", "excludes", "event_type_groups", "environment_names", "deployment_ids", "sources", "user_ids"}
+_REPEATED = {
+    "metrics",
+    "outcomes",
+    "includes",
+    "excludes",
+    "event_type_groups",
+    "environment_names",
+    "deployment_ids",
+    "sources",
+    "user_ids",
+}
 
 
 def body(model: type[M], data: bytes) -> M:

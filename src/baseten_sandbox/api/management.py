@@ -18,7 +18,9 @@ from .audit_logs import AuditLogs
 from .environments import Environments
 from .limits import Limit, Limiter
 from .logs import LogQuery, Logs
+from .metrics import Metrics
 from .pushes import Pushes
+from .startups import Startups
 from .upkeep import PER_MINUTE, Upkeep
 
 _PER_SECOND = 100
@@ -52,6 +54,9 @@ class Management:
         handlers: dict[str, Handler] = {
             "GET /v1/teams": self.teams,
             "GET /v1/instance_types": self.instance_types,
+            "GET /v1/instance_type_prices": self.instance_type_prices,
+            "GET /v1/secrets": self.secrets,
+            "GET /v1/teams/<team_id>/secrets": self.secrets,
             "GET /v1/models": self.models,
             "GET /v1/teams/<team_id>/models": self.models,
             f"GET {_MODEL}": self.model,
@@ -66,6 +71,8 @@ class Management:
             **AuditLogs(state=self._state).handlers(),
             **Pushes(state=self._state, storage=self._storage).handlers(),
             **Environments(state=self._state).handlers(),
+            **Metrics(state=self._state).handlers(),
+            **Startups(state=self._state).handlers(),
         }
         return Routes(handlers, self._guard)
 
@@ -90,6 +97,18 @@ class Management:
         """GET /v1/instance_types."""
         contract.no_query(request)
         return sdk.InstanceTypes(instance_types=[views.instance_type(item) for item in INSTANCE_TYPES.values()])
+
+    def instance_type_prices(self, request: Request) -> BaseModel:
+        """GET /v1/instance_type_prices."""
+        contract.no_query(request)
+        return sdk.InstanceTypePrices(instance_types=[views.priced(item) for item in INSTANCE_TYPES.values()])
+
+    def secrets(self, request: Request, team_id: str | None = None) -> BaseModel:
+        """GET /v1/secrets, and those of one team: names, no values."""
+        contract.no_query(request)
+        if team_id is not None:
+            self._state.team(team_id)
+        return sdk.Secrets(secrets=[views.secret(*each) for each in self._state.secrets.of(team_id)])
 
     def models(self, request: Request, team_id: str | None = None) -> BaseModel:
         """GET /v1/models, and those of one team."""

@@ -28,6 +28,7 @@ from baseten_sandbox.state.entities import INSTANCE_TYPES, REGIONS, SCRIPT, Inst
 _NAME = re.compile(r"[0-9a-zA-Z_.-]{1,255}")
 _ENVIRONMENT = re.compile(r"[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?")
 _TIMEOUT_MINUTES = range(10, 1441)
+_MEBIBYTES: Mapping[str, float] = {"Mi": 1, "Gi": 1024, "Ti": 1024**2, "M": 0.95367, "G": 953.67, "": 2**-20}
 _BOUNDS: Mapping[str, tuple[int, int]] = {
     "min_replica": (0, 1000),
     "max_replica": (1, 1000),
@@ -93,11 +94,28 @@ def needs_archive(config: Mapping[str, Any]) -> bool:
 
 
 def machine_of(config: Mapping[str, Any]) -> InstanceType:
-    """The instance type that a config asks for, roughly: the first that has its accelerator."""
+    """The instance type that a config asks for: the one it names, else the cheapest that has what it needs."""
     resources = config.get("resources")
-    wanted = resources.get("instance_type") or resources.get("accelerator") if isinstance(resources, dict) else None
-    prefix = str(wanted or "").partition(":")[0]
-    return next((machine for machine in INSTANCE_TYPES.values() if machine.gpu == prefix), INSTANCE_TYPES["1x2"])
+    resources = resources if isinstance(resources, dict) else {}
+    if named := resources.get("instance_type"):
+        same = [machine for machine in INSTANCE_TYPES.values() if named in {machine.id, machine.name}]
+        return next(iter(same), INSTANCE_TYPES["1x2"])
+    kind, _, number = str(resources.get("accelerator") or "").partition(":")
+    cpu, memory = (
+        str(resources.get("cpu") or "1"),
+        re.fullmatch(r"([0-9.]+)(\w*)", str(resources.get("memory") or "2Gi")),
+    )
+    millicpu = float(cpu[:-1]) if cpu.endswith("m") else float(cpu) * 1000
+    mebibytes = float(memory[1]) * _MEBIBYTES.get(memory[2], 0) if memory else 0
+    fitting = [
+        machine
+        for machine in INSTANCE_TYPES.values()
+        if (machine.gpu or "") == kind
+        and machine.gpus >= (int(number or 1) if kind else 0)
+        and machine.millicpu >= millicpu
+        and machine.memory_mib >= mebibytes
+    ]
+    return min(fitting, key=lambda machine: machine.price, default=INSTANCE_TYPES["1x2"])
 
 
 def autoscaling(base: AutoscalingSettings, update: UpdateAutoscalingSettings | None) -> AutoscalingSettings:

@@ -11,6 +11,7 @@ from baseten_sandbox.state.entities import (
     EnvironmentFacts,
     InstanceType,
     ModelFacts,
+    Secret,
     Settings,
     Team,
 )
@@ -93,10 +94,20 @@ def instance_type(record: InstanceType) -> sdk.InstanceType:
         name=record.name,
         memory_limit_mib=record.memory_mib,
         millicpu_limit=record.millicpu,
-        gpu_count=1 if record.gpu else 0,
+        gpu_count=record.gpus,
         gpu_type=record.gpu,
         gpu_memory_limit_mib=16384 if record.gpu else None,
     )
+
+
+def priced(record: InstanceType) -> sdk.InstanceTypeWithPrice:
+    """An instance type with its price."""
+    return sdk.InstanceTypeWithPrice(instance_type=instance_type(record), price=record.price)
+
+
+def secret(record: Secret, owner: Team) -> sdk.Secret:
+    """A secret, without its value."""
+    return sdk.Secret(id=record.id, created_at=_time(record.created_at), name=record.name, team_name=owner.name)
 
 
 def _promotion(facts: EnvironmentFacts) -> sdk.InProgressPromotion | None:

@@ -42,6 +42,7 @@ class Control:
             f"DELETE {PREFIX}/faults": self.clear_faults,
             f"POST {PREFIX}/plans/deployment": self.plan_deployment,
             f"POST {PREFIX}/plans/promotion": self.plan_promotion,
+            f"POST {PREFIX}/plans/traffic": self.plan_traffic,
             f"POST {PREFIX}/credentials/<how>": self.end_credentials,
         }
         return Routes(handlers, self._guard)
@@ -117,6 +118,11 @@ class Control:
     def plan_promotion(self, request: Request) -> Response:
         """`{"end", "error_message", "paused", "pause"}`, as `State.plan_next_promotion`."""
         self._state.plan_next_promotion(**_object(request))
+        return json_response({})
+
+    def plan_traffic(self, request: Request) -> Response:
+        """`{"traffic": "leak"}`: the requests that the next deployment gets, one of `traffic.SCRIPTS`."""
+        self._state.plans.add_traffic(str(_object(request).get("traffic")))
         return json_response({})
 
     def end_credentials(self, _request: Request, how: str) -> Response:

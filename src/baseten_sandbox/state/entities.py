@@ -24,6 +24,8 @@ SCRIPT: Mapping[str, Callable[[str], object]] = {
     "SANDBOX_STATUSES": str,
     "SANDBOX_LOG_LINES": int,
     "SANDBOX_PROMOTION": str,
+    "SANDBOX_TRAFFIC": str,
+    "SANDBOX_STARTUP_PHASE": str,
     "SANDBOX_PREDICT_STATUS": int,
     "SANDBOX_PREDICT_BODY": str,
     "SANDBOX_PREDICT_DELAY": float,
@@ -44,6 +46,7 @@ class Timing:
     not_found: float = 0.3  # how long `GET` of a fresh deployment answers 404
     unlisted: float = 0.0  # how long a fresh model or deployment is missing from lists
     outcome: float = 1.0  # how long a promotion that succeeded is still shown
+    request: float = 0.05  # from one of the requests that metrics tell of to the next
     minute: float = 60.0  # the window of the limits that are per minute
 
     def at_speed(self, speed: float) -> "Timing":
@@ -75,18 +78,27 @@ class InstanceType:
     millicpu: int
     memory_mib: int
     gpu: str | None = None
+    price: float = 0.0  # USD per minute
+
+    @property
+    def gpus(self) -> int:
+        """How many accelerators: `A10G:2x24x96` has two, what names one core and its memory has one."""
+        parts = self.name.partition(":")[2].split("x")
+        return 0 if self.gpu is None else int(parts[0]) if len(parts) == 3 else 1
 
 
 INSTANCE_TYPES: Mapping[str, InstanceType] = {
     machine.id: machine
     for machine in (
-        InstanceType("1x2", "1x2", 1000, 2048),
-        InstanceType("4x16", "4x16", 4000, 16384),
-        InstanceType("T4x4x16", "T4:4x16", 4000, 16384, "T4"),
-        InstanceType("L4:4x16", "L4:4x16", 4000, 16384, "L4"),
-        InstanceType("A10Gx4x16", "A10G:4x16", 4000, 16384, "A10G"),
-        InstanceType("A100:12x144", "A100:12x144", 12000, 147456, "A100"),
-        InstanceType("H100:26x234", "H100:26x234", 26000, 239616, "H100"),
+        InstanceType("1x2", "1x2", 1000, 2048, None, 0.00058),
+        InstanceType("4x16", "4x16", 4000, 16384, None, 0.00288),
+        InstanceType("T4x4x16", "T4:4x16", 4000, 16384, "T4", 0.01052),
+        InstanceType("L4:4x16", "L4:4x16", 4000, 16384, "L4", 0.01414),
+        InstanceType("A10Gx4x16", "A10G:4x16", 4000, 16384, "A10G", 0.02012),
+        InstanceType("A10Gx8x32", "A10G:8x32", 8000, 32768, "A10G", 0.02424),
+        InstanceType("A10G:2x24x96", "A10G:2x24x96", 24000, 98304, "A10G", 0.05672),
+        InstanceType("A100:12x144", "A100:12x144", 12000, 147456, "A100", 0.06667),
+        InstanceType("H100:26x234", "H100:26x234", 26000, 239616, "H100", 0.10833),
     )
 }
 REGIONS: Mapping[str, str] = {"us": "United States", "eu": "European Union"}
@@ -111,6 +123,16 @@ class Team:
     name: str
     default: bool
     created_at: float
+
+
+@dataclass(frozen=True)
+class Secret:
+    """A secret of a team's; its value is nobody's business."""
+
+    id: str
+    name: str
+    team_id: str
+    created_at: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -160,6 +182,7 @@ class Deployment:
     is_development: bool = False
     environment: str | None = None
     build_error: str = ""
+    traffic: str = "steady"  # the script of the requests that it gets, of `traffic`
 
     def variable(self, name: str, default: str = "") -> str:
         """An environment variable of the Truss, which is how a rehearsal scripts this deployment."""
@@ -195,6 +218,7 @@ class Environment:
     current_id: str | None = None
     promotion: Promotion | None = None
     pending: tuple[tuple[float, Settings], ...] = ()
+    served: tuple[tuple[float, str], ...] = ()  # (from when, the id of the deployment), oldest first
 
 
 @dataclass(frozen=True)

@@ -6,10 +6,13 @@ A plan that was queued counts once and first, then the Truss's `SANDBOX_*` envir
 import threading
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from .entities import Deployment
-from .lifecycle import path_to
+from baseten_sandbox.errors import invalid
+
+from .entities import Deployment, Timing
+from .lifecycle import path_to, walk
+from .traffic import SCRIPTS, STEADY
 
 
 @dataclass(frozen=True)
@@ -29,6 +32,7 @@ class Plans:
         self._lock = threading.Lock()
         self._deployments: deque[Sequence[str | tuple[str, float]]] = deque()
         self._promotions: deque[PromotionPlan] = deque()
+        self._traffic: deque[str] = deque()
 
     def add_deployment(self, statuses: Sequence[str | tuple[str, float]]) -> None:
         """The next deployment walks through `statuses`: names, or names with seconds; it stays in the last."""
@@ -39,6 +43,26 @@ class Plans:
         """The next promotion goes so."""
         with self._lock:
             self._promotions.append(plan)
+
+    def add_traffic(self, script: str) -> None:
+        """The next deployment gets such requests."""
+        if script not in SCRIPTS:
+            raise invalid(f"traffic: one of {', '.join(SCRIPTS)}")
+        with self._lock:
+            self._traffic.append(script)
+
+    def scripted(self, deployment: Deployment, now: float, timing: Timing) -> Deployment:
+        """A new deployment with what it walks through from `now` on, and what traffic it gets."""
+        timeline = walk(now, self.statuses(deployment), timing)
+        return replace(deployment, timeline=timeline, traffic=self.traffic(deployment))
+
+    def traffic(self, deployment: Deployment) -> str:
+        """The script of the requests that this new deployment gets."""
+        with self._lock:
+            if self._traffic:
+                return self._traffic.popleft()
+        scripted = deployment.variable("SANDBOX_TRAFFIC", STEADY)
+        return scripted if scripted in SCRIPTS else STEADY
 
     def statuses(self, deployment: Deployment) -> Sequence[str | tuple[str, float]]:
         """The statuses that this new deployment walks through."""

@@ -169,6 +169,7 @@ def _succeed(store: Store, environment: Environment, now: float) -> None:
             current_id=served.id,
             settings=promotion.settings,
             promotion=replace(promotion, applied=True),
+            served=(*environment.served, (step.at, served.id)),
         )
     )
 

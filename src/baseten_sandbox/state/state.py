@@ -27,6 +27,7 @@ from .entities import (
     Upload,
 )
 from .plans import Plans, PromotionPlan
+from .secrets import Secrets
 from .store import Store, new_id
 
 
@@ -37,8 +38,9 @@ class State:
         self.timing = timing
         self._clock = clock
         self._store = Store(now=clock(), timing=timing, teams=teams)
-        self._plans = Plans()
+        self.plans = Plans()
         self.audit = Audit(clock)
+        self.secrets = Secrets(self._store)
 
     def now(self) -> float:
         """The moment, in seconds since the epoch."""
@@ -49,14 +51,14 @@ class State:
         """While inside, nobody else changes anything; what is due has happened. Gives the moment."""
         with self._store.lock:
             now = self._clock()
-            promotions.settle(self._store, self._plans, now)
+            promotions.settle(self._store, self.plans, now)
             yield now
 
     # What a test or a rehearsal decides beforehand
 
     def plan_next_deployment(self, statuses: Sequence[str | tuple[str, float]]) -> None:
         """The next deployment walks through `statuses`: names, or names with seconds; it stays in the last."""
-        self._plans.add_deployment(statuses)
+        self.plans.add_deployment(statuses)
 
     def plan_next_promotion(
         self,
@@ -67,7 +69,7 @@ class State:
         pause: float | None = None,
     ) -> None:
         """The next promotion ends so, and is PAUSED on its way: for `pause` seconds, or for good."""
-        self._plans.add_promotion(PromotionPlan(end, error_message, paused, pause))
+        self.plans.add_promotion(PromotionPlan(end, error_message, paused, pause))
 
     # Teams and models
 
@@ -187,7 +189,7 @@ class State:
                 is_development=is_development,
                 build_error=build_error,
             )
-            draft = replace(draft, timeline=lifecycle.walk(now, self._plans.statuses(draft), self.timing))
+            draft = self.plans.scripted(draft, now, self.timing)
             old = next((item for item in self._store.deployments_of(model_id) if item.is_development), None)
             if old is not None and is_development:
                 past = lifecycle.until(old.timeline, now)
@@ -224,8 +226,8 @@ class State:
             status = lifecycle.status_at(found.timeline, now)
             if status not in {"DEPLOY_FAILED", "FAILED"}:
                 return f"Deployment {deployment_id} is {status}; only one that failed to deploy can be retried"
-            self._store.keep(lifecycle.retried(found, now, self._plans.statuses(found), self.timing))
-            promotions.retry_those_of(self._store, self._plans, found.id, now)
+            self._store.keep(lifecycle.retried(found, now, self.plans.statuses(found), self.timing))
+            promotions.retry_those_of(self._store, self.plans, found.id, now)
             return ""
 
     def scale(self, deployment: Deployment, settings: Settings) -> None:
@@ -325,9 +327,9 @@ class State:
             if environment.current_id == deployment.id and not redeploy:
                 return deployment
             copies = redeploy and at_once
-            candidate = promotions.copy(self._store, self._plans, deployment, now) if copies else deployment
+            candidate = promotions.copy(self._store, self.plans, deployment, now) if copies else deployment
             begun = Promotion(candidate.id, (), settings, rolling, cleanup, redeploys=redeploy and not at_once)
-            promotions.begin(self._store, self._plans, environment, begun, now)
+            promotions.begin(self._store, self.plans, environment, begun, now)
             return candidate
 
     def cancel_promotion(self, model_id: str, name: str) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from baseten_sandbox.errors import missing
 
-from .entities import Deployment, Environment, Model, Team, Timing, Upload
+from .entities import Deployment, Environment, Model, Secret, Team, Timing, Upload
 
 
 def new_id(length: int) -> str:
@@ -31,6 +31,7 @@ class Store:
         self.environments: dict[tuple[str, str], Environment] = {}
         self.uploads: dict[str, Upload] = {}
         self.counts: dict[str, int] = {}
+        self.secrets: dict[str, Secret] = {}
 
     def team(self, team_id: str | None) -> Team:
         """The team of that id, or the default team."""

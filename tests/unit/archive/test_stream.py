@@ -18,8 +18,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from trees import write_tree
 
-from baseten_deploy.archive.digest import content_digest
-from baseten_deploy.archive.stream import AHEAD_BYTES, BLOCK_BYTES, Archives, ArchiveStream, _header
+from baseten_deploy.archive.digest import READY_BYTES, content_digest, digest_and_pack
+from baseten_deploy.archive.stream import AHEAD_BYTES, BLOCK_BYTES, Archives, ArchiveStream
+from baseten_deploy.archive.tar import header
 from baseten_deploy.errors import UploadFailed
 from baseten_deploy.truss.ignore_rules import IgnoreRules
 from baseten_deploy.truss.packing_list import PackedFile, PackingList
@@ -110,17 +111,23 @@ def test_it_is_one_gzip_member_and_a_whole_tar(mixed: tuple[PackedFile, ...]) ->
 
 
 def test_what_does_not_compress_is_stored(tmp_path: Path) -> None:
-    """Noise grows by its headers alone, weights are left as they are, and text between them is compressed."""
+    """Noise grows by its headers alone, weights that lose little are left as they are, and others are compressed."""
     source = random.Random(2)
     noise = source.randbytes(4 * BLOCK_BYTES)
     # As bfloat16 has it: the mantissa is random, of the exponent few values occur. Deflate saves a sixth.
     weights = bytes(
         byte for low in source.randbytes(BLOCK_BYTES) for byte in (low, source.choice(bytes(range(48, 80))))
     )
+    # As trained ones really are: half of them have one of two exponents.
+    exponents = source.choices(range(0x38, 0x3E), weights=(1, 2, 4, 8, 8, 4), k=BLOCK_BYTES)
+    trained = bytes(
+        byte for low, high in zip(source.randbytes(BLOCK_BYTES), exponents, strict=True) for byte in (low, high)
+    )
     text = b"line of text\n" * (BLOCK_BYTES // 4)
     for name, content, most, least in (
         ("noise", noise, 1.001, 1.0),
         ("weights", weights, 1.001, 0.99),
+        ("trained", trained, 0.85, 0.6),
         ("text", text, 0.05, 0.0),
         ("mixed", noise + text, 0.6, 0.5),
     ):
@@ -165,13 +172,13 @@ def test_headers_are_those_of_the_standard_library(name: str, mode: int, size: i
     """Byte for byte, however they are made."""
     info = tarfile.TarInfo(name)
     info.mode, info.size = mode, size
-    assert info.tobuf(tarfile.PAX_FORMAT, "utf-8") == _header(PackedFile(name, Path("/dev/null"), mode, size))
+    assert info.tobuf(tarfile.PAX_FORMAT, "utf-8") == header(PackedFile(name, Path("/dev/null"), mode, size))
 
 
 def test_files_above_8_gib_have_a_header() -> None:
     """Their size does not fit into the classic field."""
-    header = _header(PackedFile("weights", Path("/dev/null"), 0o644, 20 * 2**30))
-    with tarfile.open(fileobj=io.BytesIO(header), mode="r:") as tar:
+    found = header(PackedFile("weights", Path("/dev/null"), 0o644, 20 * 2**30))
+    with tarfile.open(fileobj=io.BytesIO(found), mode="r:") as tar:
         assert [("weights", 20 * 2**30)] == [(tar.firstmember.name, tar.firstmember.size)]
 
 
@@ -280,6 +287,67 @@ def test_the_first_archive_is_packed_ahead(tmp_path: Path) -> None:
     assert before == threading.active_count()
     with pytest.raises(ValueError, match="closed"):
         unused.open().read()
+
+
+@pytest.mark.parametrize("room", [0, 1, 2 * BLOCK_BYTES, READY_BYTES])
+@pytest.mark.parametrize("threads", [1, 3])
+def test_the_digest_and_the_beginning_in_one_pass(tmp_path: Path, room: int, threads: int) -> None:
+    """Digest and archive are what they are without it, however much is ready when it is sent, and whoever packs it."""
+    source = random.Random(7)
+    sizes = [*(source.choice((0, 3, 400, 4096, 5000, 90_000, 700_000)) for _ in range(60)), 0, BLOCK_BYTES]
+    files = listed(
+        write_tree(
+            tmp_path / "truss",
+            {
+                f"d{index % 3}/{'n' * (index * 3)}-é"[: 200 - index % 2]: source.randbytes(size)
+                for index, size in enumerate(sizes)
+            }
+            | {"z/large": b"text\n" * BLOCK_BYTES, "z/more": b"x"},
+        )
+    )
+    first = digest_and_pack(files, room=room, threads=threads)
+    assert content_digest(files) == first.digest
+    assert bool(room) == bool(first.ready)
+    archives = Archives(files, deque(first.ready))
+    assert [packed(files)] * 2 == [archives.open().read() for _ in range(2)]
+
+
+def test_what_is_ready_is_bounded(tmp_path: Path) -> None:
+    """By its room, and by the first file that is larger than a block: weights are never kept."""
+    noise = random.Random(8).randbytes(BLOCK_BYTES // 2)
+    files = listed(write_tree(tmp_path, {f"{number:02}": noise for number in range(40)}))
+    ready = digest_and_pack(files, room=4 * BLOCK_BYTES).ready
+    assert 4 <= len(ready) <= 5
+    write_tree(tmp_path, {"03-weights": noise * 3})
+    assert 2 >= len(digest_and_pack(listed(tmp_path)).ready)
+
+
+@pytest.mark.parametrize("change", ["content", "longer", "gone", "symlink"])
+@pytest.mark.parametrize("size", [0, 10, 5000])
+def test_a_change_before_the_first_pass_is_noticed(tmp_path: Path, change: str, size: int) -> None:
+    """Also of a file whose content was read when it was listed."""
+    files = listed(write_tree(tmp_path, {"data": b"x" * size, "other": b"y" * size}))
+    file = tmp_path / "data"
+    if change in {"gone", "symlink"}:
+        file.unlink()
+    if change == "symlink":
+        file.symlink_to("other")
+    elif change != "gone":
+        file.write_bytes(b"z" * (size + (change == "longer")))
+        os.utime(file, (2, 2))
+    with pytest.raises(UploadFailed, match="`data`"):
+        digest_and_pack(files)
+
+
+def test_a_file_that_is_swapped_while_it_is_listed_is_noticed(tmp_path: Path) -> None:
+    """What was read when it was listed is packed only while the file has the time and the size that it had then."""
+    (tmp_path / "data").write_bytes(b"old")
+    (file,) = listed(tmp_path)
+    assert b"old" == file.content
+    (tmp_path / "data").write_bytes(b"new")
+    os.utime(tmp_path / "data", ns=(file.mtime_ns + 1, file.mtime_ns + 1))
+    with pytest.raises(UploadFailed, match="`data` was changed while it was packed"):
+        packed((file,))
 
 
 def test_300_megabytes_take_little_memory(tmp_path: Path) -> None:

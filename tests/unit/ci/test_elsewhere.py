@@ -9,7 +9,8 @@ import pytest
 from baseten_deploy import errors
 from baseten_deploy.ci.elsewhere import in_words_of_a_shell
 from baseten_deploy.errors import Problem
-from baseten_deploy.inputs.table import BY_NAME, Kind
+from baseten_deploy.inputs.declaration import Kind
+from baseten_deploy.inputs.table import BY_NAME
 
 SOURCES = Path(errors.__file__).parent
 

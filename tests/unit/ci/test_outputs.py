@@ -9,8 +9,9 @@ from baseten_deploy.ci.outputs import OUTPUTS, Outputs
 NAMES = [
     *("status", "model-id", "model-name", "model-created", "deployment-id", "deployment-name", "deployment-status"),
     *("environment", "promoted-deployment-id", "previous-deployment-id", "predict-url", "logs-url"),
-    *("archive-sha256", "archive-bytes", "content-digest", "deploy-time-seconds", "predict-seconds"),
-    *("predict-response", "checks-passed", "checks-failed", "nemo-entity", "plan", "result"),
+    *("archive-sha256", "archive-bytes", "content-digest", "deploy-time-seconds", "startup-seconds", "predict-seconds"),
+    *("predict-response", "checks-passed", "checks-failed", "changes", "hourly-cost", "matrix"),
+    *("nemo-entity", "plan", "result"),
 ]
 
 

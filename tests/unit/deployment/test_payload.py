@@ -132,6 +132,12 @@ class TestFields:
         """The input wins."""
         assert "mine" == payload_of({"deployment-name": "mine"}, PULL_REQUEST)["deployment_name"]
 
+    def test_redeploy_trigger(self):
+        """A shortened SHA-256 of it is a label, which no label of the inputs takes the place of."""
+        assert "redeploy-trigger" not in payload_of()["labels"]
+        labels = payload_of({"redeploy-trigger": "foo", "labels": "{redeploy-trigger: mine}"})["labels"]
+        assert "2c26b46b68ff" == labels["redeploy-trigger"]
+
     def test_labels(self):
         """`labels` wins over git's, and never over the action's own."""
         labels = '{"git-sha": "mine", "deploy-key": "forged", "content-digest": "forged", "team": "ml", "n": 1}'

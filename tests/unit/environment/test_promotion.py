@@ -151,7 +151,7 @@ class Looks:
             return entry.fail(request, httpx.Response(200, json=wire(look())))
         return httpx.Response(200, json=wire(entry))
 
-    def follow(self, ours=None, *, started=True, seconds=3600.0):
+    def follow(self, ours=None, *, started=True, seconds=3600.0, seen=lambda _: None):
         """Follow until it is served."""
         return until_served(
             make_api(self, self.clock),
@@ -163,6 +163,7 @@ class Looks:
             clock=self.clock,
             say=self.said.append,
             warn=self.warned.append,
+            seen=seen,
         )
 
     def fail(self, kind=PromotionFailed, **arguments):
@@ -210,6 +211,24 @@ def wire(environment):
 
 class TestFollow:
     """From look to look."""
+
+    def test_who_watches_sees_each_look_on_the_way(self):
+        """Not those that failed, and not the one at which it is served."""
+        way = [look(candidate=MINE, status="RAMPING_UP"), AMBIGUOUS[0], look(candidate=MINE, status="PAUSED")]
+        seen = []
+        Looks(*way, look(MINE)).follow(seen=seen.append)
+        assert ["RAMPING_UP", "PAUSED"] == [environment.promotion.status for environment in seen]
+
+    def test_who_watches_may_end_it(self):
+        """By what it raises, from the first look on."""
+
+        def ended(_environment):
+            raise ValueError("crossed")
+
+        looks = Looks(look(candidate=MINE, status="RAMPING_UP"))
+        with pytest.raises(ValueError, match="crossed"):
+            looks.follow(seen=ended)
+        assert 1 == len(looks.times)
 
     @COPIES
     @pytest.mark.parametrize("started", [True, False])

@@ -54,6 +54,9 @@ ACCEPTED = [
     {"library_listing": "lab/id", "model_name": "m", "team": "t"},
     {"library_listing": "lab/id", "promote_to": "production"},
     {"disable_archive_download": "true", "model_name": "new"},
+    {"mode": "discover", "environment": "staging", "redeploy_trigger": "t", "team": "t"},
+    {"max_hourly_cost": "1.5", "redeploy_trigger": "t", "skip_unchanged": "true"},
+    {"library_listing": "lab/id", "max_hourly_cost": "1"},
     {"wait": "false"},
     {"wait": "false", "environment": "staging"},
     PROMOTE,
@@ -130,6 +133,13 @@ class TestMissing:
         (problem,) = check(make_settings(baseten_api_key=""))
         assert "`baseten-api-key`" in problem.message
         assert "${{ secrets.BASETEN_API_KEY }}" in problem.remedy
+
+    def test_discover_needs_no_key(self, make_settings):
+        """All counts as changed then; only where a run without one is to fail, it fails."""
+        settings = make_settings(mode="discover", baseten_api_key="")
+        assert ([], []) == (check(settings), check(settings, secretless=True))
+        strict = make_settings(mode="discover", baseten_api_key="", fail_without_credentials="true")
+        assert ([], 1) == (check(strict), len(check(strict, secretless=True)))
 
     @pytest.mark.parametrize(
         ("inputs", "missing", "names"),
@@ -325,6 +335,18 @@ IDLE = [
         }.items()
     ),
     *(
+        ({"mode": "discover", name: value}, name.replace("_", "-"))
+        for name, value in {
+            "config": "c.yaml",
+            "model_name": "m",
+            "labels": "{a: b}",
+            "max_hourly_cost": "1",
+            "skip_unchanged": "true",
+            "library_listing": "l/i",
+        }.items()
+    ),
+    ({"library_listing": "lab/id", "redeploy_trigger": "t"}, "redeploy-trigger"),
+    *(
         (mode | {name: value}, name.replace("_", "-"))
         for mode, (name, value) in itertools.product(
             [PROMOTE, ROLLBACK, CLEANUP],
@@ -336,6 +358,8 @@ IDLE = [
                 "promote_to": "p",
                 "cleanup": "true",
                 "library_listing": "l/i",
+                "redeploy_trigger": "t",
+                "max_hourly_cost": "1.5",
             }.items(),
         )
     ),

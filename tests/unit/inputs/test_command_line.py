@@ -7,8 +7,9 @@ import pytest
 from baseten_deploy import __version__
 from baseten_deploy.errors import InvalidInput
 from baseten_deploy.inputs.command_line import make_parser, with_options
+from baseten_deploy.inputs.declaration import Kind
 from baseten_deploy.inputs.settings import read_settings, variable_of
-from baseten_deploy.inputs.table import INPUTS, Kind
+from baseten_deploy.inputs.table import INPUTS
 
 FLAGS = [spec.name for spec in INPUTS if spec.kind is Kind.FLAG]
 

@@ -9,6 +9,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from baseten_deploy.errors import Problem
+from baseten_deploy.inputs.declaration import Kind
 from baseten_deploy.inputs.settings import (
     Aftermath,
     Mode,
@@ -19,7 +20,7 @@ from baseten_deploy.inputs.settings import (
     suggestion,
     variable_of,
 )
-from baseten_deploy.inputs.table import BY_NAME, INPUTS, Kind
+from baseten_deploy.inputs.table import BY_NAME, INPUTS
 
 # The table of inputs, once more by hand: names, defaults and their types are a contract.
 DEFAULTS = {
@@ -43,6 +44,8 @@ DEFAULTS = {
     "deployment_settings": None,
     "disable_archive_download": False,
     "skip_unchanged": False,
+    "redeploy_trigger": "",
+    "max_hourly_cost": None,
     "wait": True,
     "deploy_timeout_minutes": 45,
     "wait_timeout_minutes": 45.0,
@@ -58,6 +61,8 @@ DEFAULTS = {
     "promote_to": "",
     "promotion_settings": None,
     "scale_down_previous": True,
+    "watch_minutes": 0.0,
+    "watch_limits": None,
     "rollback_on_failure": False,
     "on_failure": Aftermath.KEEP,
     "on_cancel": Aftermath.KEEP,

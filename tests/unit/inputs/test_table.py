@@ -4,7 +4,8 @@ import re
 
 import pytest
 
-from baseten_deploy.inputs.table import BY_NAME, INPUTS, Kind
+from baseten_deploy.inputs.declaration import Kind
+from baseten_deploy.inputs.table import BY_NAME, INPUTS
 
 # Inputs of basetenlabs/action-truss-push: a user migrates by changing the `uses:` line.
 TRUSS_PUSH = [

@@ -15,11 +15,13 @@ from baseten_deploy.service.answers import (
     Promoted,
     Promotion,
     Retry,
+    Secret,
     StoredConfig,
     Team,
     UploadTarget,
 )
 from baseten_deploy.service.http import HttpError
+from baseten_deploy.service.instance_types import InstanceType, PricedInstanceType
 from baseten_deploy.service.retry import Fault
 
 MODEL = {"id": "m1", "name": "bert", "team_name": "Core", "production_deployment_id": "d0", "new_field": [1]}
@@ -57,7 +59,33 @@ AUDIT = {
     "items": [{"event_data": event} for event in (PAUSED, CANCELLED, PROMOTED)],
     "pagination": {"has_more": True, "cursor": "next"},
 }
+MACHINE = {"id": "A10Gx4x16", "name": "A10G:4x16", "memory_limit_mib": 16384, "millicpu_limit": 4000}
+GPU = {"gpu_count": 1, "gpu_type": "A10G", "gpu_memory_limit_mib": 24576}
+NO_GPU = {"gpu_count": 0, "gpu_type": None, "gpu_memory_limit_mib": None}
 CALLS = [
+    (
+        lambda api: api.instance_type_prices(),
+        "GET /v1/instance_type_prices",
+        {
+            "instance_types": [
+                {"instance_type": MACHINE | GPU, "price": 0.02},
+                {"instance_type": MACHINE | NO_GPU, "price": 1},
+            ]
+        },
+        [
+            PricedInstanceType(InstanceType("A10Gx4x16", "A10G:4x16", 16384, 4000, "A10G", 1), 0.02),
+            PricedInstanceType(InstanceType("A10Gx4x16", "A10G:4x16", 16384, 4000), 1.0),
+        ],
+    ),
+    (
+        lambda api: api.secrets(),
+        "GET /v1/secrets",
+        {"secrets": [{"id": "s", "created_at": "t", "name": "hf", "team_name": "Core"}, {"name": "x"}]},
+        [Secret("hf", "Core"), Secret("x")],
+    ),
+    (lambda api: api.secrets("t/1"), "GET /v1/teams/t%2F1/secrets", {"secrets": []}, []),
+    (lambda api: api.models(), "GET /v1/models", {"models": [MODEL]}, [Model("m1", "bert", "Core", "d0")]),
+    (lambda api: api.models("t1"), "GET /v1/teams/t1/models", {"models": []}, []),
     (
         lambda api: api.teams(),
         "GET /v1/teams",

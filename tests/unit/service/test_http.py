@@ -480,3 +480,48 @@ class TestSecretsAtTheSeam:
         error, _ = fail(answer(400, text))
         assert KEY[:4] not in error.message.replace("x", "")
         assert KEY[-8:] not in error.message
+
+
+class TestTheOtherSidesClock:
+    """`epoch_millis`: windows are in the time of who measures."""
+
+    DATE = "Sat, 28 Nov 2026 12:00:00 GMT"
+    THEN = 1_795_867_200.0
+
+    def asked(self, clock, *dates):
+        """An `Http` that was answered with these dates, one after the other."""
+        answers = [httpx.Response(200, json={}, headers={"Date": date} if date else {}) for date in dates]
+        http = make_http(Script(*answers), clock)
+        for _ in dates:
+            http.request("GET", "/", retry=False)
+        return http
+
+    @pytest.mark.parametrize("dates", [[], [""], ["yesterday"], [DATE, ""]])
+    def test_without_a_date_it_is_this_machines(self, dates):
+        """Nothing was said, or nothing that can be read."""
+        clock = FakeClock()
+        assert 1_000_000 == self.asked(clock, *dates).epoch_millis()
+
+    @pytest.mark.parametrize("days", [-1, 1])
+    def test_a_clock_that_is_a_day_off(self, days):
+        """Is corrected by the answer's own date, and goes on from there."""
+        clock = FakeClock()
+        clock.time = self.THEN + days * 86_400
+        http = self.asked(clock, self.DATE)
+        clock.time += 15
+        assert round((self.THEN + 15) * 1000) == http.epoch_millis()
+
+    @pytest.mark.parametrize("seconds", [-2.9, 0.0, 0.999, 2.9])
+    def test_a_date_has_no_fractions(self, seconds):
+        """Clocks that differ by less than three seconds are the same."""
+        clock = FakeClock()
+        clock.time = self.THEN + seconds
+        assert round((self.THEN + seconds) * 1000) == pytest.approx(self.asked(clock, self.DATE).epoch_millis(), abs=1)
+
+    def test_of_a_refusal_nothing_is_believed(self):
+        """Who answers it may be something in between."""
+        clock = FakeClock()
+        http = make_http(Script(answer(503, "no", Date=self.DATE)), clock)
+        with suppress(HttpError):
+            http.request("GET", "/", retry=False)
+        assert 1_000_000 == http.epoch_millis()

@@ -23,6 +23,9 @@ ODD = [
     *("a" * 65, "a\u200b", "a#", "a?b", "{model_id}", "\N{ARABIC-INDIC DIGIT ONE}"),
 ]
 CALLS = {
+    "prices": lambda api: api.instance_type_prices(),
+    "secrets": lambda api: api.secrets(),
+    "all models": lambda api: api.models(),
     "teams": lambda api: api.teams(),
     "models": lambda api: api.models_named("bert"),
     "model": lambda api: api.model("m1"),
@@ -42,7 +45,11 @@ CALLS = {
     "deactivate": lambda api: api.deactivate("m1", "d1"),
     "delete": lambda api: api.delete_deployment("m1", "d1"),
 }
+PRICE = {"instance_type": {"id": "1x2", "name": "1x2", "memory_limit_mib": 2048, "millicpu_limit": 1000}, "price": 1}
 GOOD = [
+    ("prices", {"instance_types": [PRICE]}),
+    ("secrets", {"secrets": [{"name": "hf"}]}),
+    ("all models", {"models": [MODEL]}),
     ("teams", {"teams": [{"id": "t1", "name": "Core"}]}),
     ("models", {"models": [MODEL]}),
     ("model", MODEL),
@@ -103,6 +110,21 @@ class TestShapes:
     def test_odd_places_in_s3(self, field):
         """They go into a host, a path and headers."""
         unusable("prepare", {**TARGET, **field})
+
+    @pytest.mark.parametrize("price", ["1", -1, None, True, 1e300, [], 2**60], ids=ascii)
+    def test_odd_prices(self, price):
+        """What nobody pays is no price: nothing is reckoned with it."""
+        unusable("prices", {"instance_types": [{**PRICE, "price": price}]})
+
+    @pytest.mark.parametrize("field", ["memory_limit_mib", "millicpu_limit", "gpu_count"])
+    @pytest.mark.parametrize("value", ["1", -1, True, 1e300, [1]], ids=ascii)
+    def test_odd_machines(self, field, value):
+        """Neither is what no machine has; within an environment it is only not known."""
+        row = {**PRICE["instance_type"], field: value}
+        unusable("prices", {"instance_types": [{**PRICE, "instance_type": row}]})
+        answer = {**ENVIRONMENT, "instance_type": row}
+        script = Script(httpx.Response(200, content=json.dumps(answer).encode()))
+        assert None is make_api(script).environment("m1", "staging").instance_type
 
     @pytest.mark.parametrize("timestamp", ["", "-1", "1e9", "9" * 5000, str(2**63), 1.5, None, "٣", True])
     def test_odd_times(self, timestamp):

@@ -211,3 +211,29 @@ def test_what_is_dropped_and_may_be_missed(tmp_path: Path) -> None:
 def test_lists_in_messages_are_short(count: int, expected: str) -> None:
     """The first five, and how many more."""
     assert expected == listed(f"f{index}" for index in range(count))
+
+
+def test_small_files_are_read_when_they_are_listed(tmp_path: Path) -> None:
+    """All of a small file, the beginning of one of text, nothing of data; what they are is the same without it."""
+    root = write_tree(tmp_path, {"small.bin": "x" * 4096, "data.bin": "x" * 4097, "text.py": "y" * 5000, "empty": ""})
+    packing = packing_list(root)
+    assert {"small.bin": 4096, "data.bin": 0, "text.py": 2048, "empty": 0} == {
+        file.name: len(file.beginning) for file in packing.files
+    }
+    assert {"small.bin", "empty"} == {file.name for file in packing.files if file.content is not None}
+    small = PackingList(EVERYTHING, root, room=5000)
+    small.add_tree(root, [root])
+    assert packing.files == small.files
+    assert 5000 > sum(len(file.beginning) for file in small.files)
+
+
+@pytest.mark.parametrize("content", ["", "x", "x" * 5000])
+def test_a_file_is_what_it_is_wherever_its_source_is_written(tmp_path: Path, content: str) -> None:
+    """As a path, as text, as the directory that it is in; its representation shows nothing of the content."""
+    (file,) = packing_list(write_tree(tmp_path, {"a/b.txt": content})).files
+    source = tmp_path / "a" / "b.txt"
+    same = [PackedFile("a/b.txt", each, 0o644, len(content), file.mtime_ns) for each in (source, str(source))]
+    assert [file, file] == same
+    assert 1 == len({file, *same})
+    assert (source, str(source)) == (file.source, file.path)
+    assert "xx" not in repr(PackedFile.of_bytes("config.yaml", b"xx"))

@@ -1,0 +1,140 @@
+"""The cost of a run as people read it: one line in words, and a table of now and then. Pure.
+
+Names in it are the service's: they pass through `redact` and `markdown`.
+"""
+
+import html
+import re
+from collections.abc import Callable, Iterator, Sequence
+
+from baseten_deploy.report.markdown import code, escape, table, texts
+
+from .estimate import HOURS_PER_MONTH, Cost, Estimate
+
+# Less is no difference that anybody pays: prices have five digits.
+_SAME_USD = 0.00005
+_HEADER = ("", "Instance type", "Replicas", "Per hour", f"Per month of {HOURS_PER_MONTH} h")
+
+
+def sentence(found: Estimate) -> str:
+    """What it will cost and how that differs from now, in one sentence of Markdown, without the note."""
+    if found.then is None:
+        return f"{_subject(found)}: **the cost is not known**, because {texts(found.why_not_then)}."
+    most = f"{_subject(found)}: at most **{usd(found.then.most)} an hour** ({usd(_month(found.then.most))} a month)"
+    return f"{most}, {_difference(found)}."
+
+
+def section(estimates: Sequence[Estimate], redact: Callable[[str], str]) -> list[str]:
+    """The cost for the plan: what a reviewer decides by, as blocks of Markdown. Nothing when there is none."""
+    parts = []
+    for found in estimates:
+        parts.append(redact(f"**Cost** of {sentence(found)}"))
+        if found.then and _is_same(found):
+            parts.append(redact(_details("How that is reckoned", found)))
+        elif found.then:
+            parts += [redact(table(_HEADER, _rows(found))), note()]
+    return parts
+
+
+def folded(found: Estimate, redact: Callable[[str], str]) -> str:
+    """The cost for the summary of a deploy, which is made already: one line, the rest below it."""
+    return redact(_details(_as_html(f"Cost of {sentence(found)}"), found))
+
+
+def line(found: Estimate) -> str:
+    """For the log, where nothing is Markdown."""
+    return html.unescape(sentence(found)).replace("**", "").replace("`", "").replace("\u200b", "")
+
+
+def note() -> str:
+    """What the numbers are."""
+    return (
+        "<sub>An estimate at list prices, as if that many replicas ran all the time: without discounts, and without "
+        "what runs twice while a promotion goes on.</sub>"
+    )
+
+
+def usd(amount: float) -> str:
+    """Dollars, with as many digits as somebody decides by: `$0.0348`, `$1.21`, `$1,762`."""
+    digits = 0 if amount >= 1000 else 2 if amount >= 0.1 or amount == 0 else 4
+    return f"${amount:,.{digits}f}"
+
+
+def plain(amount: float) -> str:
+    """Dollars as a number for machines: `1.2072`, `12`."""
+    return f"{amount:.4f}".rstrip("0").rstrip(".")
+
+
+def short(cost: Cost | None) -> str:
+    """For a cell of a table of many: `$0.00 to $1.21`."""
+    if cost is None:
+        return "?"
+    return usd(cost.most) if cost.least == cost.most else f"{usd(cost.least)} to {usd(cost.most)}"
+
+
+def _as_html(markdown: str) -> str:
+    """Our own sentence where Markdown does not reach: its code and its bold words, everything in them inert."""
+    html_code = re.sub(r"`([^`]*)`", lambda found: f"<code>{escape(found[1])}</code>", markdown)
+    return re.sub(r"\*\*([^*]*)\*\*", r"<b>\1</b>", html_code)
+
+
+def _details(title: str, found: Estimate) -> str:
+    return f"<details><summary>{title}</summary>\n\n{table(_HEADER, _rows(found))}\n\n{note()}\n\n</details>"
+
+
+def _is_same(found: Estimate) -> bool:
+    return found.difference is not None and found.serves and abs(found.difference) < _SAME_USD
+
+
+def _subject(found: Estimate) -> str:
+    return code(found.where) if found.where else "this deployment"
+
+
+def _difference(found: Estimate) -> str:
+    difference = found.difference
+    if difference is None:
+        return f"and what it costs now is not known, because {texts(found.why_not_now)}"
+    if not found.where:
+        return "beside what serves now"
+    if not found.serves:
+        return "where nothing is served now"
+    if _is_same(found):
+        return "the same as now"
+    return f"**{usd(abs(difference))} {'more' if difference > 0 else 'less'}** than now{_share(found)}"
+
+
+def _share(found: Estimate) -> str:
+    """By how much in proportion: a percentage as long as that says something."""
+    if not (found.now and found.then and found.now.most > 0):
+        return ""
+    times = found.then.most / found.now.most
+    return f" ({times:,.0f} times as much)" if times >= 3 else f" ({100 * (times - 1):+.0f} %)"
+
+
+def _rows(found: Estimate) -> Iterator[list[str]]:
+    if found.now and found.now == found.then:
+        yield ["Now and then", *_cells(found.now)]
+        return
+    if found.now:
+        yield ["Now", *_cells(found.now)]
+    elif found.where:
+        yield ["Now", "not known" if found.serves else "nothing", "", "", ""]
+    if found.then:
+        kept = ", kept" if found.kept else ""
+        machine, *rest = _cells(found.then)
+        yield ["Then", machine + kept, *rest]
+
+
+def _cells(cost: Cost) -> list[str]:
+    nodes = f", {cost.nodes} nodes" if cost.nodes > 1 else ""
+    by_default = ", the service's default" if cost.replicas.by_default else ""
+    months = _span(_month(cost.least), _month(cost.most))
+    return [code(cost.machine.name) + nodes, escape(f"{cost.replicas}{by_default}"), short(cost), months]
+
+
+def _span(low: float, high: float) -> str:
+    return usd(high) if low == high else f"{usd(low)} to {usd(high)}"
+
+
+def _month(per_hour: float) -> float:
+    return per_hour * HOURS_PER_MONTH

@@ -1,0 +1,41 @@
+"""`skip-unchanged`: whether a deploy would only make again what is live already, and what is said of it then."""
+
+from baseten_deploy.deployment.assembly import Draft
+from baseten_deploy.errors import Problem, Rejected
+from baseten_deploy.report.markdown import escape
+from baseten_deploy.run import Run
+from baseten_deploy.service.answers import Deployment
+from baseten_deploy.service.remedies import failing_as
+
+from .changes import drifted
+from .live_deployment import find_live, unchanged
+from .why_deployed import why_deployed
+
+
+def live_already(run: Run, draft: Draft) -> Deployment | None:
+    """The deployment that has this content and is live where the run goes to, if it is everywhere; says so.
+
+    Raises `Rejected` or `AuthFailed` when that cannot be looked up.
+    """
+    settings = run.settings
+    with failing_as(Rejected, "Looking up what is live"):
+        places = find_live(run, draft.destination, draft.targets)
+    deployment = unchanged(places, draft.digest, settings.trigger)
+    if deployment is None:
+        run.say(f"Not skipped: {why_deployed(places, draft.digest)}")
+        return None
+    where = " and ".join(place.where for place in places)
+    run.say(f"Unchanged: this content is live already in {where}")
+    run.notes.append(f"Unchanged: this content is live already in {escape(where)}.")
+    run.outputs.set("changes", False)
+    run.outputs.set("deployment-status", deployment.status)
+    if settings.promote_to and places[-1].deployment:
+        run.outputs.set("promoted-deployment-id", places[-1].deployment.id)
+    if drifted([target for target in draft.targets if target.before], settings.environment_settings):
+        run.warn(
+            Problem(
+                "`environment-settings` differ and are not applied: `skip-unchanged` leaves everything as it is",
+                "Run once without `skip-unchanged`.",
+            )
+        )
+    return deployment

@@ -1,6 +1,7 @@
 # One command does here what CI does. Needs Python 3.11 or newer, make and git; everything else goes into .venv.
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-chain sandbox test bench lint format generate config-schema screenshots requirements image image-chain clean
+.PHONY: help demo demo-chain sandbox test bench bench-starts lint format generate config-schema screenshots requirements image \
+	image-chain audit release-tools release-rehearsal clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -17,11 +18,11 @@ PYTEST_ARGS ?= --reruns 1 -rR
 # the long ones in the end.
 WORKERS ?= 6
 # The real parts need ../shared, a network and minutes: .ci/run has them.
-FAST := not real_s3 and not real_image and not real_core and not real_nemo and not soak and not hostile
+FAST := not real_s3 and not real_image and not real_act and not real_release and not real_core and not real_nemo and not soak and not hostile
 WORKFLOWS := $(wildcard .github/workflows/*.yml examples/workflows/*.yml)
 
 help: ## what there is
-	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' Makefile | expand -t 22
+	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' Makefile | expand -t 27
 
 DEMO_ARGS ?=
 demo: $(VENV)/ready ## deploy examples/hello-truss to the sandbox as the runner would; DEMO_ARGS=--unfold for the whole log
@@ -51,6 +52,9 @@ bench: $(VENV)/ready ## compare with `truss push` and a shell script; BENCH_ARGS
 	@PYTHONPATH=src $(BIN)/python -m benchmarks.discover
 	@$(BIN)/python -m benchmarks --python $(VENV)/bench/bin/python --truss-python $(VENV)/truss/bin/python $(BENCH_ARGS)
 
+bench-starts: release-tools ## until the first request: image pulled, image built, truss installed; needs ../shared
+	@$(BIN)/python -m benchmarks.starts $(BENCH_ARGS)
+
 lint: $(VENV)/ready ## format, lint, types, generated files, workflows, Dockerfile
 	$(BIN)/ruff format --check
 	$(BIN)/ruff check
@@ -60,7 +64,10 @@ lint: $(VENV)/ready ## format, lint, types, generated files, workflows, Dockerfi
 	$(BIN)/check-jsonschema --builtin-schema vendor.github-actions action.yml chain/action.yml
 	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows $(WORKFLOWS)
 	$(BIN)/check-jsonschema --builtin-schema vendor.dependabot .github/dependabot.yml
-	$(BIN)/zizmor --offline --quiet --persona pedantic action.yml chain .github $(wildcard examples/workflows/*.yml)
+	$(BIN)/check-jsonschema --builtin-schema vendor.github-issue-config .github/ISSUE_TEMPLATE/config.yml
+	$(BIN)/check-jsonschema --builtin-schema vendor.github-issue-forms $(filter-out %/config.yml,$(wildcard .github/ISSUE_TEMPLATE/*.yml))
+	$(BIN)/zizmor --offline --quiet --persona auditor action.yml chain .github $(wildcard examples/workflows/*.yml)
+	$(BIN)/actionlint $(WORKFLOWS)
 	$(BIN)/hadolint Dockerfile
 	@echo "lint: all clean"
 
@@ -83,22 +90,35 @@ screenshots: $(VENV)/ready ## photograph the summaries for docs/images; needs np
 # For maintainers, after a change of the dependencies in pyproject.toml; `UPGRADE=--upgrade` raises everything.
 # One file for all Python versions from 3.11 and all platforms. No index or link of this machine gets in.
 UPGRADE ?=
-COMPILE_ANY := $(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --quiet $(UPGRADE) \
+UV := $(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --quiet $(UPGRADE) \
 	--no-emit-index-url --no-emit-find-links \
 	--custom-compile-command "make requirements"
-COMPILE := $(COMPILE_ANY) pyproject.toml
+COMPILE := $(UV) pyproject.toml
 requirements: $(VENV)/ready ## pin the dependencies of pyproject.toml anew, in requirements*.txt
 	$(BIN)/python -m pip install --quiet uv
 	$(COMPILE) --output-file requirements.txt > /dev/null
 	$(COMPILE) --output-file requirements-dev.txt --constraint requirements.txt --extra sandbox --group dev > /dev/null
 	$(COMPILE) --output-file requirements-truss.txt --constraint requirements.txt --extra sandbox --group truss > /dev/null
-	$(COMPILE_ANY) --output-file requirements-chain.txt --constraint requirements-truss.txt --group pyproject.toml:chain > /dev/null
+	$(UV) --output-file requirements-chain.txt --constraint requirements-truss.txt --group pyproject.toml:chain > /dev/null
+	$(UV) --group release --output-file requirements-release.txt > /dev/null
 
 image: ## build the image
 	docker build --tag baseten-deploy .
 
 image-chain: ## build the image that has truss besides, for Chains
 	docker build --target chain --tag baseten-deploy-chain .
+
+# AUDIT_ARGS=--must-look makes it red when it could not look.
+AUDIT_ARGS ?=
+audit: $(VENV)/ready ## the pinned packages against what is known to be vulnerable; says so when it could not look
+	@$(RUN) scripts/audit.py $(AUDIT_ARGS)
+
+# What is installed, on Debian: a registry, rsync, act, gitlab-ci-local. See the script.
+release-tools: $(VENV)/ready
+	@PYTHON=$(BIN)/python scripts/release_tools.sh
+
+release-rehearsal: release-tools ## a whole release against loopback, then used by its tag; needs ../shared
+	$(BIN)/python -m pytest -m real_release -v $(PYTEST_ARGS)
 
 clean: ## remove what these commands made
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis

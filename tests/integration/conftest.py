@@ -1,5 +1,6 @@
 """One strict sandbox and one emulated runner a test: the action runs as a process, as GitHub's runner starts it."""
 
+import os
 import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -7,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from act import repository
 from warm_start import WarmPython
 
 from baseten_sandbox import Sandbox
@@ -87,3 +89,25 @@ def job(sandbox: Sandbox, tmp_path: Path, warm_python: WarmPython) -> Job:
     runner = Runner(tmp_path / "runner", event=push(), launcher=WarmLauncher((), python=warm_python))
     shutil.copytree(ROOT / "examples" / "hello-truss", runner.workspace / "hello-truss")
     return Job(sandbox, runner)
+
+
+@pytest.fixture(scope="session")
+def release_tools() -> Path:
+    """Find act and gitlab-ci-local, which scripts/release_tools.sh installs."""
+    tools = ROOT / ".venv" / "release"
+    if not (tools / "bin" / "act").exists():
+        reason = "needs what scripts/release_tools.sh installs"
+        if os.environ.get("CI") == "true":
+            pytest.fail(reason)
+        pytest.skip(reason)
+    return tools
+
+
+@pytest.fixture
+def models(tmp_path) -> Path:
+    """Make a git repository with the two Trusses that the examples name."""
+    for name in ("my-model", "my-other-model"):
+        shutil.copytree(ROOT / "examples" / "hello-truss", tmp_path / "models" / name)
+        config = tmp_path / "models" / name / "config.yaml"
+        config.write_text(config.read_text().replace("hello-truss", name))
+    return repository(tmp_path / "models")

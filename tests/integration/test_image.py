@@ -2,12 +2,16 @@
 
 import json
 import os
+import re
+import shlex
 import shutil
 import subprocess
+import sys
 import time
 from pathlib import Path
 
 import pytest
+from containers import BASE, Confined, build, build_anew, compressed_layers, layer_digests, tool
 
 from baseten_sandbox import Sandbox
 from runner import ROOT, Runner, from_image
@@ -15,15 +19,16 @@ from runner import ROOT, Runner, from_image
 pytestmark = pytest.mark.real_image
 
 TAG = "baseten-deploy-test"
+LARGEST = 12_000_000  # bytes, compressed, above the base
+LOCKED_DOWN = ("--read-only", "--read-only-tmpfs=false", "--cap-drop=all", "--security-opt=no-new-privileges")
+STRANGER = 54321  # a uid that no /etc/passwd knows
 
 
 @pytest.fixture(scope="session")
 def run_sh(shared_part) -> Path:
     """Build the image once, and give the script that runs it."""
     image = shared_part("image")
-    for command in ([image / "setup.sh"], [image / "build.sh", TAG, ROOT]):
-        done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
-        assert done.returncode == 0, done.stdout
+    build(image, TAG, ROOT)
     return image / "run.sh"
 
 
@@ -54,7 +59,13 @@ def python(run_sh: Path, code: str) -> str:
 
 
 def test_deploys(runner):
-    """One deploy, end to end: the inputs with hyphens arrive, the archive is uploaded, the outputs are written."""
+    """One deploy, end to end: the inputs with hyphens arrive, the archive is uploaded, the outputs are written.
+
+    As on GitHub's runner: root in the container, and everything mounted belongs to another user, who lets nobody in.
+    """
+    for path in (runner.directory, *runner.directory.rglob("*")):
+        os.chown(path, 1001, 1001)
+        path.chmod(0o700 if path.is_dir() else 0o600)
     with Sandbox() as sandbox:
         result = runner.run(inputs(sandbox))
         assert result.outcome == "success", result.log.text
@@ -109,19 +120,166 @@ def test_holds_only_what_running_needs(run_sh):
 
 
 def test_nothing_is_compiled_at_start(run_sh):
-    """Every module that a run imports has bytecode with an unchecked hash, ours and the standard library's too."""
+    """Every module that a run may import has bytecode with an unchecked hash: ours, the packages', Python's own."""
     code = """if True:
         import importlib, pathlib, pkgutil, sys
         sys.path.insert(0, "/app/src")
-        import baseten_deploy
-        for module in pkgutil.iter_modules(baseten_deploy.__path__):
-            importlib.import_module(f"baseten_deploy.{module.name}")
+        import baseten_deploy, botocore.session
+        for module in pkgutil.walk_packages(baseten_deploy.__path__, "baseten_deploy."):
+            if not module.name.endswith("__main__"):
+                importlib.import_module(module.name)
+        botocore.session.Session().create_client("s3", region_name="us-east-1")
+        import h11, isal.isal_zlib, jsonschema_rs, regex, websockets.sync.client, yaml
         for name, module in sorted(sys.modules.items()):
             cached = getattr(getattr(module, "__spec__", None), "cached", None)
             if cached and (not pathlib.Path(cached).exists() or pathlib.Path(cached).read_bytes()[4] != 1):
                 print(name)
     """
     assert python(run_sh, code) == ""
+
+
+def test_the_bytecode_is_used(run_sh):
+    """A whole start reads bytecode alone: with `-v`, Python names each file that it takes a module from."""
+    environment = {**os.environ, "ENTRYPOINT_OVERRIDE": "/usr/local/bin/python3"}
+    done = subprocess.run(
+        [run_sh, TAG, "-I", "-B", "-v", "/app/entrypoint.py", "--help"],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    from_source = [line for line in done.stderr.splitlines() if re.match(r"# code object from .*\\.py$", line)]
+    assert from_source == []
+    assert "/app/src/baseten_deploy/__pycache__/main.cpython-313.pyc matches" in done.stderr
+
+
+def test_is_small(run_sh, tmp_path):
+    """Above its base the image is two layers and at most 12 MB, compressed; the one with the code is small."""
+    image = layer_digests(run_sh.parent, TAG)
+    base = layer_digests(run_sh.parent, BASE)
+    assert base == image[: len(base)]
+    packages, code = compressed_layers(run_sh.parent, TAG, tmp_path)[len(base) :]
+    assert packages + code <= LARGEST
+    assert code < 2_000_000
+
+
+def test_two_builds_are_the_same(run_sh, tmp_path):
+    """The same layers from another copy: other times of its files, another umask, no cache, and left-over bytecode."""
+    copy = tmp_path / "copy"
+    listed = subprocess.run(
+        ["git", "ls-files", "-co", "--exclude-standard"], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout
+    for name in listed.splitlines():
+        if (ROOT / name).is_file():  # one that was removed and not committed is listed, too
+            (copy / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(ROOT / name, copy / name)
+            (copy / name).chmod(0o600)
+            os.utime(copy / name, (1e9, 1e9))
+    (copy / "src" / "baseten_deploy" / "__pycache__").mkdir()
+    (copy / "src" / "baseten_deploy" / "__pycache__" / "main.cpython-313.pyc").write_bytes(b"of another checkout")
+    build_anew(run_sh.parent, f"{TAG}-again", copy)
+    again = layer_digests(run_sh.parent, f"{TAG}-again")
+    tool(run_sh.parent, "buildah", "rmi", f"{TAG}-again")
+    assert layer_digests(run_sh.parent, TAG) == again
+
+
+def confined(tmp_path: Path, run_sh: Path, uid: int, *options: str, **kind: object) -> Runner:
+    """Make a job whose command files belong to `uid`, and whose workspace belongs to somebody else."""
+    launcher = Confined(TAG, run_sh.parent, (*LOCKED_DOWN, f"--user={uid}:{uid}", *options), **kind)
+    runner = Runner(tmp_path / "job", launcher=launcher)
+    tmp_path.chmod(0o755)
+    tmp_path.parent.chmod(0o755)
+    shutil.copytree(ROOT / "examples" / "hello-truss", runner.workspace / "hello-truss")
+    for path in (runner.workspace, *runner.workspace.rglob("*")):
+        os.chown(path, 1001, 1001)
+    return runner
+
+
+def own_command_files(runner: Runner, uid: int) -> None:
+    """Let `uid` write what the runner makes for a step."""
+    for name in ("output", "state", "summary", "env", "path"):
+        (runner.directory / "file_commands" / name).touch()
+    for path in runner.directory.rglob("file_commands/*"):
+        os.chown(path, uid, uid)
+
+
+@pytest.mark.parametrize(
+    ("uid", "home"), [(0, True), (STRANGER, True), (STRANGER, False)], ids=["root", "a stranger", "a stranger, no HOME"]
+)
+def test_runs_confined(run_sh, tmp_path, uid, home):
+    """A whole deploy with nothing writable but the command files, no capability, any uid, with HOME and without."""
+    runner = confined(tmp_path, run_sh, uid, home=home)
+    own_command_files(runner, uid)
+    with Sandbox(speed=20) as sandbox:
+        result = runner.run(inputs(sandbox))
+    assert result.outcome == "success", result.log.text
+    assert result.outputs["status"] == "success"
+    assert result.outputs["deployment-id"] in result.summary
+
+
+def test_runs_as_in_a_kubernetes_pod(run_sh, tmp_path):
+    """ARC's Kubernetes mode takes prebuilt images alone. Its hook starts `tail` in the pod, and a script by `sh -l`.
+
+    The script is that of actions/runner-container-hooks (`writeEntryPointScript`): `env` gets the names with hyphens.
+    """
+    runner = confined(tmp_path, run_sh, STRANGER)
+    own_command_files(runner, STRANGER)
+    with Sandbox(speed=20) as sandbox:
+        variables = runner.variables(inputs(sandbox))
+        entry = json.loads(tool(run_sh.parent, "podman", "image", "inspect", TAG))[0]["Config"]["Entrypoint"]
+        named = " ".join(shlex.quote(f"{name}={value}") for name, value in variables.items() if name != "PATH")
+        (runner.directory / "temp" / "step.sh").write_text(
+            f"#!/bin/sh -l\ncd /github/workspace && \\\nexec env {named} {shlex.join(entry)}\n"
+        )
+        runner.launcher = Confined(
+            TAG,
+            run_sh.parent,
+            (*LOCKED_DOWN, f"--user={STRANGER}"),
+            ("sh", "-c", "tail -f /dev/null & sh -l /github/temp/step.sh; code=$?; kill $!; exit $code"),
+        )
+        result = runner.run({})
+    assert result.outcome == "success", result.log.text
+
+
+def test_starts_with_nothing_but_itself(run_sh):
+    """No network, nothing writable, nobody's uid: the image is complete."""
+    options = (*LOCKED_DOWN, "--network=none", f"--user={STRANGER}")
+    assert "usage: baseten-deploy" in tool(run_sh.parent, "podman", "run", "--rm", *options, TAG, "--help")
+
+
+@pytest.mark.parametrize("machine", ["x86_64", "aarch64"])
+def test_every_wheel_exists(machine, tmp_path):
+    """For both architectures of a release, by the hashes of the lock file: the image needs no compiler on either."""
+    newest = 41  # glibc of the base; wheels name the oldest that they run with
+    platforms = [f"--platform=manylinux_2_{minor}_{machine}" for minor in range(17, newest + 1)]
+    platforms.append(f"--platform=manylinux2014_{machine}")
+    pip = (sys.executable, "-m", "pip", "--disable-pip-version-check", "download", "--quiet", "--dest", str(tmp_path))
+    locked = ("--no-deps", "--require-hashes", "-r", str(ROOT / "requirements.txt"))
+    done = subprocess.run(
+        [*pip, *locked, "--only-binary=:all:", "--python-version=3.13", *platforms],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    wheels = [path.name for path in tmp_path.iterdir()]
+    pins = re.findall(r"^[a-z0-9-]+==", (ROOT / "requirements.txt").read_text(), re.MULTILINE)
+    assert len(pins) == len(wheels)
+    native = {name.partition("-")[0] for name in wheels if not name.endswith("-any.whl")}
+    assert {"isal", "jsonschema_rs", "pyyaml", "regex"} <= native
+    assert [] == [name for name in wheels if not name.endswith(("-any.whl", f"{machine}.whl"))]
+
+
+def test_has_what_other_ci_systems_start(run_sh):
+    """GitLab CI and Jenkins start a shell in an image; what their scripts of the recipes use is there."""
+    found = "for name in sh bash env sed tail cat python3 post_entrypoint.py; do command -v $name || exit 1; done"
+    command = f"{found}; python3 /app/entrypoint.py --help"
+    environment = {**os.environ, "ENTRYPOINT_OVERRIDE": "sh"}
+    done = subprocess.run([run_sh, TAG, "-c", command], env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "/usr/local/bin/post_entrypoint.py" in done.stdout
+    assert "usage: baseten-deploy" in done.stdout
 
 
 def test_the_post_step_starts(run_sh):

@@ -1,0 +1,123 @@
+"""The software bill of materials of the image: SPDX 2.3 as JSON, from the lock file and what a package says of itself.
+
+Python packages come from requirements.txt, with the licence that their metadata names where they are installed; the
+base's Debian packages from a dpkg status file, where one is given. Nothing is looked up. Spec: SPDX 2.3.
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib import metadata
+from typing import Any
+
+_PIN = re.compile(r"^(?P<name>[a-z0-9][a-z0-9.-]*)==(?P<version>[^\s;]+)(?P<marker> ;[^\\\n]*)?", re.MULTILINE)
+_BASE = re.compile(r"^FROM (?P<name>[a-z0-9./-]+):(?P<version>[^\s@]+)", re.MULTILINE)
+_UNKNOWN = "NOASSERTION"
+_ID = re.compile(r"[^A-Za-z0-9.-]")
+
+
+@dataclass(frozen=True)
+class Package:
+    """One thing in the image. `purl` names it in its ecosystem."""
+
+    name: str
+    version: str
+    purl: str
+    licence: str = _UNKNOWN
+    purpose: str = "LIBRARY"
+
+    @property
+    def identifier(self) -> str:
+        """Its SPDX id, unique in the document."""
+        kind = self.purl.removeprefix("pkg:").partition("/")[0]
+        return f"SPDXRef-{kind}-{_ID.sub('-', self.name)}"
+
+
+def locked_packages(requirements: str, licences: Mapping[str, str]) -> list[Package]:
+    """The packages of requirements.txt."""
+    return [
+        Package(
+            pin["name"],
+            pin["version"],
+            f"pkg:pypi/{pin['name']}@{pin['version']}",
+            licences.get(pin["name"], _UNKNOWN),
+        )
+        for pin in _PIN.finditer(requirements)
+    ]
+
+
+def installed_licences() -> dict[str, str]:
+    """What the packages installed here say of their licence as an SPDX expression (PEP 639), by normalized name."""
+    found = {}
+    for package in metadata.distributions():
+        name = re.sub(r"[-_.]+", "-", package.name).lower()
+        if "License-Expression" in package.metadata:
+            found[name] = str(package.metadata["License-Expression"])
+    return found
+
+
+def debian_packages(status: str) -> list[Package]:
+    """The installed packages of a dpkg status file."""
+    found = []
+    for paragraph in status.strip().split("\n\n"):
+        fields = dict(re.findall(r"^([A-Za-z-]+): (.*)$", paragraph, re.MULTILINE))
+        if fields.get("Status", "").endswith(" installed"):
+            name, version = fields["Package"], fields["Version"]
+            found.append(Package(name, version, f"pkg:deb/debian/{name}@{version.replace('+', '%2B')}"))
+    return found
+
+
+def base_image(dockerfile: str) -> Package:
+    """What the Dockerfile's last stage stands on."""
+    match = list(_BASE.finditer(dockerfile))[-1]
+    name, version = match["name"], match["version"]
+    return Package(name, version, f"pkg:docker/library/{name}@{version}", purpose="CONTAINER")
+
+
+def document(
+    version: str, image: str, digest: str, seconds: int, base: Package, packages: Iterable[Package]
+) -> dict[str, Any]:
+    """The document: it describes the image, which contains its base and the packages.
+
+    `seconds` is the time of the commit, so that the same release has the same document.
+    """
+    ours = Package(
+        "baseten-deploy", version, f"pkg:oci/baseten-deploy@{digest.replace(':', '%3A')}", "MIT", "CONTAINER"
+    )
+    contained = [base, *packages]
+    relationships = [("SPDXRef-DOCUMENT", "DESCRIBES", ours.identifier)]
+    relationships += [(ours.identifier, "CONTAINS", package.identifier) for package in contained]
+    return {
+        "spdxVersion": "SPDX-2.3",
+        "dataLicense": "CC0-1.0",
+        "SPDXID": "SPDXRef-DOCUMENT",
+        "name": f"{image}@{digest}",
+        "documentNamespace": f"https://{image}/sbom/{digest.removeprefix('sha256:')}",
+        "creationInfo": {
+            "created": datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+            "creators": ["Tool: baseten-deploy-scripts-sbom"],
+        },
+        "packages": [_record(package) for package in (ours, *contained)],
+        "relationships": [
+            {"spdxElementId": left, "relationshipType": kind, "relatedSpdxElement": right}
+            for left, kind, right in relationships
+        ],
+    }
+
+
+def _record(package: Package) -> dict[str, Any]:
+    return {
+        "SPDXID": package.identifier,
+        "name": package.name,
+        "versionInfo": package.version,
+        "downloadLocation": _UNKNOWN,
+        "filesAnalyzed": False,
+        "licenseConcluded": _UNKNOWN,
+        "licenseDeclared": package.licence,
+        "copyrightText": _UNKNOWN,
+        "primaryPackagePurpose": package.purpose,
+        "externalRefs": [
+            {"referenceCategory": "PACKAGE-MANAGER", "referenceType": "purl", "referenceLocator": package.purl}
+        ],
+    }

@@ -1,0 +1,162 @@
+"""`scripts/image_root.py` decides what is in the image; the image itself is judged by `-m real_image`."""
+
+import ctypes
+import os
+import shutil
+import struct
+import sys
+import sysconfig
+from pathlib import Path
+
+import pytest
+import yaml._yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+import image_root
+from runner import ROOT
+
+
+def test_a_shared_object_still_loads_without_its_sections(tmp_path):
+    """PyYAML's, as its wheel has it, becomes smaller, and Python imports the rest."""
+    whole = Path(yaml._yaml.__file__).read_bytes()
+    part = image_root.loaded_part(whole)
+    copy = tmp_path / Path(yaml._yaml.__file__).name
+    copy.write_bytes(part)
+    assert len(part) < len(whole)
+    assert ctypes.CDLL(str(copy)).PyInit__yaml is not None
+
+
+def test_cutting_twice_is_cutting_once():
+    """What was cut has nothing left to cut."""
+    part = image_root.loaded_part(Path(yaml._yaml.__file__).read_bytes())
+    assert image_root.loaded_part(part) == part
+
+
+@given(st.binary(max_size=200))
+def test_what_is_no_elf_file_is_left_alone(content):
+    """Text, scripts for the linker, objects of other machines."""
+    assert image_root.loaded_part(b"/* " + content) == b"/* " + content
+
+
+@pytest.mark.parametrize(("bits", "order"), [(1, 1), (2, 2), (1, 2)], ids=["32 bits", "big-endian", "both"])
+def test_other_kinds_of_elf_are_left_alone(bits, order):
+    """Their headers are laid out otherwise."""
+    content = b"\x7fELF" + bytes([bits, order]) + bytes(100)
+    assert image_root.loaded_part(content) == content
+
+
+def test_program_headers_at_the_end_are_kept():
+    """`auditwheel` moves them behind everything else: they are what the loader goes by."""
+    header = bytearray(64)
+    header[:6] = b"\x7fELF\x02\x01"
+    struct.pack_into("<QQ", header, 32, 200, 300)  # program headers at 200, sections at 300
+    struct.pack_into("<HHHHH", header, 54, 56, 1, 64, 3, 2)
+    entry = struct.pack("<IIQQQQQQ", 1, 5, 0, 0, 0, 100, 100, 4096)
+    elf = bytes(header).ljust(200, b"\x90") + entry + b"sections and symbols" * 20
+    part = image_root.loaded_part(elf)
+    assert part[200:] == entry
+    assert (0, 0, 0) == (*struct.unpack_from("<Q", part, 40), *struct.unpack_from("<HH", part, 60))
+
+
+def tree(top: Path, *names: str) -> None:
+    """Make files below `top`."""
+    for name in names:
+        (top / name).parent.mkdir(parents=True, exist_ok=True)
+        (top / name).write_text(name)
+
+
+def test_what_no_run_reads_is_left_out(tmp_path):
+    """Tests, stubs, other services; the code, its data, licences and metadata stay."""
+    stay = {
+        "botocore/data/endpoints.json",
+        "botocore/data/s3/2006-03-01/service-2.json.gz",
+        "boto3/session.py",
+        "regex/_main.py",
+        "regex-1.dist-info/METADATA",
+        "regex-1.dist-info/licenses/LICENSE.txt",
+        "certifi/cacert.pem",
+    }
+    gone = {
+        "botocore/data/ec2/2016-11-15/service-2.json.gz",
+        "botocore/cacert.pem",
+        "boto3/data/ec2/2016-11-15/resources-1.json",
+        "boto3/examples/s3.rst",
+        "regex/tests/test_regex.py",
+        "regex/__init__.pyi",
+        "regex-1.dist-info/RECORD",
+        "h11/_tests/test_io.py",
+        "tests/test_core.py",
+        "bin/httpx",
+    }
+    tree(tmp_path, *stay, *gone)
+    image_root.prune(tmp_path)
+    assert stay == {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file()}
+
+
+def test_imports_are_found_wherever_they_stand(tmp_path):
+    """At the top, in a function, for types; relative ones are ours and found by walking."""
+    (tmp_path / "baseten_deploy").mkdir()
+    (tmp_path / "other.py").write_text("import not_ours\n")
+    (tmp_path / "baseten_deploy" / "one.py").write_text(
+        "import json\nfrom a.b import c\nfrom . import near\n\ndef f():\n    import regex\n    from d import e\n"
+    )
+    assert {"json", "a.b", "regex", "d"} == image_root.imported_names(tmp_path)
+
+
+def test_every_import_of_the_action_can_be_loaded(monkeypatch):
+    """What the build imports is there, and what it finds to compile has our modules, the packages' and Python's own."""
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    image_root.load_everything(ROOT / "src")
+    names = {path.name for path in image_root.loaded_files()}
+    assert {"pipeline.py", "cookiejar.py", "argparse.py", "constructor.py"} <= names
+
+
+def test_bytecode_knows_its_place_in_the_image_and_no_time(tmp_path):
+    """Unchecked: the flags of PEP 552; and a traceback names the path that the file has in the image."""
+    source = tmp_path / "code" / "module.py"
+    source.parent.mkdir()
+    source.write_text("def f():\n    return 1\n")
+    image_root.compile_into(tmp_path / "root", source, Path("/app/src/module.py"))
+    tag = sys.implementation.cache_tag
+    written = (tmp_path / "root" / "app" / "src" / "__pycache__" / f"module.{tag}.pyc").read_bytes()
+    assert written[4:8] == b"\x01\0\0\0"
+    assert b"/app/src/module.py" in written
+    assert str(tmp_path).encode() not in written
+
+
+def test_times_and_modes_are_the_same_whoever_checked_out(tmp_path):
+    """A file that names its interpreter, a directory and nothing else is executable; links have a time too."""
+    tree(tmp_path, "app/entrypoint.py", "app/src/module.py")
+    (tmp_path / "app" / "entrypoint.py").write_text("#!/usr/bin/env python3\n")
+    (tmp_path / "app" / "src" / "module.py").chmod(0o777)
+    (tmp_path / "link").symlink_to("/app/entrypoint.py")
+    image_root.same_each_time(tmp_path, 1_000_000_000)
+    paths = [tmp_path, *tmp_path.rglob("*")]
+    assert {1_000_000_000} == {int(os.lstat(path).st_mtime) for path in paths}
+    modes = {str(path.relative_to(tmp_path)): oct(path.lstat().st_mode & 0o777) for path in paths}
+    assert ("0o755", "0o755", "0o644") == (modes["app"], modes["app/entrypoint.py"], modes["app/src/module.py"])
+
+
+def test_all_of_it_together(tmp_path, monkeypatch):
+    """Two trees as the Dockerfile makes them: bytecode of ours among the code, of the packages among the packages."""
+    library = Path(f"/usr/local/lib/python{sys.version_info.major}.{sys.version_info.minor}")
+    packages = tmp_path / "packages" / library.relative_to("/") / "site-packages"
+    installed = Path(sysconfig.get_path("purelib"))
+    for name in ("yaml", "h11"):
+        shutil.copytree(installed / name, packages / name, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("botocore", "boto3"):
+        (packages / name / "data").mkdir(parents=True)
+    code = tmp_path / "code"
+    shutil.copytree(ROOT / "src" / "baseten_deploy", code / "app" / "src" / "baseten_deploy")
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    monkeypatch.setattr(image_root, "load_everything", lambda _source: None)
+    monkeypatch.setattr(image_root, "loaded_files", lambda: iter([packages / "yaml" / "loader.py"]))
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "946684800")
+    assert 0 == image_root.main([str(tmp_path / "packages"), str(code)])
+    tag = sys.implementation.cache_tag
+    assert (packages / "yaml" / "__pycache__" / f"loader.{tag}.pyc").is_file()
+    assert (code / "app" / "src" / "baseten_deploy" / "__pycache__" / f"pipeline.{tag}.pyc").is_file()
+    assert "/app/post_entrypoint.py" == str((code / "usr" / "local" / "bin" / "post_entrypoint.py").readlink())
+    assert {946684800} == {int(os.lstat(path).st_mtime) for path in code.rglob("*")}
+    assert not (packages / "h11" / "_tests").exists()

@@ -49,6 +49,10 @@ ALSO_LOADED = ("encodings.idna", "encodings.utf_8_sig", "encodings.latin_1", "mu
 _LOAD, _ELF64_LITTLE = 1, b"\x7fELF\x02\x01"
 
 
+# Run by another interpreter, which has `truss`; the image of the action alone does not.
+OF_TRUSS = ("chain/truss_program.py",)
+
+
 def prune(packages: Path) -> None:
     """Remove from site-packages what no run reads."""
     for pattern in NEVER_READ:
@@ -84,7 +88,7 @@ def loaded_part(elf: bytes) -> bytes:
 def imported_names(source: Path) -> set[str]:
     """Every module that our files below `source` import by its full name, in functions and for types too."""
     names = set()
-    for path in sorted((source / PACKAGE).rglob("*.py")):
+    for path in sorted(set((source / PACKAGE).rglob("*.py")) - {source / PACKAGE / path for path in OF_TRUSS}):
         for node in ast.walk(ast.parse(path.read_bytes())):
             if isinstance(node, ast.Import):
                 names |= {alias.name for alias in node.names}
@@ -115,8 +119,7 @@ def loaded_files() -> Iterator[Path]:
 
 def compile_into(root: Path, source: Path, at: Path) -> None:
     """Write the bytecode of `source`, which the image has at `at`, to its place below `root`."""
-    cached = importlib.util.cache_from_source(str(at))
-    target = root / Path(cached).relative_to("/")
+    target = root / at.parent.relative_to("/") / "__pycache__" / f"{at.stem}.{sys.implementation.cache_tag}.pyc"
     target.parent.mkdir(parents=True, exist_ok=True)
     unchecked = py_compile.PycInvalidationMode.UNCHECKED_HASH
     py_compile.compile(str(source), str(target), str(at), doraise=True, invalidation_mode=unchecked)

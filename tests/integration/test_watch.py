@@ -110,12 +110,13 @@ class TestElsewhere:
         assert result.outputs["deployment-id"] == serves(job, result.outputs["model-id"])
 
     def test_the_deployment(self, job):
-        """And the start-up, in output, log and timeline."""
+        """And the start-up, in output, log and summary."""
         result = job.run(**WATCH)
         assert "success" == result.outputs["status"], result.log
         assert "✅ the deployment" in result.summary
         assert 0 < float(result.outputs["startup-seconds"]) < 1
-        assert "Start-up, image pull" in result.summary
+        assert "<summary>Start-up" in result.summary
+        assert "| image pull |" in result.summary
         assert any(line.text.startswith("Start-up ") for line in result.log.lines)
 
     @pytest.mark.parametrize("on_cancel", ["keep", "delete"])

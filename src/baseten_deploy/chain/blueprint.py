@@ -96,7 +96,7 @@ def find_truss_file(run: Run) -> Path:
     if not path.is_file():
         raise InvalidInput(
             f"`truss-directory`: there is no file {given!r} in the workspace",
-            "Give the path of the Chain's `.py` file, relative to the workspace; `actions/checkout` brings it there.",
+            "Give the path of the Chain's `.py` file, relative to the workspace.",
         )
     return path
 

@@ -28,13 +28,19 @@ def find_chain(run: Run, name: str) -> Destination:
     return Destination(name, found, team.id, team.name) if team else Destination(name, found)
 
 
+def chain_if_any(run: Run) -> Model | None:
+    """The Chain of the inputs, `None` where there is none of that name; its outputs are out."""
+    chain = find_chain(run, run.settings.model_name).model
+    if chain:
+        run.outputs.set("chain-id", chain.id)
+        run.outputs.set("model-name", chain.name)
+    return chain
+
+
 def existing_chain(run: Run) -> Model:
     """The Chain of the inputs, which must exist."""
-    destination = find_chain(run, run.settings.model_name)
-    if destination.model:
-        run.outputs.set("chain-id", destination.model.id)
-        run.outputs.set("model-name", destination.model.name)
-        return destination.model
+    if chain := chain_if_any(run):
+        return chain
     raise InvalidInput(
         f"`model-name`: there is no Chain {run.settings.model_name!r} that this API key can see",
         "Correct the name, or set `team` or `chain-id`.",

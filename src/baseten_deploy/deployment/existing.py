@@ -44,14 +44,23 @@ def existing_deployment(run: Run, model: Model) -> Deployment:
 
 
 def model_if_any(run: Run) -> Model | None:
-    """The model of the inputs, `None` where there is none: then nothing is left to retire, and that is said."""
+    """The model or Chain of the inputs, `None` where there is none: nothing is left to retire, and that is said."""
     settings = run.settings
+    what, name = ("Chain" if settings.is_chain else "model"), settings.chain_id or settings.model_id
     try:
-        model = resolve(run.api, settings, settings.model_name).model
+        model = _model_of_inputs(run)
     except ModelMissing:
         model = None
     if model is None:
-        said = f"there is no model {settings.model_id or settings.model_name!r} that this API key can see"
+        said = f"there is no {what} {name or repr(settings.model_name)} that this API key can see"
         run.runner.notice(Problem(f"Nothing to retire: {said}", "If there should be one, correct its name or `team`."))
         run.ledger.did_nothing(said)
     return model
+
+
+def _model_of_inputs(run: Run) -> Model | None:
+    if run.settings.is_chain:
+        from .chain_lookup import chain_if_any  # noqa: PLC0415 - runs about models do without it
+
+        return chain_if_any(run)
+    return resolve(run.api, run.settings, run.settings.model_name).model

@@ -10,6 +10,7 @@ from dataclasses import replace
 from baseten_deploy.environment.ours import Ours
 from baseten_deploy.errors import DeployError, DeployFailed
 from baseten_deploy.report.amounts import duration
+from baseten_deploy.report.blocks import Block, Weight
 from baseten_deploy.report.markdown import escape, table
 from baseten_deploy.report.timeline import Phase
 from baseten_deploy.run import Run
@@ -113,7 +114,7 @@ def _medians(run: Run, model: Model, before: str) -> Medians:
 
 def _tell(run: Run, startup: Startup, before: Medians) -> None:
     run.say(line(startup, before))
-    run.notes.append(page(startup, before))
+    run.blocks.append(Block(page(startup, before), Weight.DETAIL, "the start-up"))
     run.phases += timeline(startup, before, now=run.clock.now() - run.started, now_millis=run.api.http.epoch_millis())
 
 

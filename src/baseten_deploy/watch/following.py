@@ -9,6 +9,7 @@ from baseten_deploy.environment.promotion import FINAL, progress_line
 from baseten_deploy.errors import Cancelled, DeployError, Problem, WatchFailed, WatchUnseen
 from baseten_deploy.inputs.watch_limits import Limits
 from baseten_deploy.report.amounts import duration
+from baseten_deploy.report.blocks import Block, Weight
 from baseten_deploy.run import Run
 from baseten_deploy.service.answers import Environment, Model
 
@@ -170,7 +171,7 @@ class Watch:
             )
 
     def _tell(self, gauge: Gauge, outcome: str, *, good: bool) -> None:
-        self._run.notes.append(page.watched(gauge, outcome, good=good))
+        self._run.blocks.append(Block(page.watched(gauge, outcome, good=good), Weight.RESULT, "the watch"))
 
     def _notice(self, message: str, remedy: str) -> None:
         self._run.runner.notice(Problem(message, remedy))

@@ -104,7 +104,7 @@ class TestTold:
         assert "42.5" == it.run.outputs.get("startup-seconds")
         said = "Start-up 42 s (before 9.0 s): scheduling 2.5 s, image pull 30 s (before 9.0 s), readiness 10 s"
         assert said in printed(it.run)
-        (note,) = it.run.notes
+        note = it.run.blocks[0].markdown
         assert "<summary>Start-up 42 s (before 9.0 s)</summary>" in note
         assert "| image pull | 30 s | 9.0 s |\n| readiness | 10 s | - |\n| **in all** | 42 s | 9.0 s |" in note
         assert [
@@ -161,7 +161,7 @@ class TestTold:
             assert "m" == error.problems[0].message
         else:
             it.wait()
-        assert (1, "", [], []) == (len(it.service.requests), printed(it.run), it.run.notes, it.run.phases)
+        assert (1, "", [], []) == (len(it.service.requests), printed(it.run), it.run.blocks, it.run.phases)
 
     def test_medians_that_cannot_be_had(self, scene):
         """The start is told without them."""

@@ -360,7 +360,7 @@ class TestSummary:
             it = scene(prod=traffic)
             with suppress(WatchFailed):
                 it.hold()
-            (note,) = it.run.notes
+            note = it.run.blocks[0].markdown
             places = [note.index(part) for part in ("### Watch of prod", good, "| Requests |", "xychart-beta")]
             assert sorted(places) == places
 
@@ -410,7 +410,7 @@ class TestDuring:
             "a row (Promotion into prod: RAMPING_UP, 10 % of the traffic); the promotion goes on" == problem.message
         )
         assert problem.remedy.startswith("Cancel it on its page. To go back: `mode: rollback`")
-        assert "### Watch of the candidate dep2 of prod" in it.run.notes[0]
+        assert "### Watch of the candidate dep2 of prod" in it.run.blocks[0].markdown
 
     def test_somebody_elses_candidate_is_not_watched(self, scene):
         """It is not ours to judge."""

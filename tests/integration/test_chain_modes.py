@@ -168,6 +168,20 @@ def test_cleanup_by_number(chains, how):
     assert ("ACTIVE", "ACTIVE") == (left[served], left[others[2]])
 
 
+@pytest.mark.parametrize(("asks", "said"), [("path: /v1/chat", "/v1/chat"), ("kind: websocket", "a websocket")])
+def test_a_check_of_what_a_chain_has_not(chains, asks, said):
+    """Is refused at its line, before anything is switched."""
+    text = f"checks:\n  - name: talks\n    {asks}\n    payload: {PAYLOAD}\n"
+    (chains.job.runner.workspace / "checks.yaml").write_text(text)
+    result = chains.run(
+        mode="promote", deployment_id="dep1", environment="production", checks="checks.yaml", predict_payload=""
+    )
+    assert "invalid" == result.outputs["status"], result.log.text
+    (error,) = [each for each in result.log.annotations if each.kind == "error"]
+    assert f"The check 'talks' asks for {said}, and a Chain has one way in" in error.message
+    assert "checks.yaml" in error.properties["file"]
+
+
 def test_checks_ask_run_remote(chains):
     """A check without a path goes where the smoke test goes."""
     (chains.job.runner.workspace / "checks.yaml").write_text(

@@ -17,7 +17,7 @@ from baseten_deploy.service.http import HttpError
 from baseten_deploy.service.model_urls import own_route, predict_url
 
 from . import junit, table
-from .check import Suite
+from .check import Kind, Suite
 from .junit import Round
 from .results import CheckResult, Failure
 from .smoke_test import UNKNOWN
@@ -51,9 +51,26 @@ def read_suite(run: Run) -> Suite | None:
         timeout=settings.predict_timeout,
     )
     run.input_problems += problems
+    if suite and settings.is_chain:
+        run.input_problems += _of_no_chain(suite)
     if no_way := _no_way(run):
         run.input_problems.append(no_way)
     return suite
+
+
+def _of_no_chain(suite: Suite) -> list[Problem]:
+    """The checks that ask what a Chain does not have: it is asked at `run_remote` alone."""
+    return [
+        Problem(
+            f"The check {check.name!r} asks for {'a websocket' if check.kind is Kind.WEBSOCKET else check.path}, and a "
+            "Chain has one way in: `run_remote`",
+            "Leave `path` and `kind` out; the payload is what `run_remote` of the entry point takes.",
+            check.file,
+            check.line,
+        )
+        for check in suite.checks
+        if check.path or check.kind is Kind.WEBSOCKET
+    ]
 
 
 def _directory(run: Run) -> Path:

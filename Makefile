@@ -38,7 +38,7 @@ sandbox: $(VENV)/ready ## start the sandbox and print what to set to deploy to i
 
 # Bytecode, that of pytest's rewritten assertions too, is kept whatever the environment says: else each of hundreds of
 # processes compiles anew.
-BYTECODE := PYTHONDONTWRITEBYTECODE= PYTHONPYCACHEPREFIX=$(CURDIR)/$(VENV)/bytecode
+BYTECODE := PYTHONDONTWRITEBYTECODE=
 test: $(VENV)/ready ## all tests that need nothing but this checkout
 	$(BYTECODE) $(BIN)/python -m pytest --ignore tests/hostile -n $(WORKERS) --dist worksteal -m "$(FAST)" $(PYTEST_ARGS)
 

@@ -8,7 +8,9 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 # For machines that are busy with something else: how long an example takes says nothing about what is tested.
-settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+# A test that is run once more has another instance of its class.
+_UNHEALTHY = [HealthCheck.too_slow, HealthCheck.differing_executors]
+settings.register_profile("patient", deadline=None, suppress_health_check=_UNHEALTHY)
 settings.load_profile("patient")
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"

@@ -180,7 +180,7 @@ def test_two_builds_are_the_same(run_sh, tmp_path):
     (copy / "src" / "baseten_deploy" / "__pycache__" / "main.cpython-313.pyc").write_bytes(b"of another checkout")
     build_anew(run_sh.parent, f"{TAG}-again", copy)
     again = layer_digests(run_sh.parent, f"{TAG}-again")
-    tool(run_sh.parent, "buildah", "rmi", f"{TAG}-again")
+    tool(run_sh.parent, "buildah", "rmi", "--force", f"{TAG}-again")
     assert layer_digests(run_sh.parent, TAG) == again
 
 

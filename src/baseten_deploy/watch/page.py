@@ -16,6 +16,7 @@ POINTS = 40
 # What is measured and its limit, each on white and on black: a chart has one colour for both themes of GitHub.
 MEASURED, LIMIT = "#3b82f6", "#e5534b"
 _NICE = (1.5, 2.0, 4.0, 5.0, 8.0, 10.0, 15.0)
+_SMALLEST = 1e-4  # that a chart tells from nothing: `_short` has four digits
 _LONG = 180.0  # seconds that are counted as minutes
 _LATE = 1.0  # seconds that a look may be off
 
@@ -141,6 +142,7 @@ def _whole(values: Sequence[float | None]) -> list[float]:
 
 def _ceiling(value: float) -> float:
     """Where an axis ends that has to show `value`: a little above, and where Mermaid makes ten marks at most."""
+    value = max(value, _SMALLEST) if value > 0 else 0.0
     power = 10 ** math.floor(math.log10(value)) if value > 0 else 1.0
     return next(nice * power for nice in _NICE if nice * power >= value * 1.05)
 

@@ -5,7 +5,7 @@ import re
 from types import SimpleNamespace
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from baseten_deploy.inputs.watch_limits import Limits
@@ -69,6 +69,7 @@ class TestCharts:
     )
 
     @given(LOOKS, st.booleans())
+    @example([None, Metrics(1.0, 0, None, {"p95": 5e-324})], irregular=False)
     def test_are_whole_however_many_looks(self, metrics, irregular):
         """Numbers without exponents; as many points as its axis has steps, exactly; every point within the chart."""
         times = [float(number) for number in range(len(metrics))] if irregular else None

@@ -98,8 +98,8 @@ class TestPlan:
         assert live["deployment-id"] in text
         assert "+environment_variables:\n+  GREETING: hi\n" in text
         assert "1 added, 1 removed, 1 changed" in text
-        assert "| added | `data.bin` |  | 2.0 kB |" in text
-        assert "| removed | `model/__init__.py` | 0 bytes |  |" in text
+        assert "| added | `data.bin` | 2.0 kB |" in text
+        assert "| removed | `model/__init__.py` | 0 bytes |" in text
         assert "| changed | `config.yaml` |" in text
         assert 1 == len(job.sandbox.state.deployments(live["model-id"]))
 

@@ -44,10 +44,10 @@ class FileList(Words):
         shown = found.files
         if len(shown) > NAMES:  # then by weight: what somebody must not miss is rarely first by name
             shown = tuple(sorted(shown, key=_weight)[:NAMES])
-        rows = [(change.kind, self._name(change.name), _was(change), _becomes(change)) for change in shown]
+        rows = [(change.kind, self._name(change.name), _sizes(change)) for change in shown]
         parts = [
             f"Against what is live: {_counts(found.files, ('added', 'removed', 'changed'))}.",
-            table(("", "File", "Live", "New"), rows),
+            table(("", "File", "Size"), rows),
         ]
         if more := _counts(set(found.files) - set(shown), _BY_WEIGHT, " more"):
             parts.append(f"… and {more}")
@@ -78,11 +78,8 @@ def files_counted(changes: Sequence[FileChange]) -> str:
     return f"{count(int(number), 'file')} {rest}"
 
 
-def _was(change: FileChange) -> str:
-    return "" if change.before is None else size(change.before)
-
-
-def _becomes(change: FileChange) -> str:
-    if change.after is None:
-        return ""
-    return f"{size(change.after)}{', executable bit' if change.mode_only else ''}"
+def _sizes(change: FileChange) -> str:
+    """Live and new, in one column: a phone has no room for two."""
+    if change.mode_only:
+        return f"{size(change.after or 0)}, executable bit"
+    return " → ".join(size(known) for known in (change.before, change.after) if known is not None)

@@ -214,9 +214,9 @@ class TestComparison:
         )
         text = plan(comparison=Comparison(Live("production", SERVING), True, True, files=changes), files=files(1))
         assert "1 added, 1 removed, 1 changed." in text
-        assert "| removed | `gone` | 10 bytes |  |" in text
-        assert "| added | `new` |  | 1.5 MB |" in text
-        assert "| changed | `run.sh` | 5 bytes | 5 bytes, executable bit |" in text
+        assert "| removed | `gone` | 10 bytes |" in text
+        assert "| added | `new` | 1.5 MB |" in text
+        assert "| changed | `run.sh` | 5 bytes, executable bit |" in text
 
     def test_many_files_are_counted(self):
         """And only some of them are named."""

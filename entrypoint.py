@@ -16,6 +16,4 @@ gc.disable()  # until `main` says how often to look for garbage: importing makes
 from baseten_deploy.main import leave, main  # noqa: E402 - see above
 
 if __name__ == "__main__":
-    code = main()
-    signals.ignore()
-    leave(code)
+    leave(main())

@@ -13,9 +13,8 @@ from baseten_deploy import signals
 
 signals.remember()
 
-from baseten_deploy.post import main  # noqa: E402 - a signal must find its handler
+from baseten_deploy.main import leave  # noqa: E402 - a signal must find its handler
+from baseten_deploy.post import main  # noqa: E402 - the same
 
 if __name__ == "__main__":
-    code = main()
-    signals.ignore()
-    sys.exit(code)
+    leave(main())

@@ -65,15 +65,6 @@ def let_pass() -> None:
     sys.unraisablehook = _report_unraisable
 
 
-def ignore() -> None:
-    """Let signals pass to the very end: Python gives a handler back to the system when it ends, but not `SIG_IGN`.
-
-    After this nothing of the run may be left to do. What Python says of a signal that came in between is not heard.
-    """
-    sys.unraisablehook = lambda _: None
-    _handle(signal.SIG_IGN)
-
-
 def _pass(_number: int, _frame: "FrameType | None") -> None:
     pass
 
@@ -85,7 +76,7 @@ def _soon(number: int) -> None:
     threading.Timer(0.001, signal.pthread_kill, [threading.main_thread().ident, number]).start()
 
 
-def _handle(handler: "Handler | signal.Handlers") -> None:
+def _handle(handler: "Handler") -> None:
     try:
         for number in _SIGNALS:
             signal.signal(number, handler)

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any
 
 import pytest
 from act import repository
+from sandbox_driver import Clock, Driver
 from warm_start import WarmPython
 
 from baseten_sandbox import Sandbox
@@ -61,6 +63,29 @@ def sandbox() -> Iterator[Sandbox]:
     """A sandbox that is twenty times as fast as by default."""
     with Sandbox(speed=SPEED) as running:
         yield running
+
+
+@pytest.fixture
+def clock() -> Clock:
+    """Time that the test moves, for a sandbox of its own."""
+    return Clock()
+
+
+@pytest.fixture
+def driver(sandbox: Sandbox) -> Iterator[Driver]:
+    """A client of the sandbox, which the official SDK is made of."""
+    made = Driver(sandbox)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def own_signals() -> Iterator[None]:
+    """The action sets signal handlers for its process, which here is the tests'."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
 
 
 @pytest.fixture(scope="session")

@@ -4,7 +4,6 @@ The run is the whole action, in this process with a clock that goes fifty times 
 take no time; the state at the end is the sandbox's, not what the run believes.
 """
 
-import signal
 import time
 
 import pytest
@@ -15,6 +14,7 @@ from baseten_sandbox import Sandbox
 from baseten_sandbox.control.faults import matrix
 from runner import Runner, push
 
+pytestmark = pytest.mark.usefixtures("own_signals")
 FAST = 50.0
 FAULTS = matrix()
 # Called by a deploy into a new model with a clean-up, in this order: method, path, which match, service.
@@ -51,15 +51,6 @@ class FastClock(Clock):
     def real(self, seconds):
         """A fraction for sockets, too."""
         return max(seconds / FAST, 0.2)
-
-
-@pytest.fixture(autouse=True)
-def own_signals():
-    """The action sets signal handlers for its process, which here is the tests'."""
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-    yield
-    for number, handler in before.items():
-        signal.signal(number, handler)
 
 
 @pytest.fixture

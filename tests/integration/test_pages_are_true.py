@@ -9,7 +9,6 @@ import itertools
 import random
 import re
 import shutil
-import signal
 import threading
 from dataclasses import dataclass, field
 
@@ -23,6 +22,7 @@ from baseten_sandbox.state import lifecycle
 from runner import ROOT, Runner, pull_request
 from workflow_commands import parse_command_file
 
+pytestmark = pytest.mark.usefixtures("own_signals")
 RUNS = 32
 LIVE = {"ACTIVE", "SCALED_TO_ZERO", "WAKING_UP"}  # a request wakes it
 FAILED = {"BUILD_FAILED", "BUILD_STOPPED", "DEPLOY_FAILED", "FAILED", "INACTIVE", "DEACTIVATING"}
@@ -145,15 +145,6 @@ class Scenario:
             faults=faults,
             cancel_at=dice.choice([None] * 8 + [1, 3, 6]),
         )
-
-
-@pytest.fixture(autouse=True)
-def own_signals():
-    """The action sets signal handlers for its process, which here is the tests'."""
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-    yield
-    for number, handler in before.items():
-        signal.signal(number, handler)
 
 
 class Stage:

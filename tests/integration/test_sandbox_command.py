@@ -27,14 +27,6 @@ def sandbox() -> Iterator[Sandbox]:
         yield started
 
 
-@pytest.fixture
-def driver(sandbox: Sandbox) -> Iterator[Driver]:
-    """A client of it."""
-    made = Driver(sandbox)
-    yield made
-    made.close()
-
-
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_program_runs_until_it_is_told_to_stop(number: signal.Signals) -> None:
     """`python -m baseten_sandbox` prints settings that work, and ends at once with 0 on either signal."""

@@ -11,24 +11,10 @@ from baseten_sandbox import Sandbox
 
 
 @pytest.fixture
-def clock() -> Clock:
-    """Time that the test moves."""
-    return Clock()
-
-
-@pytest.fixture
 def sandbox(clock: Clock) -> Iterator[Sandbox]:
     """A sandbox of this test's own."""
     with Sandbox(clock=clock) as started:
         yield started
-
-
-@pytest.fixture
-def driver(sandbox: Sandbox) -> Iterator[Driver]:
-    """A client of it."""
-    made = Driver(sandbox)
-    yield made
-    made.close()
 
 
 def create(driver: Driver, model_id: str, name: str, **promotion: Any) -> sdk.Environment:

@@ -23,14 +23,6 @@ def sandbox() -> Iterator[Sandbox]:
         yield started
 
 
-@pytest.fixture
-def driver(sandbox: Sandbox) -> Iterator[Driver]:
-    """A client of it."""
-    made = Driver(sandbox)
-    yield made
-    made.close()
-
-
 def commit(driver: Driver) -> dict[str, Any]:
     """The body of a commit whose archive is uploaded."""
     prepared = driver.prepare(payload(), name="hello")

@@ -22,14 +22,6 @@ def sandbox() -> Iterator[Sandbox]:
         yield started
 
 
-@pytest.fixture
-def driver(sandbox: Sandbox) -> Iterator[Driver]:
-    """A client of it."""
-    made = Driver(sandbox)
-    yield made
-    made.close()
-
-
 def live(driver: Driver, **changes: Any) -> sdk.CreatedModelDeployment:
     """A deployment that is as live as it gets, and its environment serves it."""
     created = driver.push(**changes)

@@ -14,24 +14,10 @@ from baseten_sandbox.state.entities import Step
 
 
 @pytest.fixture
-def clock() -> Clock:
-    """Time that the test moves."""
-    return Clock()
-
-
-@pytest.fixture
 def sandbox(clock: Clock) -> Iterator[Sandbox]:
     """A sandbox of this test's own."""
     with Sandbox(clock=clock) as started:
         yield started
-
-
-@pytest.fixture
-def driver(sandbox: Sandbox) -> Iterator[Driver]:
-    """A client of it."""
-    made = Driver(sandbox)
-    yield made
-    made.close()
 
 
 def seen(driver: Driver, clock: Clock, deployment: sdk.Deployment, seconds: float = 5.0) -> list[str]:

@@ -12,18 +12,10 @@ from baseten_sandbox.state.traffic import SCRIPTS
 
 
 @pytest.fixture
-def clock() -> Clock:
-    """Time moves when the test says so."""
-    return Clock()
-
-
-@pytest.fixture
-def driver(clock: Clock) -> Iterator[Driver]:
-    """A client of a sandbox."""
-    with Sandbox(clock=clock) as sandbox:
-        client = Driver(sandbox)
-        yield client
-        client.close()
+def sandbox(clock: Clock) -> Iterator[Sandbox]:
+    """A sandbox of this test's own."""
+    with Sandbox(clock=clock) as started:
+        yield started
 
 
 def serve(driver: Driver, clock: Clock, script: str = "steady", **changes: object) -> sdk.Deployment:

@@ -18,14 +18,6 @@ def sandbox() -> Iterator[Sandbox]:
         yield started
 
 
-@pytest.fixture
-def driver(sandbox: Sandbox) -> Iterator[Driver]:
-    """A client of it."""
-    made = Driver(sandbox)
-    yield made
-    made.close()
-
-
 def refused(answer: httpx.Response, status: int, text: str) -> None:
     """The answer is a refusal that says why, as the service words it."""
     assert status == answer.status_code, answer.text

@@ -43,18 +43,10 @@ RULE = {
 
 
 @pytest.fixture
-def clock() -> Clock:
-    """Time moves when the test says so."""
-    return Clock()
-
-
-@pytest.fixture
-def driver(clock: Clock) -> Iterator[Driver]:
-    """A client of a sandbox."""
-    with Sandbox(clock=clock) as sandbox:
-        client = Driver(sandbox)
-        yield client
-        client.close()
+def sandbox(clock: Clock) -> Iterator[Sandbox]:
+    """A sandbox of this test's own."""
+    with Sandbox(clock=clock) as started:
+        yield started
 
 
 def live(driver: Driver, clock: Clock, **changes: object):

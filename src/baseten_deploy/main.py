@@ -85,7 +85,7 @@ def go_through(
         run(arguments, environment, end, redactor, clock)
     except DeployError as error:
         end.errors += error.problems
-        end.status = error.status
+        end.status, end.unseen = error.status, error.unseen
     except (Exception, SystemExit) as error:  # noqa: BLE001 - the last resort, reported as what it is
         if isinstance(error, SystemExit) and not (end.run or error.code):
             return False
@@ -177,6 +177,7 @@ class Ending:
         self.outputs = outputs
         self.status = Status.INTERNAL_ERROR
         self.errors: list[Problem] = []
+        self.unseen = False
         self.run: Run | None = None
 
     def bug(self, trace: str) -> None:
@@ -265,6 +266,7 @@ class Ending:
             self.status,
             outputs=outputs,
             errors=self._shown(self.errors),
+            unseen=self.unseen,
             annotated=ANNOTATIONS if self.runner.on_github else 0,
         )
         if run is None:

@@ -3,7 +3,6 @@
 from baseten_deploy.deployment.assembly import Draft
 from baseten_deploy.errors import Problem, Rejected
 from baseten_deploy.report.account import State
-from baseten_deploy.report.heading import LIVE_ALREADY
 from baseten_deploy.run import Run
 from baseten_deploy.service.answers import Deployment
 from baseten_deploy.service.remedies import failing_as
@@ -28,7 +27,7 @@ def live_already(run: Run, draft: Draft) -> Deployment | None:
     where = " and ".join(place.where for place in places)
     run.say(f"Unchanged: this content is live already in {where}")
     run.outputs.set("changes", False)
-    run.ledger.did_nothing(f"{LIVE_ALREADY} in {where}")
+    run.ledger.did_nothing(f"this content is live already in {where}")
     run.ledger.works_on(deployment.id, deployment.name, deployment.status)
     run.ledger.saw(deployment.status, State.LIVE, deployment.environment)
     if settings.promote_to and places[-1].deployment:

@@ -18,7 +18,8 @@ class Facts:
     `annotated` is how many annotations of a kind the CI system shows, 0 when it shows none. `packed_bytes` are those of
     the `packed_files` before compression. `notes` are Markdown of the steps, `blocks` too. `log_error` is what the
     deployment's log first told of an error, `log_errors` are such lines, `log_tail` the last ones whatever they tell.
-    `plan` is the page of a plan.
+    `plan` is the page of a plan. `unseen` says that the run ended because it saw nothing any more, not because
+    something was wrong (`DeployError.unseen`).
     """
 
     status: Status
@@ -36,6 +37,7 @@ class Facts:
     notes: Sequence[str] = ()
     blocks: Sequence[Block] = ()
     plan: Page | None = None
+    unseen: bool = False
 
     @property
     def endpoint(self) -> str:

@@ -31,11 +31,13 @@ def _what(facts: Facts) -> str:
 
 def _success(facts: Facts) -> str:
     account = facts.account
+    if account.mode == "cleanup":
+        return "✅ Nothing to clean up" if account.why else "✅ Cleaned up"
+    if account.mode == "discover":
+        return "✅ Trusses found"
     did = {
         "promote": ("✅ Promoted", "⏳ Promotion begun, not waited for"),
         "rollback": ("✅ Rolled back, as asked for", "⏳ Roll-back begun, not waited for"),
-        "cleanup": ("✅ Cleaned up", "✅ Cleaned up"),
-        "discover": ("✅ Trusses found", "✅ Trusses found"),
     }.get(account.mode)
     if did:
         return did[0] if account.waits else did[1]
@@ -49,7 +51,7 @@ def _success(facts: Facts) -> str:
 
 
 def _skipped(facts: Facts) -> str:
-    if facts.account.why.startswith(LIVE_ALREADY):
+    if facts.account.deployment:  # found to be live already
         return "⏭️ Unchanged, nothing was deployed"
     if facts.account.mode in ("deploy", "plan"):
         return "⏭️ Checked without an API key, nothing was sent"
@@ -92,7 +94,10 @@ def _deploy_timeout(facts: Facts) -> str:
 
 def _predict_failed(facts: Facts) -> str:
     account = facts.account
-    what = "A check failed" if _checks_failed(facts) else "The smoke test failed"
+    if facts.unseen:
+        what = "The checks were not answered" if _checks_failed(facts) else "The smoke test was not answered"
+    else:
+        what = "A check failed" if _checks_failed(facts) else "The smoke test failed"
     if account.serves_ours:
         return f"❌ Served, but {what[0].lower()}{what[1:]}"
     return f"❌ {what}, nothing was promoted" if account.target else f"❌ {what}"
@@ -100,15 +105,16 @@ def _predict_failed(facts: Facts) -> str:
 
 def _watch_failed(facts: Facts) -> str:
     served = "Served" if facts.account.serves_ours else "Live"
-    return f"❌ {served}, but the watch failed"
+    return f"❌ {served}, but {'it could not be watched' if facts.unseen else 'the watch failed'}"
 
 
 def _promotion_failed(facts: Facts) -> str:
     account = facts.account
+    what = "roll-back" if account.mode == "rollback" else "promotion"
     answered = account.answers[-1] if account.answers else None
     if account.serves_ours and answered and not answered.good:
         return f"❌ {_name(account.serves_ours)} serves a deployment that fails its smoke test"
-    return "❌ The roll-back failed" if account.mode == "rollback" else "❌ The promotion failed"
+    return f"❌ It is not known what became of the {what}" if facts.unseen else f"❌ The {what} failed"
 
 
 def _registration_failed(facts: Facts) -> str:
@@ -143,7 +149,7 @@ _OF: Mapping[str, Callable[[Facts], str]] = {
     Status.DEPLOY_FAILED: _deploy_failed,
     Status.DEPLOY_TIMEOUT: _deploy_timeout,
     Status.PREDICT_FAILED: _predict_failed,
-    "watch_failed": _watch_failed,
+    Status.WATCH_FAILED: _watch_failed,
     Status.PROMOTION_FAILED: _promotion_failed,
     Status.ROLLED_BACK: lambda _: "❌ Rolled back",
     Status.REGISTRATION_FAILED: _registration_failed,
@@ -151,9 +157,6 @@ _OF: Mapping[str, Callable[[Facts], str]] = {
     Status.CANCELLED: _cancelled,
     Status.INTERNAL_ERROR: lambda _: "💥 A bug of this action",
 }
-
-# How `skip-unchanged` begins what it says.
-LIVE_ALREADY = "this content is live already"
 
 
 def _unchanged(account: Account) -> str:

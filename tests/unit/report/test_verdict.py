@@ -32,10 +32,11 @@ def account(**facts):
     return Account(**{**given, **facts})
 
 
-def told(status, facts=None, *, message="It broke", remedy="Mend it.", log_error="", **outputs):
+def told(status, facts=None, *, message="It broke", remedy="Mend it.", log_error="", unseen=False, **outputs):
     """Write heading and verdict of a run that ended so."""
     errors = [Problem(message, remedy)] if status.exit_code else []
-    found = Facts(status, facts or account(), outputs={"logs-url": LOGS, **outputs}, errors=errors, log_error=log_error)
+    outputs = {"logs-url": LOGS, **outputs}
+    found = Facts(status, facts or account(), outputs, errors, log_error=log_error, unseen=unseen)
     return heading(found), list(verdict(found))
 
 
@@ -124,6 +125,7 @@ class TestGreen:
         )
         assert ["2 deployments deleted, 3 kept."] == told(Status.SUCCESS, facts, **{"logs-url": ""})[1]
         facts = account(mode="cleanup", target="", deployment=None, why="there is no model 'hello'")
+        assert "✅ Nothing to clean up: `hello`" == told(Status.SUCCESS, facts)[0]
         assert ["Nothing was done: there is no model 'hello'."] == told(Status.SUCCESS, facts, **{"logs-url": ""})[1]
 
 
@@ -157,6 +159,19 @@ class TestRed:
         assert "❌ Served, but the smoke test failed: `hello` → `production`" == title
         assert "`production` serves `new1` now instead of `old1`." == lines[0]
         assert "❌ Served, but a check failed: " in told(Status.PREDICT_FAILED, facts, **{"checks-failed": "2"})[0]
+
+    @pytest.mark.parametrize(
+        ("status", "outputs", "expected"),
+        [
+            (Status.PREDICT_FAILED, {}, "❌ The smoke test was not answered, nothing was promoted"),
+            (Status.PREDICT_FAILED, {"checks-failed": "2"}, "❌ The checks were not answered, nothing was promoted"),
+            (Status.PROMOTION_FAILED, {}, "❌ It is not known what became of the promotion"),
+            (Status.WATCH_FAILED, {}, "❌ Live, but it could not be watched"),
+        ],
+    )
+    def test_what_was_not_seen_did_not_fail(self, status, outputs, expected):
+        """The heading says that it was not seen."""
+        assert f"{expected}: `hello` → `production`" == told(status, account(), unseen=True, **outputs)[0]
 
     def test_rolled_back(self):
         """It serves again what it served."""

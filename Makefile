@@ -12,8 +12,7 @@ PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; 
 # The packages are used from the checkout; nothing of ours is installed.
 RUN := PYTHONPATH=src $(BIN)/python
 
-# What fails is run once more, since a busy machine can be late for anything; a summary line names each such test.
-PYTEST_ARGS ?= --reruns 1 -rR
+PYTEST_ARGS ?=
 # More than cores: half of the time a whole run waits, as the service makes it wait. Stealing: else one worker is left with
 # the long ones in the end.
 WORKERS ?= 6
@@ -40,7 +39,7 @@ sandbox: $(VENV)/ready ## start the sandbox and print what to set to deploy to i
 # processes compiles anew.
 BYTECODE := PYTHONDONTWRITEBYTECODE=
 test: $(VENV)/ready ## all tests that need nothing but this checkout
-	$(BYTECODE) $(BIN)/python -m pytest --ignore tests/hostile -n $(WORKERS) --dist worksteal -m "$(FAST)" $(PYTEST_ARGS)
+	$(BYTECODE) scripts/run_tests.sh --ignore tests/hostile -n $(WORKERS) --dist worksteal -m "$(FAST)" $(PYTEST_ARGS)
 
 # Each contender in an environment of its own, with what it needs and no more.
 BENCH_ARGS ?=

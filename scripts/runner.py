@@ -20,6 +20,7 @@ import threading
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -46,8 +47,9 @@ class Action:
     outputs: tuple[str, ...]
 
 
+@cache
 def read_action(path: Path = ROOT / "action.yml") -> Action:
-    """Read an action.yml."""
+    """Read an action.yml, once."""
     document = yaml.safe_load(path.read_text(encoding="utf-8"))
     defaults = {name: str(spec.get("default", "")) for name, spec in document["inputs"].items()}
     return Action(defaults, tuple(document["outputs"]))

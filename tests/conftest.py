@@ -1,5 +1,6 @@
-"""Fixtures for all tests, and how hypothesis runs here."""
+"""Fixtures for all tests, and how hypothesis and the garbage collector run here."""
 
+import gc
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -8,12 +9,17 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 # For machines that are busy with something else: how long an example takes says nothing about what is tested.
-# A test that is run once more has another instance of its class.
-_UNHEALTHY = [HealthCheck.too_slow, HealthCheck.differing_executors]
+_UNHEALTHY = [HealthCheck.too_slow]
 settings.register_profile("patient", deadline=None, suppress_health_check=_UNHEALTHY)
 settings.load_profile("patient")
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
+
+
+def pytest_collection_finish() -> None:
+    """Thousands of tests stay until the end: the collector is not to look at them again and again."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterable, Mapping
+from functools import cache
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
@@ -25,14 +26,8 @@ class Routes:
     """
 
     def __init__(self, handlers: Mapping[str, Handler], guard: Callable[[Request, str], None]) -> None:
-        rules = []
-        for route, handler in handlers.items():
-            method, path = route.split(" ")
-            if method == "WEBSOCKET":
-                rules.append(Rule(path, endpoint=(route, handler), websocket=True))
-            else:
-                rules.append(Rule(path, methods=method.split(","), endpoint=(route, handler)))
-        self._map = Map(rules, strict_slashes=False, merge_slashes=False)
+        self._map = _url_map(tuple(handlers))
+        self._handlers = handlers
         self._guard = guard
 
     def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
@@ -41,9 +36,9 @@ class Routes:
 
     def _answer(self, request: Request) -> Response:
         try:
-            (route, handler), arguments = self._map.bind_to_environ(request.environ).match()
+            route, arguments = self._map.bind_to_environ(request.environ).match()
             self._guard(request, route)
-            answer = handler(request, **arguments)
+            answer = self._handlers[route](request, **arguments)
         except Refused as refused:
             return refusal(refused)
         except HTTPException as error:
@@ -52,6 +47,21 @@ class Routes:
         if isinstance(answer, Response):
             return answer
         return Response(answer.model_dump_json(), content_type="application/json")
+
+
+@cache
+def _url_map(routes: tuple[str, ...]) -> Map:
+    """The same for each sandbox of a process: to compile it takes longer than all the rest of a sandbox's start."""
+    rules = []
+    for route in routes:
+        method, path = route.split(" ")
+        if method == "WEBSOCKET":
+            rules.append(Rule(path, endpoint=route, websocket=True))
+        else:
+            rules.append(Rule(path, methods=method.split(","), endpoint=route))
+    made = Map(rules, strict_slashes=False, merge_slashes=False)
+    made.update()
+    return made
 
 
 def refusal(refused: Refused) -> Response:

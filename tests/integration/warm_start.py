@@ -130,6 +130,7 @@ def serve(entry_point: str) -> None:
     """Fork for each request, and tell of each child that ended; until the other side is gone."""
     for name in (*PACKAGES, *own_modules(entry_point)):
         __import__(name)
+    sys.modules["baseten_deploy.storage.client"].preload()
     gc.collect()
     gc.freeze()
     requests = socket.socket(fileno=0)

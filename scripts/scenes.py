@@ -279,7 +279,7 @@ def plan_checked(stage: Stage) -> Result:
 
 def discover(stage: Stage) -> Result:
     """Five Trusses: new, changed, unchanged."""
-    stage.repository("summariser", "embedder", "transcriber", "hello-truss")
+    stage.repository("summariser", "embedder", "whisper", "hello-truss")
     for name in ("embedder", "hello-truss"):
         stage.run(truss_directory=f"models/{name}", environment="production")
     config = stage.runner.workspace / "models/embedder/config.yaml"
@@ -297,7 +297,7 @@ def discover_unchanged(stage: Stage) -> Result:
 
 def discover_invalid(stage: Stage) -> Result:
     """One of them cannot be read."""
-    stage.repository("summariser", "embedder", "transcriber")
+    stage.repository("summariser", "embedder", "whisper")
     config = stage.runner.workspace / "models/embedder/config.yaml"
     config.write_text(config.read_text().replace("resources:", "  resources:", 1))
     return stage.run(mode="discover", truss_directory=".")

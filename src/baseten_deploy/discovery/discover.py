@@ -69,6 +69,9 @@ def write(run: Run, compared: Sequence[Compared]) -> None:
             )
         )
     run.outputs.set("matrix", json.dumps({"include": rows}, ensure_ascii=False))
+    if not compared:
+        run.ledger.did_nothing(f"there is no Truss at or below `{run.settings.truss_directory}`")
+        return
     _show(run, page.page(compared, target_of(run)))
 
 

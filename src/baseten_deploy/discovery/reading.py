@@ -34,7 +34,11 @@ def read_all(run: Run, directories: Sequence[Path]) -> list[ReadTruss]:
 
 
 def _read(run: Run, path: Path) -> ReadTruss:
-    directory = printable(path.relative_to(run.workspace).as_posix())
+    written_so = path.relative_to(run.workspace).as_posix()
+    directory = printable(written_so)
+    if directory != written_so:
+        message = f"`{directory}`: the name of this directory is not UTF-8, so no job of a matrix can be given it"
+        return ReadTruss(directory, problems=(Problem(message, "Rename the directory.", directory),))
     try:
         truss = read_truss(path, run.workspace)
         for secret in truss.secrets:

@@ -21,6 +21,9 @@ from .diff import SettingChange
 from .file_list import DIFF_LINES, NAMES, FileList, files_counted
 from .planned import LINE_CHARACTERS, Plan, Words, shortened_in_the_middle
 
+# Changes of settings that stand open: more are one click away.
+OPEN_SETTINGS = 5
+
 
 def page(plan: Plan, redact: Callable[[str], str]) -> Page:
     """The plan as a page."""
@@ -136,11 +139,13 @@ class _Description(Words):
             return f"{does}; {serves}{f'. Against what is live: {counts}' if counts else ''}."
         if is_new:
             return f"The model {name} will be created with one deployment, in no environment."
+        assert plan.destination  # else it is offline
         live = plan.comparison.live if plan.comparison else None
         if self._settings.development:
+            there = plan.destination.model.development_deployment_id if plan.destination.model else ""
             does = (
-                f"{self._name(live.deployment.id)} in the development slot will be overwritten"
-                if live and live.deployment
+                f"{self._name(there)} in the development slot will be overwritten"
+                if there
                 else "The development slot will be filled"
             )
         else:
@@ -213,7 +218,8 @@ class _Description(Words):
         if len({where for where, *_ in rows}) == 1:  # a column less, for phones
             whose = f" of <code>{escape(self._redact(self._changed_settings()[0][0]))}</code>"
             header, rows = header[1:], [row[1:] for row in rows]
-        yield Block(folded(f"Settings{whose}: {changes}", table(header, rows)), Weight.DETAIL, "settings")
+        listed = folded(f"Settings{whose}: {changes}", table(header, rows), is_open=len(rows) <= OPEN_SETTINGS)
+        yield Block(listed, Weight.RESULT, "settings")
 
     def _setting(self, name: str) -> str:
         """The group and what is in it, so that a phone breaks the line between them."""

@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from baseten_deploy.status import Status
 
-from .account import Account, Known
+from .account import Account, Answer, Known
 from .alerts import errors, warnings
 from .amounts import count, duration, size
 from .blocks import Block, Page, Weight, folded
@@ -83,7 +83,7 @@ def _evidence(facts: Facts) -> Iterator[Block]:
     last = answers[-1] if answers else None
     wrong = last is not None and not last.good and bool(facts.errors)
     if last and last.text:
-        where = escape(last.asked) if last.asked else "the deployment"
+        where = _asked(facts.account, last)
         title = f"What {where} answered to the smoke test" if wrong else f"The smoke test's answer, of {where}"
         yield Block(
             folded(title, block(last.text), is_open=wrong), Weight.EVIDENCE if wrong else Weight.DETAIL, "the answer"
@@ -100,6 +100,16 @@ def _evidence(facts: Facts) -> Iterator[Block]:
             Weight.EVIDENCE if is_open else Weight.TRACE,
             "the last lines of the log",
         )
+
+
+def _asked(account: Account, answer: Answer) -> str:
+    """Who gave an answer; of an environment that serves another deployment by now, that too."""
+    if not answer.asked:
+        return "the deployment"
+    target = next((each for each in account.targets if each.name == answer.asked), None)
+    is_past = target and target.now.known and account.deployment and not account.is_ours(target.now.deployment_id)
+    served = f", while it served {escape(account.deployment.id)}" if is_past and account.deployment else ""
+    return escape(answer.asked) + served
 
 
 def _block(lines: Sequence[str]) -> str:

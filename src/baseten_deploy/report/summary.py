@@ -83,8 +83,12 @@ def _evidence(facts: Facts) -> Iterator[Block]:
     last = answers[-1] if answers else None
     wrong = last is not None and not last.good and bool(facts.errors)
     if last and last.text:
-        where = _asked(facts.account, last)
-        title = f"What {where} answered to the smoke test" if wrong else f"The smoke test's answer, of {where}"
+        where = escape(last.asked) if last.asked else "the deployment"
+        title = (
+            f"What {where} answered to the smoke test"
+            if wrong
+            else f"The smoke test's answer, of {where}{_when(facts.account, last)}"
+        )
         yield Block(
             folded(title, block(last.text), is_open=wrong), Weight.EVIDENCE if wrong else Weight.DETAIL, "the answer"
         )
@@ -102,14 +106,12 @@ def _evidence(facts: Facts) -> Iterator[Block]:
         )
 
 
-def _asked(account: Account, answer: Answer) -> str:
-    """Who gave an answer; of an environment that serves another deployment by now, that too."""
-    if not answer.asked:
-        return "the deployment"
+def _when(account: Account, answer: Answer) -> str:
+    """Of an environment that serves something else by now: what gave the answer."""
     target = next((each for each in account.targets if each.name == answer.asked), None)
-    is_past = target and target.now.known and account.deployment and not account.is_ours(target.now.deployment_id)
-    served = f", while it served {escape(account.deployment.id)}" if is_past and account.deployment else ""
-    return escape(answer.asked) + served
+    if target is None or not account.deployment or not target.now.known or account.is_ours(target.now.deployment_id):
+        return ""
+    return f" while it served {escape(account.deployment.id)}"
 
 
 def _block(lines: Sequence[str]) -> str:

@@ -1,5 +1,9 @@
 """Reading many Trusses: each with what a comparison needs, or with what is wrong."""
 
+import os
+import shutil
+from pathlib import Path
+
 import pytest
 from transport import make_run, printed
 from trees import MODEL, write_tree
@@ -48,6 +52,18 @@ def test_without_a_name(read):
     (only,), _ = read(truss("a", "''"))
     assert ["The model has no name: the config has no `model_name`"] == [each.message for each in only.problems]
     assert "a/config.yaml" == only.problems[0].file
+
+
+@pytest.mark.parametrize("name", [b"caf\xe9", b"models/\xff\xfe", b"b/\xc3(/b"])
+def test_a_name_that_nothing_can_carry(read, tmp_path, name):
+    """A directory whose name is not UTF-8 is in no matrix: it is named, and the others are read."""
+    _, run = read(truss("a"))
+    path = Path(os.fsdecode(os.fsencode(tmp_path) + b"/" + name))
+    shutil.copytree(tmp_path / "a", path)
+    good, odd = sorted(read_all(run, [tmp_path / "a", path]), key=lambda each: len(each.problems))
+    assert ("a", ()) == (good.directory, good.problems)
+    assert "is not UTF-8, so no job of a matrix can be given it" in odd.problems[0].message
+    assert odd.problems[0].message.encode()
 
 
 def test_two_of_one_name(read):

@@ -154,6 +154,15 @@ class TestOutcome:
             assert row.format("creates ") in plan({"development": "true"}, destination=destination)
         assert row.format("") in plan({"development": "true"}, destination=None, verdict=None)
 
+    def test_what_the_development_slot_holds(self):
+        """Its own deployment is overwritten, never the one of production that it may be compared with."""
+        inputs, live = {"development": "true"}, Comparison(Live("production", SERVING), True, False, files=())
+        text = plan(inputs, comparison=live)
+        assert "The development slot will be filled. Against `dep1` in production: " in text
+        there = Destination("m", Model("model1", "m", development_deployment_id="dev1"))
+        text = plan(inputs, destination=there, comparison=live)
+        assert "`dev1` in the development slot will be overwritten. Against `dep1` in production: " in text
+
     def test_no_environment(self):
         """Is said, not left to be guessed."""
         assert "| Environment | none |" in plan()

@@ -61,6 +61,8 @@ def line(compared: Compared) -> str:
 
 def _row(each: Compared) -> tuple[str, ...]:
     why = _WORDS[each.reason] if each.reason else "no, the same as live"
+    if each.reason is Reason.CONTENT and not each.live:
+        why = "✏️ nothing is live there yet"
     if each.said:
         why = f"{why}: {escape(each.said)}"
     elif each.live:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from baseten_deploy.cost.page import section as cost_section
 from baseten_deploy.cost.page import told as cost_told
 from baseten_deploy.report.alerts import alert, errors, warnings
-from baseten_deploy.report.amounts import count
+from baseten_deploy.report.amounts import count, duration
 from baseten_deploy.report.blocks import Block, Page, Weight, folded
 from baseten_deploy.report.markdown import begun, block, code, escape, record, table, texts
 from baseten_deploy.report.summary import SHORT
@@ -45,6 +45,7 @@ class _Description(Words):
             *self._config(),
             *self._cost(),
             checks,
+            Block(self._once_live(), Weight.RESULT, "what follows"),
             *self._settings_table(),
             *FileList(plan, self._redact).blocks(),
         )
@@ -202,6 +203,25 @@ class _Description(Words):
     def _cost(self) -> Iterator[Block]:
         if parts := cost_section(self._plan.cost, self._redact, is_told=not self._plan.refusals):
             yield Block("\n\n".join(parts), Weight.RESULT, "the cost")
+
+    def _once_live(self) -> str:
+        """What a deploy does after it is live, in its order; `""` where that is the smoke test alone, or nothing."""
+        asked = self._settings
+        if self._plan.refusals:
+            return ""
+        if not asked.wait:
+            return "**Once it is made:** it is not waited for (`wait: false`)."
+        steps = [] if self._plan.no_smoke_test else ["smoke test"]
+        if asked.checks:
+            steps.append("checks")
+        if asked.promote_to:
+            steps.append(f"promotion into {self._name(asked.promote_to)}")
+        if asked.watch_minutes:
+            steps.append(f"a watch of {duration(asked.watch_minutes * 60)}")
+        if asked.cleanup:
+            steps.append("deactivated again")
+        back = "; rolled back when it fails there" if asked.rollback_on_failure else ""
+        return f"**Once it is live:** {', '.join(steps)}{back}." if steps and steps != ["smoke test"] else ""
 
     def _settings_table(self) -> Iterator[Block]:
         """What `environment-settings` change."""

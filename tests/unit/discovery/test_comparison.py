@@ -156,6 +156,12 @@ class TestPage:
             "Together they can cost **$0.0348 an hour more** than now ($25.40 a month); of 1 of them it is not" in text
         )
 
+    def test_nothing_is_live(self, make_settings, service):
+        """Then there is no content that could differ."""
+        run = make_run(make_settings(mode="discover", environment="staging"), service, service.clock)
+        text = page.page(compare(run, [truss("m")]), "staging")
+        assert "| `m`<br>`m` | ✏️ nothing is live there yet | nothing<br>→ " in text
+
     def test_what_is_unchanged_is_folded(self, make_settings, service):
         """Below what changed; alone it is open."""
         run = make_run(make_settings(mode="discover"), service, service.clock)

@@ -81,6 +81,25 @@ class TestFirstLines:
         (line,) = self.verdict(comparison=SAME, doubts=doubts, warnings=more)
         assert line.endswith(f"**$1.20 an hour** ($876.00 a month), the same as now. {said}")
 
+    @pytest.mark.parametrize(
+        ("inputs", "said"),
+        [
+            ({}, None),
+            ({"promote_to": "production"}, "**Once it is live:** smoke test, promotion into `production`."),
+            (
+                {"promote_to": "production", "checks": "c.yaml", "watch_minutes": "5", "rollback_on_failure": "true"},
+                "**Once it is live:** smoke test, checks, promotion into `production`, a watch of 5 min; "
+                "rolled back when it fails there.",
+            ),
+            ({"cleanup": "true"}, "**Once it is live:** smoke test, deactivated again."),
+            ({"wait": "false"}, "**Once it is made:** it is not waited for (`wait: false`)."),
+        ],
+    )
+    def test_what_follows(self, inputs, said):
+        """What a deploy does besides, before anything is unfolded."""
+        parts = plan(inputs).split("\n\n")
+        assert [said] == [each for each in parts if each.startswith("**Once")] if said else "**Once" not in str(parts)
+
     def test_a_refusal(self):
         """That nothing will be deployed, what serves, the error and the remedy; the cost is below."""
         target = Target("production", Environment("production", SERVING))

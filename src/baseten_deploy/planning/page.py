@@ -235,10 +235,11 @@ class _Description(Words):
             yield Block("`environment-settings`: they are in force already.", Weight.DETAIL, "settings")
             return
         header, whose, changes = ("Environment", "Setting", "Now", "After"), "", count(len(rows), "change")
-        if len({where for where, *_ in rows}) == 1:  # a column less, for phones
+        apart = len({where for where, *_ in rows}) > 1
+        if not apart:  # a column less, for phones
             whose = f" of <code>{escape(self._redact(self._changed_settings()[0][0]))}</code>"
-            header, rows = header[1:], [row[1:] for row in rows]
-        listed = folded(f"Settings{whose}: {changes}", table(header, rows), is_open=len(rows) <= OPEN_SETTINGS)
+        shown = table(header if apart else header[1:], rows if apart else [row[1:] for row in rows])
+        listed = folded(f"Settings{whose}: {changes}", shown, is_open=len(rows) <= OPEN_SETTINGS)
         yield Block(listed, Weight.RESULT, "settings")
 
     def _setting(self, name: str) -> str:

@@ -215,7 +215,7 @@ def bring_in(run: Run, model: Model, deployment: Deployment, target: "Target", s
     from baseten_deploy import gate
     from baseten_deploy.chain import page
     from baseten_deploy.checks.smoke_test import ask
-    from baseten_deploy.deployment import on_failure
+    from baseten_deploy.deployment import on_failure, startup
     from baseten_deploy.deployment.activation import bring_up
     from baseten_deploy.deployment.wait import wait
     from baseten_deploy.environment.ours import Ours
@@ -228,8 +228,9 @@ def bring_in(run: Run, model: Model, deployment: Deployment, target: "Target", s
     payload = stored_payload(run, model, deployment) if has_config else smoke_test_payload(run, {})
     if rests := deployment.status in ("INACTIVE", "DEACTIVATING"):
         run.ledger.saw(deployment.status, State.FAILED)
-        with run.phase("Activate"):
-            deployment = bring_up(run, model, deployment.id, end=run.clock.now() + run.settings.wait_timeout_seconds)
+        end = run.clock.now() + run.settings.wait_timeout_seconds
+        with run.phase("Activate"), startup.told(run, model, Ours(deployment), target.previous_id, made=False):
+            deployment = bring_up(run, model, deployment.id, end=end)
     ours = Ours(deployment)
     with on_failure.of_promotion(run, model, ours, activated=rests), page.chainlets_shown(run, found):
         wait(run, model, ours)

@@ -1,7 +1,6 @@
 """The run, step by step, in the order of the map in CONTRIBUTING.md. What is hard in a step is a module of its own.
 
-What comes before the first request is imported here at the top, the rest when its turn comes: a run that is asking the
-service already has time for it.
+What comes before the first request is imported here, the rest when its turn comes: the service is being asked by then.
 """
 
 from importlib import import_module

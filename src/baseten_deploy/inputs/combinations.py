@@ -1,17 +1,17 @@
 """Which inputs go together, and which values no run can use: pure checks of the settings, all reported at once."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
 from baseten_deploy.errors import Problem
 
 from .chain import check_chain, check_no_chain, needs_of_chain
+from .echoes import without_echoes
 from .environment_settings import CHAIN_SHAPE, SHAPE, check_environment_settings, check_promotion_settings
 from .ids import check_names
 from .settings import CONTENT_DIGEST_LABEL, DEPLOY_KEY_LABEL, TRIGGER_LABEL, Aftermath, Mode, Settings
-from .table import BY_NAME
 from .watch_limits import check_watch_limits, job_warnings
 
 DEPLOYMENT_NAME = re.compile(r"[0-9a-zA-Z_.-]+")
@@ -37,23 +37,10 @@ def check(settings: Settings, *, secretless: bool = False, unread: Sequence[Prob
     """
     return [
         *_malformed(settings),
-        *_no_echoes(_refused_together(settings), unread),
+        *without_echoes(_refused_together(settings), unread),
         *(check_chain(settings) if settings.is_chain else check_no_chain(settings)),
-        *_no_echoes(_missing(settings, needs_key=needs_key(settings, secretless=secretless)), unread),
+        *without_echoes(_missing(settings, needs_key=needs_key(settings, secretless=secretless)), unread),
     ]
-
-
-def _no_echoes(problems: Sequence[Problem], unread: Sequence[Problem]) -> Iterator[Problem]:
-    """Those that do not speak of an input that is `unread`, or was written as another: a mistake has one message."""
-    found = re.findall(r"^`([\w-]+)`: |Did you mean `([\w-]+)`", "\n".join(map(_whole, unread)), re.MULTILINE)
-    names = {name for pair in found for name in pair} & {*BY_NAME}
-    for each in problems:
-        if not names.intersection(re.findall(r"`([\w-]+)[`:]", _whole(each))):
-            yield each
-
-
-def _whole(problem: Problem) -> str:
-    return f"{problem.message} {problem.remedy}"
 
 
 def needs_key(settings: Settings, *, secretless: bool) -> bool:

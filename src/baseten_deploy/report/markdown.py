@@ -77,7 +77,7 @@ def texts(message: str) -> str:
     if len(parts) % 2 == 0:
         return _escape(line)
     said = "".join(code(part) if index % 2 else _escape(part) for index, part in enumerate(parts))
-    return said or _escape(line)  # a span with nothing in it is not nothing
+    return said.strip() or _escape(line)  # spans with nothing in them are not nothing; `**x **` is not bold
 
 
 def begun(markdown: str) -> str:

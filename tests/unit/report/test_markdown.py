@@ -209,6 +209,13 @@ class TestTexts:
         """Then none of them is ours."""
         assert "a &#96;b" == texts("a `b")
 
+    @pytest.mark.parametrize(
+        ("message", "shown"), [("`` ``", "&#96;&#96; &#96;&#96;"), ("0 ````", "0"), ("```` 0", "0")]
+    )
+    def test_spans_with_nothing_in_them(self, message, shown):
+        """They leave no blank at an end, which would keep `**` from being bold, and are not nothing when alone."""
+        assert shown == texts(message)
+
 
 class TestTable:
     """Cells that are Markdown already."""

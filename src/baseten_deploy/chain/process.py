@@ -20,6 +20,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from baseten_deploy.errors import InvalidInput
+
 from .aftermath import adopt_orphans, end_all, hide_from_children
 
 _PROGRAM = Path(__file__).with_name("truss_program.py")
@@ -62,8 +64,14 @@ class Answer:
 
 @contextmanager
 def room() -> Iterator[Path]:
-    """A directory for one start, with `home` and `tmp` in it; gone in the end."""
-    directory = Path(tempfile.mkdtemp(prefix="chain-"))
+    """A directory for one start, with `home` and `tmp` in it; gone in the end. Raises `InvalidInput` for want of one."""
+    try:
+        directory = Path(tempfile.mkdtemp(prefix="chain-"))
+    except OSError as error:  # a container's root file system may be read-only
+        raise InvalidInput(
+            f"No directory is writable here, and `truss` needs one for a Chain: {error.strerror}",
+            "Give the container a writable `/tmp` (`--tmpfs /tmp`), or set `TMPDIR` to a directory that is.",
+        ) from None
     try:
         for name in ("home", "tmp"):
             (directory / name).mkdir(mode=0o700)
@@ -82,6 +90,7 @@ def environment_of(python: str, directory: Path, passed: Mapping[str, str]) -> d
         "PYTHONDONTWRITEBYTECODE": "1",
         "BASETEN_TRUSS_AUTH_KEYRING_DISABLED": "1",
         "NO_COLOR": "1",
+        "RUFF_NO_CACHE": "true",  # `ruff` would keep one in the workspace, which may be somebody else's
         **passed,
     }
 

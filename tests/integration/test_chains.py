@@ -57,6 +57,11 @@ class ChainJob:
         """The requests to the management API and to GraphQL so far, as `METHOD /path`."""
         return [f"{row.method} {row.path}" for row in self.sandbox.requests if row.service == "management"]
 
+    def deployments(self):
+        """The ids of all deployments of Chains."""
+        chains = self.sandbox.chains
+        return {each.id for facts in chains.models() for each in chains.deployments(facts.model.id)}
+
     def write(self, code, name="chain.py"):
         """Another Chain's file; its path."""
         (self.runner.workspace / name).write_text(textwrap.dedent(code), encoding="utf-8")
@@ -102,12 +107,11 @@ def test_deploy_then_promote_into_a_new_environment(chain):
 
 
 def test_the_example_workflow(chain):
-    """Run as it stands, twice: both environments serve what was pushed last."""
+    """Run as it stands, twice, the Chain being new at first: both environments serve what was pushed last."""
 
     def run(inputs):
         return chain.run(**{name.replace("-", "_"): value for name, value in inputs.items()})
 
-    chain.sandbox.chains.create_model("Hello Chain", chain.sandbox.state.teams()[0].id)
     for _ in range(2):
         done = Interpreter(
             run=run, github={"event": push().payload}, secrets={"BASETEN_API_KEY": chain.sandbox.api_key}
@@ -383,6 +387,31 @@ def test_cancel_while_it_is_promoted(chain, how):
     left = {each.id: each.timeline[-1].status for each in chain.sandbox.chains.deployments(chain_id)}
     assert {"deactivate": "INACTIVE", "delete": None}[how] == left.get(deployment_id), result.log.text
     assert chain.sandbox.chains.environment(chain_id, "production").candidate is None
+
+
+@pytest.mark.parametrize("new", [True, False])
+def test_the_post_step_clears_away_a_push_that_was_killed(chain, new):
+    """Killed while the answer is still out: what it made was not there before, and goes; what was there stays."""
+    before = set()
+    if not new:
+        before.add(chain.run(predict="false").outputs["deployment-id"])
+    chain.sandbox.faults.add(Fault(Kind.HANG, "POST", "/graphql", nth=9 if new else 10, acts=True))
+    step = chain.start(predict="false", on_cancel="delete")
+    end = time.monotonic() + 60
+    while not [each for each in chain.deployments() if each not in before]:
+        assert step.running, step.log.text
+        assert time.monotonic() < end, step.log.text
+        time.sleep(0.05)
+    step._process.kill()
+    state = step.wait(10).state
+    variables = chain.runner.variables(
+        {**chain.sandbox.chain_inputs, "truss-directory": "hello-chain/hello.py", "on-cancel": "delete"}
+    )
+    variables |= {f"STATE_{name}": value for name, value in state.items()}
+    command = [sys.executable, "-I", "-B", "-u", str(ROOT / "post_entrypoint.py")]
+    done = subprocess.run(command, env=variables, cwd=chain.runner.workspace, capture_output=True, check=False)
+    assert (0, b"") == (done.returncode, done.stderr)
+    assert before == chain.deployments()
 
 
 def test_the_real_command_line_pushes_into_the_sandbox(chain, tmp_path):

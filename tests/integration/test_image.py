@@ -275,6 +275,57 @@ def test_deploys_a_chain(run_sh, chain_image, tmp_path):
     assert sandbox.api_key not in "\n".join(line for line in result.log.raw if "add-mask" not in line)
 
 
+HOSTILE = """
+import os, pathlib, subprocess, sys
+import truss_chains as chains
+
+print("USER", os.getuid(), os.getgroups())
+sealed = ("/app/entrypoint.py", "/app/src/baseten_deploy/gate.py", "/opt/truss/bin/python", "/usr/local/bin/new",
+          "/github/file_commands/output", "/github/workspace/new")
+for path in sealed:
+    try:
+        open(path, "a").write("0 / 0\\n")
+        print("WROTE", path)
+    except OSError as error:
+        print("SEALED", path)
+for path in ("/proc/1/environ", f"/proc/{os.getppid()}/environ", "/github/home/.netrc"):
+    try:
+        print("READ", path, len(open(path, "rb").read()))
+    except OSError:
+        print("SEALED", path)
+try:
+    os.setuid(0)
+    print("ROOT")
+except PermissionError:
+    pass
+
+@chains.mark_entrypoint
+class Hello(chains.ChainletBase):
+    async def run_remote(self, name: str) -> str:
+        return name
+"""
+
+
+def test_a_chains_code_is_nobody(run_sh, chain_image, tmp_path):
+    """With a checkout as GitHub's runner has it, the import and the push run without root: nothing there is theirs."""
+    runner = Runner(
+        tmp_path, launcher=from_image(chain_image, run_sh), action=read_action(ROOT / "chain" / "action.yml")
+    )
+    (runner.workspace / "hostile.py").write_text(HOSTILE)
+    (runner.directory / "home" / ".netrc").write_text("machine example.com password secret")
+    for path in (runner.directory, *runner.directory.rglob("*")):
+        os.chown(path, 1001, 1001)
+        path.chmod(0o755 if path.is_dir() else 0o600 if path.name == ".netrc" else 0o644)
+    with Sandbox(speed=20) as sandbox:
+        result = runner.run(
+            chain_inputs(sandbox) | {"truss-directory": "hostile.py", "predict-payload": '{"name": "world"}'}
+        )
+    assert result.outcome == "success", result.log.text
+    assert "USER 65534 []" in result.log.text
+    assert 2 * 9 == result.log.text.count("SEALED /"), result.log.text  # imported twice: read, and pushed
+    assert not re.search(r"^(WROTE|READ|ROOT)", result.log.text, re.MULTILINE), result.log.text
+
+
 @pytest.mark.parametrize(("uid", "home"), [(0, True), (STRANGER, False)], ids=["root", "a stranger, no HOME"])
 def test_deploys_a_chain_confined(run_sh, chain_image, tmp_path, uid, home):
     """The root file system is read-only, no capability is there, any uid: `truss` needs a /tmp that it may write to."""

@@ -30,7 +30,13 @@ def checkout(tmp_path):
     """A git checkout with a Dockerfile, a new file, an ignored one, and one that is gone."""
     place = tmp_path / "checkout"
     place.mkdir()
-    files = {"Dockerfile": DOCKERFILE, ".gitignore": "ignored\n", "src/a b.py": "A = 1\n", "gone": "", "tool": "#!/bin/sh\n"}
+    files = {
+        "Dockerfile": DOCKERFILE,
+        ".gitignore": "ignored\n",
+        "src/a b.py": "A = 1\n",
+        "gone": "",
+        "tool": "#!/bin/sh\n",
+    }
     for name, text in files.items():
         (place / name).parent.mkdir(exist_ok=True)
         (place / name).write_text(text)
@@ -58,7 +64,7 @@ def test_the_last_stage_needs_no_cut():
 @pytest.mark.parametrize("target", ["base:1", "nowhere", "comment", "", "chai"])
 def test_a_stage_that_is_not_there(target):
     """The error has those that are."""
-    with pytest.raises(NoTargetError, match="it has build, action, chain$"):
+    with pytest.raises(NoTargetError, match=r"it has build, action, chain$"):
         up_to(DOCKERFILE, target)
 
 
@@ -95,7 +101,9 @@ def test_buildah_builds_a_target_from_such_a_context(checkout, tmp_path, monkeyp
     told = tmp_path / "told"
     script, buildah = tmp_path / "build.sh", tmp_path / "bin" / "buildah"
     buildah.parent.mkdir()
-    script.write_text(f'#!/bin/sh\nprintf "%s\\n" "$1" "$SOURCE_DATE_EPOCH" > {told}\ntail -n 1 "$2/Dockerfile" >> {told}\n')
+    script.write_text(
+        f'#!/bin/sh\nprintf "%s\\n" "$1" "$SOURCE_DATE_EPOCH" > {told}\ntail -n 1 "$2/Dockerfile" >> {told}\n'
+    )
     buildah.write_text(
         '#!/bin/sh\nwhile [ $# -gt 0 ]; do case $1 in --digestfile) printf sha256:1 > "$2";; esac; shift; done\n'
     )

@@ -12,7 +12,9 @@ from typing import Any
 from baseten_deploy.deployment.assembly import find_environments
 from baseten_deploy.deployment.chain_lookup import find_chain, team_of
 from baseten_deploy.deployment.creation import LOOKS, Committed
+from baseten_deploy.deployment.on_failure import remember
 from baseten_deploy.deployment.payload import deployment_name
+from baseten_deploy.deployment.sent import Sent
 from baseten_deploy.environment.target import PRODUCTION, Target, ensure_target
 from baseten_deploy.errors import AuthFailed, CommitFailed, DeployError, InvalidInput, Rejected, UploadFailed
 from baseten_deploy.run import Run
@@ -27,12 +29,11 @@ from baseten_deploy.service.retry import Failure, Fault, Tries
 from . import start
 from .blueprint import Blueprint, read_chain
 from .import_error import number_of, text_of
-from .process import Answer, Watch, signal_name
+from .process import Answer, signal_name
 
 SECONDS = 1800.0
 _SHOWN = 600
 _AGAIN = 3  # starts, while nothing was made
-_CANCELLED_LOOKS = (0.0, 0.5, 1.0)  # seconds before each
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,11 @@ class ChainDraft:
     targets: list[Target]
     team_id: str
     known: frozenset[str]
+
+    @property
+    def sent(self) -> Sent:
+        """What its push sends, and how to find what that makes."""
+        return Sent(replace(self.destination, team_id=self.team_id), known=self.known)
 
 
 def draft_of_run(run: Run) -> ChainDraft:
@@ -120,9 +126,7 @@ def push_chain(run: Run, draft: ChainDraft) -> Committed:
         settings["environment"] = ""  # the first deployment is production's
     request = start.request_of(run, draft.blueprint.source, destination.name, **settings)
     with run.phase("Push"):
-        watch = Watch()
-        run.find_sent = lambda api: _adopted(run, api, draft, name) if watch.committed else None
-        answer = _pushed(run, request, watch)
+        answer = _pushed(run, request, draft.sent)
         found = _told(run, draft, answer, name)
         if found is None:
             found = _look(run, draft, answer, name)
@@ -130,11 +134,11 @@ def push_chain(run: Run, draft: ChainDraft) -> Committed:
     return found
 
 
-def _pushed(run: Run, request: Mapping[str, Any], watch: Watch) -> Answer:
+def _pushed(run: Run, request: Mapping[str, Any], sent: Sent) -> Answer:
     """The answer of a push; begun anew while the network ended it before anything was made."""
     tries = Tries(run.clock, run.clock.now() + SECONDS, most=_AGAIN)
     while True:
-        answer = start.start(run, request, seconds=SECONDS, with_key=True, watch=watch)
+        answer = start.start(run, request, seconds=SECONDS, with_key=True, remembered=lambda: remember(run, sent))
         error = answer.last("error")
         failure = _passing(error) if error and not answer.committed else None
         if failure is None or not tries.again(
@@ -239,14 +243,14 @@ def _look(run: Run, draft: ChainDraft, answer: Answer, name: str) -> Committed:
         run.clock.sleep(pause)
         run.allow_retries()
         try:
-            found = _new(run.api, draft)
+            found = draft.sent.candidates(run.api)
         except HttpError as error:
             blind = error
             continue
         blind = None
         if len(found) == 1:
-            return _committed(draft, found[0], name)
-        seen = [deployment.id for _, deployment in found]
+            return replace(found[0], deployment=replace(found[0].deployment, name=name))
+        seen = [each.deployment.id for each in found]
         if seen:
             break
     what = (
@@ -271,35 +275,6 @@ def _look(run: Run, draft: ChainDraft, answer: Answer, name: str) -> Committed:
     ):
         raise CommitFailed(f"{what}. It was refused, and no deployment was made (checked)", "Correct what is refused.")
     raise CommitFailed(f"{what}. No deployment is to be seen, but one may still come up: that is not known", remedy)
-
-
-def _adopted(run: Run, api: Api, draft: ChainDraft, name: str) -> Committed | None:
-    """The one deployment that was not there before, `None` when there is none, or more than one. Raises `HttpError`.
-
-    For a run that is cancelled, which has seconds: what was sent may take one to show.
-    """
-    for pause in _CANCELLED_LOOKS:
-        run.clock.sleep(pause)
-        if found := _new(api, draft):
-            return _committed(draft, found[0], name) if len(found) == 1 else None
-    return None
-
-
-def _committed(draft: ChainDraft, found: tuple[Model, Deployment], name: str) -> Committed:
-    model, deployment = found
-    return Committed(model, replace(deployment, name=name), created_model=draft.destination.model is None)
-
-
-def _new(api: Api, draft: ChainDraft) -> list[tuple[Model, Deployment]]:
-    """The deployments of the Chain that were not there before the push. Raises `HttpError`."""
-    destination = draft.destination
-    chains = [destination.model] if destination.model else api.models_named(destination.name, draft.team_id)
-    return [
-        (chain, deployment)
-        for chain in chains
-        for deployment in api.deployments(chain.id)
-        if deployment.id not in draft.known
-    ]
 
 
 def _deployments(api: Api, chain: Model) -> dict[str, Deployment]:

@@ -1,12 +1,17 @@
 """Exactly one deployment: pushed once, adopted when its answer is lost, never sent twice blindly."""
 
+import io
+
 import httpx
 import pytest
 from transport import printed
 
 from baseten_deploy.chain import push
 from baseten_deploy.chain.blueprint import read_chain
+from baseten_deploy.ci.runner import Runner
+from baseten_deploy.deployment.on_failure import Saved
 from baseten_deploy.errors import AuthFailed, CommitFailed, InvalidInput, Rejected, UploadFailed
+from workflow_commands import parse_command_file
 
 GOOD = "def push(api, options):\n    api.deploy_chain_atomic()\n    return 'c1', 'd2'\n"
 
@@ -111,17 +116,61 @@ def test_an_end_before_it_makes_anything(make_chain_run, service, end):
     run = make_chain_run(push=f"import os\ndef push(api, options):\n    {end}\n")
     with pytest.raises(CommitFailed, match="before anything was made"):
         pushed(run, service, ["d2"])
-    assert run.find_sent(run.api) is None
+    assert run.sent is None
 
 
 def test_a_cancelled_push_is_looked_up(make_chain_run, service):
     """When its request may have gone out: what it made is found, and nothing else."""
     service.add_chain("c1")
+    service.add_deployment("c1", "d1")
     run = make_chain_run(push="def push(api, options):\n    api.deploy_chain_atomic()\n    return 'c1', 'd2'\n")
     pushed(run, service, ["d2"])
-    assert "d2" == run.find_sent(run.api).deployment.id
+    assert ["d2"] == [each.deployment.id for each in run.sent.candidates(run.api)]
     service.add_deployment("c1", "d3")
-    assert run.find_sent(run.api) is None
+    assert ["d2", "d3"] == [each.deployment.id for each in run.sent.candidates(run.api)]
+
+
+def saved_state(run, tmp_path):
+    """Where the run saves from now on what its post step needs; reads it."""
+    state = tmp_path / "state"
+    state.touch()
+    run.runner = Runner({"GITHUB_STATE": str(state)}, run.redactor, io.StringIO())
+    return lambda: Saved.read({f"STATE_{name}": value for name, value in parse_command_file(state.read_text()).items()})
+
+
+def test_what_finds_a_push_is_saved_before_its_request(make_chain_run, service, tmp_path):
+    """For the post step of a run that is killed: the Chain, and the deployments that were there."""
+    service.add_chain("c1")
+    service.add_deployment("c1", "d1")
+    run = make_chain_run(push="import os\ndef push(api, options):\n    api.deploy_chain_atomic()\n    os._exit(0)\n")
+    saved = saved_state(run, tmp_path)
+    with pytest.raises(CommitFailed):
+        pushed(run, service)
+    assert Saved("c1", "Hello", "t1", known=("d1",)) == saved()
+    service.add_deployment("c1", "d2")
+    assert ["d2"] == [each.deployment.id for each in saved().sent.candidates(run.api)]
+
+
+def test_what_finds_the_push_of_a_new_chain_is_its_name(make_chain_run, service, tmp_path):
+    """And the team; a Chain of another name or team is not it."""
+    run = make_chain_run(push="import os\ndef push(api, options):\n    api.deploy_chain_atomic()\n    os._exit(0)\n")
+    saved = saved_state(run, tmp_path)
+    with pytest.raises(CommitFailed):
+        pushed(run, service)
+    assert Saved("", "Hello", "t1", known=()) == saved()
+    for chain_id, named in (("c1", {"name": "Other"}), ("c2", {"team": "Other"}), ("c3", {})):
+        service.add_chain(chain_id, **named)
+        service.add_deployment(chain_id, f"d-{chain_id}")
+    assert [("c3", "d-c3")] == [(each.model.id, each.deployment.id) for each in saved().sent.candidates(run.api)]
+
+
+def test_nothing_is_saved_before_anything_can_be_made(make_chain_run, service, tmp_path):
+    """A push that ends before its request leaves the post step nothing to look for."""
+    run = make_chain_run(push="import os\ndef push(api, options):\n    os._exit(0)\n")
+    saved = saved_state(run, tmp_path)
+    with pytest.raises(CommitFailed):
+        pushed(run, service)
+    assert saved() is None
 
 
 def test_a_look_that_fails(make_chain_run, service):

@@ -66,6 +66,7 @@ class Run:
     notes: list[str] = field(default_factory=list)  # Markdown for the summary
     blocks: list[Block] = field(default_factory=list)  # what steps have to show on the pages; see `report.blocks`
     plan: Page | None = None  # what a plan found out
+    first_into: str = ""  # the environment that a new Chain is promoted into before `promote-to`
     truss_python: str = ""  # an interpreter that can import `truss_chains`; `""` where there is none
     packed_files: int = 0
     packed_bytes: int = 0  # of these files, before compression

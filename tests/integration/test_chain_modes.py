@@ -266,7 +266,7 @@ def test_the_post_step_keeps_what_an_environment_serves(chains):
     """Somebody has promoted it meanwhile."""
     made = chains.push()
     chains.run(mode="promote", deployment_id=made, environment="production", predict="false")
-    assert "stays: production serves it" in post(chains, [])
+    assert f"{made} could not be cleared away" in post(chains, [])
     assert "ACTIVE" == chains.status(made)
 
 

@@ -78,7 +78,7 @@ def draft_chain(run: Run, blueprint: Blueprint) -> ChainDraft:
         elif _redeploys(run, targets):
             # A push would end as a copy, and nothing tells whose copy that is; a promotion answers with its id.
             run.say(f"{run.settings.environment} redeploys what it is given: it is promoted into it once it is live")
-            run.settings = replace(run.settings, environment="", promote_to=run.settings.environment)
+            _promote_first(run)
         team_id = team_of(run, destination)
         known = _deployments(run.api, destination.model) if destination.model else {}
     return ChainDraft(blueprint, destination, targets, team_id, frozenset(known))
@@ -87,7 +87,7 @@ def draft_chain(run: Run, blueprint: Blueprint) -> ChainDraft:
 def _redeploys(run: Run, targets: list[Target]) -> bool:
     """Whether the environment of the push copies what it is given, and a promotion can take the push's place."""
     settings = run.settings
-    if not settings.environment or settings.promote_to or not settings.wait:
+    if not settings.environment or not settings.wait:
         return False
     before, wanted = targets[0].before, settings.environment_settings or {}  # which one that is missing gets
     own = (before.settings if before else wanted).get("promotion_settings") or {}
@@ -98,14 +98,21 @@ def _promote_instead(run: Run) -> None:
     settings = run.settings
     if settings.environment in ("", PRODUCTION):
         return
-    if settings.promote_to or not settings.wait:
-        other = "promote-to" if settings.promote_to else "wait: false"
+    if not settings.wait:
         raise InvalidInput(
             f"`environment`: the Chain is new, and {settings.environment!r} is made once it is live",
-            f"Remove `{other}` for the first run.",
+            "Remove `wait: false` for the first run.",
         )
     run.say(f"{settings.environment} is made once the Chain is live, and it is promoted into it")
-    run.settings = replace(settings, environment="", promote_to=settings.environment)
+    _promote_first(run)
+
+
+def _promote_first(run: Run) -> None:
+    """Promote into the environment, once it is live, instead of pushing into it; then into `promote-to` as well."""
+    settings = run.settings
+    if settings.promote_to:
+        run.first_into = settings.environment
+    run.settings = replace(settings, environment="", promote_to=settings.promote_to or settings.environment)
 
 
 def push_chain(run: Run, draft: ChainDraft) -> Committed:

@@ -240,11 +240,28 @@ def test_a_new_chain_gets_its_environment_later(make_chain_run, service):
     assert ("", "staging") == (run.settings.environment, run.settings.promote_to)
 
 
-def test_a_new_chain_and_two_environments(make_chain_run):
-    """That cannot be done in one run."""
-    run = make_chain_run(environment="staging", promote_to="production", create_environment="true")
+def test_a_new_chain_and_two_environments(make_chain_run, service):
+    """It is promoted into the one first and then into the other."""
+    run = make_chain_run(push=GOOD, environment="staging", promote_to="production", create_environment="true")
+    pushed(run, service, ["d2"])
+    assert ("", "staging", "production") == (run.settings.environment, run.first_into, run.settings.promote_to)
+
+
+def test_a_new_chain_that_is_not_waited_for(make_chain_run):
+    """Nothing could be promoted into its environment."""
+    run = make_chain_run(environment="staging", wait="false", create_environment="true")
     with pytest.raises(InvalidInput, match="the Chain is new"):
         push.draft_chain(run, read_chain(run))
+
+
+def test_an_environment_that_redeploys_and_another_one(make_chain_run, service):
+    """A push would end as a copy there: it is promoted into it first."""
+    service.add_chain("c1")
+    redeploys = {"promotion_settings": {"redeploy_on_promotion": True}, "current_deployment": None}
+    service.environments["c1"].append({"name": "staging", **redeploys})
+    run = make_chain_run(push=GOOD, environment="staging", promote_to="production")
+    pushed(run, service, ["d2"])
+    assert ("", "staging", "production") == (run.settings.environment, run.first_into, run.settings.promote_to)
 
 
 def test_a_missing_environment_is_made_before_the_push(make_chain_run, service):

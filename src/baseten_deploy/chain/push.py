@@ -173,7 +173,7 @@ def _told(run: Run, draft: ChainDraft, answer: Answer, name: str) -> Committed |
         chain_id, deployment_id = str(result.get("chain_id", "")), str(result.get("deployment_id", ""))
         expected = draft.destination.model.id if draft.destination.model else chain_id
         shaped = shapes.is_identifier(chain_id) and shapes.is_identifier(deployment_id)
-        if shaped and chain_id == expected and deployment_id not in draft.known:
+        if answer.committed and shaped and chain_id == expected and deployment_id not in draft.known:
             model = draft.destination.model or Model(chain_id, draft.destination.name)
             return Committed(
                 model, _read(run, model, deployment_id, name), created_model=draft.destination.model is None

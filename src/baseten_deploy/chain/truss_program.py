@@ -10,6 +10,7 @@ is readable to all, as in the image with a checkout of GitHub's, it becomes nobo
 are root's, are not its to change either.
 """
 
+import contextlib
 import ctypes
 import importlib.util
 import json
@@ -37,11 +38,16 @@ def main() -> None:
         os.dup2(nothing.fileno(), 0)
     tell(channel, {"powers": give_up_powers(request["source"])})
     root = str(pathlib.Path(request["source"]).parent)
+    code = 0
     try:
         tell(channel, {"result": carry_out(request, channel)})
     except BaseException as error:  # whatever the user's code raises, its exit too
-        tell(channel, {"error": described(error, root)})
-        sys.exit(1)
+        code = 1
+        with contextlib.suppress(OSError):  # it may have closed what it did not open
+            tell(channel, {"error": described(error, root)})
+    with contextlib.suppress(Exception):
+        sys.stdout.flush()
+    os._exit(code)  # all is said: no thread that the user's code started is waited for
 
 
 def tell(channel: int, line: dict[str, Any]) -> None:
@@ -125,7 +131,7 @@ def described(error: BaseException, root: str) -> dict[str, Any]:
     found: dict[str, Any] = {
         "type": type(error).__name__,
         "kinds": kinds,
-        "message": str(error)[:20000],
+        "message": text_of(error)[:20000],
         "file": "",
         "line": 0,
     }
@@ -148,6 +154,14 @@ def described(error: BaseException, root: str) -> dict[str, Any]:
     if found["status"]:
         found["body"] = str(getattr(response, "text", ""))[:20000]
     return found
+
+
+def text_of(error: BaseException) -> str:
+    """What an error says, nothing where that fails too."""
+    try:
+        return str(error)
+    except Exception:
+        return ""
 
 
 def kinds_of(error: BaseException) -> list[str]:

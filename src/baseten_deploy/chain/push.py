@@ -168,12 +168,12 @@ def _passing(error: Mapping[str, Any]) -> Failure | None:
 
 def _told(run: Run, draft: ChainDraft, answer: Answer, name: str) -> Committed | None:
     """What the push says that it made, if that is so; `None` when that is to be looked up. Raises what it failed by."""
-    result = answer.last("result")
+    result = answer.last("result") if answer.committed else None  # the user's code can write there, too
     if result is not None:
         chain_id, deployment_id = str(result.get("chain_id", "")), str(result.get("deployment_id", ""))
         expected = draft.destination.model.id if draft.destination.model else chain_id
         shaped = shapes.is_identifier(chain_id) and shapes.is_identifier(deployment_id)
-        if answer.committed and shaped and chain_id == expected and deployment_id not in draft.known:
+        if shaped and chain_id == expected and deployment_id not in draft.known:
             model = draft.destination.model or Model(chain_id, draft.destination.name)
             return Committed(
                 model, _read(run, model, deployment_id, name), created_model=draft.destination.model is None
@@ -260,9 +260,8 @@ def _look(run: Run, draft: ChainDraft, answer: Answer, name: str) -> Committed:
         seen = [each.deployment.id for each in found]
         if seen:
             break
-    what = (
-        f"Pushing the Chain {draft.destination.name!r} {'was not done in time' if answer.timed_out else _how(answer)}"
-    )
+    end = "was not done in time" if answer.timed_out else f"ended {_how(answer)}"
+    what = f"Pushing the Chain {draft.destination.name!r} {end}"
     remedy = "Look at the Chain's page before you run again."
     if blind:
         raise CommitFailed(f"{what}. Whether a deployment was made could not be checked: {blind.message}", remedy)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from baseten_deploy.ci.runner import STATE
 from baseten_deploy.errors import InvalidInput, Problem
 from baseten_deploy.run import Run
 
@@ -46,7 +47,7 @@ def start(
     with room() as directory, command_files_kept(run.runner.command_files) as files:
 
         def commits() -> None:
-            with files.own_change("GITHUB_STATE"):
+            with files.own_change(STATE):
                 remembered()
 
         passed: dict[str, str] = {}

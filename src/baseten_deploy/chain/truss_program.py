@@ -45,8 +45,9 @@ def main() -> None:
         code = 1
         with contextlib.suppress(OSError):  # it may have closed what it did not open
             tell(channel, {"error": described(error, root)})
-    with contextlib.suppress(Exception):
-        sys.stdout.flush()
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(Exception):
+            stream.flush()
     os._exit(code)  # all is said: no thread that the user's code started is waited for
 
 

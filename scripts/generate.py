@@ -141,6 +141,8 @@ def regenerated(text: str, suffix: str) -> str:
     """`text` of a `.yml` or `.md` file with every block between its markers written anew."""
     for name, block in BLOCKS[suffix].items():
         start, end = (marker.format(name) for marker in MARKERS[suffix])
+        if start not in text:
+            continue
         pattern = rf"^{re.escape(start)}\n.*?^{re.escape(end)}$"
         body = "\n".join([start, *block(), end])
         # A function as the replacement: the texts hold backslashes.

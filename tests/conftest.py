@@ -20,6 +20,7 @@ def pytest_collection_finish() -> None:
     """Thousands of tests stay until the end: the collector is not to look at them again and again."""
     gc.collect()
     gc.freeze()
+    gc.set_threshold(20_000, 50, 100)
 
 
 @pytest.fixture(scope="session")

@@ -17,6 +17,7 @@ from baseten_sandbox import Sandbox
 from runner import ROOT, Event, Launcher, Result, Runner, Step, push
 
 SPEED = 20.0
+PACE = 8.0
 
 
 @dataclass
@@ -98,20 +99,27 @@ def warm_python() -> Iterator[WarmPython]:
 
 @dataclass(frozen=True)
 class WarmLauncher(Launcher):
-    """Starts steps by forking."""
+    """Starts steps by forking; their waits pass `pace` times as fast."""
 
     python: WarmPython | None = None
+    pace: float = PACE
 
     def start(self, directory: Path, environment: Mapping[str, str]) -> Any:
         """Fork."""
         assert self.python
-        return self.python.start(directory, environment)
+        return self.python.start(directory, environment, self.pace)
 
 
 @pytest.fixture
-def job(sandbox: Sandbox, tmp_path: Path, warm_python: WarmPython) -> Job:
+def pace() -> float:
+    """How fast the action's waits pass; files whose subject is time have one of their own."""
+    return PACE
+
+
+@pytest.fixture
+def job(sandbox: Sandbox, tmp_path: Path, warm_python: WarmPython, pace: float) -> Job:
     """A job on a push to main."""
-    runner = Runner(tmp_path / "runner", event=push(), launcher=WarmLauncher((), python=warm_python))
+    runner = Runner(tmp_path / "runner", event=push(), launcher=WarmLauncher((), python=warm_python, pace=pace))
     shutil.copytree(ROOT / "examples" / "hello-truss", runner.workspace / "hello-truss")
     return Job(sandbox, runner)
 

@@ -306,6 +306,7 @@ def test_what_may_fail_late_is_a_warning(job, files, message):
     assert message in result.log.text + result.outputs["status"]
 
 
+@pytest.mark.parametrize("pace", [1.0])
 def test_a_pattern_that_would_take_for_ever(job):
     """`predict-expect: /(a+)+$/` against an answer that makes it explode ends within its time, and says so."""
     result = job.run(predict_expect="/(a|aa)+$/", predict_payload='{"text": "' + "a" * 60 + '!"}', predict_timeout="2")

@@ -13,6 +13,12 @@ from baseten_sandbox import Fault, Kind
 WATCH = {"watch_minutes": "0.01"}  # half a second; what is in doubt then is looked at again two seconds later
 
 
+@pytest.fixture
+def pace():
+    """That of the sandbox's traffic."""
+    return 1.0
+
+
 def serves(job, model, name="production"):
     """The id of the deployment that an environment serves."""
     return job.sandbox.state.environment(model, name).current.id

@@ -64,7 +64,7 @@ class Process:
 
 
 class WarmPython:
-    """The process that forks; its `start` is that of a `runner.Launcher`."""
+    """The process that forks."""
 
     def __init__(self, entry_point: Path) -> None:
         self._socket, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -76,10 +76,10 @@ class WarmPython:
         self._forked: SimpleQueue[int] = SimpleQueue()
         threading.Thread(target=self._listen, daemon=True).start()
 
-    def start(self, directory: Path, environment: Mapping[str, str]) -> Process:
-        """Fork a run of the entry point in `directory`."""
+    def start(self, directory: Path, environment: Mapping[str, str], pace: float) -> Process:
+        """Fork a run of the entry point in `directory`; what it waits for passes `pace` times as fast."""
         reader, writer = os.pipe()
-        request = json.dumps([str(directory), dict(environment)]).encode()
+        request = json.dumps([str(directory), dict(environment), pace]).encode()
         with self._lock:
             socket.send_fds(self._socket, [request], [writer])
             os.close(writer)
@@ -117,10 +117,20 @@ def own_modules(entry_point: str) -> list[str]:
     return [".".join(path.with_suffix("").parts).removesuffix(".__init__") for path in found if path.stem != "__main__"]
 
 
+def hurry(pace: float) -> None:
+    """Let the action's waits pass `pace` times as fast; sockets keep the machine's time."""
+    from baseten_deploy.clock import Clock  # noqa: PLC0415 - on the path by now
+
+    now, sleep = Clock.now, Clock.sleep
+    Clock.now = lambda self: now(self) * pace  # type: ignore[method-assign]
+    Clock.sleep = lambda self, seconds: sleep(self, seconds / pace)  # type: ignore[method-assign]
+
+
 def serve(entry_point: str) -> None:
     """Fork for each request, and tell of each child that ended; until the other side is gone."""
     for name in (*PACKAGES, *own_modules(entry_point)):
         __import__(name)
+    sys.modules["baseten_deploy.storage.client"].preload()
     gc.collect()
     gc.freeze()
     requests = socket.socket(fileno=0)
@@ -144,7 +154,7 @@ def serve(entry_point: str) -> None:
             requests.send(json.dumps([pid, None]).encode())
             signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGCHLD})
             continue
-        directory, environment = json.loads(message)
+        directory, environment, pace = json.loads(message)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGCHLD})
         requests.close()
@@ -158,6 +168,7 @@ def serve(entry_point: str) -> None:
         os.environ.clear()
         os.environ.update(environment)
         os.chdir(directory)
+        hurry(pace)
         sys.argv = [entry_point]
         runpy.run_path(entry_point, run_name="__main__")
         return

@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import cached_property
 from io import BytesIO
 from pathlib import Path
 from typing import Any, Self
@@ -121,7 +122,7 @@ class FaultyS3:
         self.faults.clear()
         self.requests.clear()
         self._counts.clear()
-        self._admin().create_bucket(Bucket=BUCKET)
+        self._admin.create_bucket(Bucket=BUCKET)
 
     def fail(self, operation: str, nth: int | Iterable[int], fault: Fault) -> None:
         """Break the nth requests of an operation."""
@@ -174,16 +175,17 @@ class FaultyS3:
 
     def stored(self) -> str:
         """Digest of the archive that is there."""
-        return hashlib.sha256(self._admin().get_object(Bucket=BUCKET, Key=KEY)["Body"].read()).hexdigest()
+        return hashlib.sha256(self._admin.get_object(Bucket=BUCKET, Key=KEY)["Body"].read()).hexdigest()
 
     def keys(self) -> list[str]:
         """Names of all objects."""
-        return [found["Key"] for found in self._admin().list_objects_v2(Bucket=BUCKET).get("Contents", [])]
+        return [found["Key"] for found in self._admin.list_objects_v2(Bucket=BUCKET).get("Contents", [])]
 
     def dangling(self) -> list[str]:
         """Multipart uploads that nobody completed or aborted."""
-        return [found["UploadId"] for found in self._admin().list_multipart_uploads(Bucket=BUCKET).get("Uploads", [])]
+        return [found["UploadId"] for found in self._admin.list_multipart_uploads(Bucket=BUCKET).get("Uploads", [])]
 
+    @cached_property
     def _admin(self) -> Any:
         """A client whose requests are neither recorded nor broken."""
         return boto3.client(

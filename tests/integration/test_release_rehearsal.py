@@ -121,7 +121,7 @@ def first(released) -> dict[str, str]:
 def steps_of_the_workflow() -> list[str]:
     """What .github/workflows/release.yml has scripts/release.py do, in order, with the options that say to what."""
     jobs = yaml.safe_load((ROOT / ".github" / "workflows" / "release.yml").read_text())["jobs"]
-    runs = [step.get("run", "") for job in jobs.values() for step in job["steps"]]
+    runs = [step.get("run", "").replace("\n", " ") for job in jobs.values() for step in job["steps"]]
     lines = [found[1] for run in runs if (found := re.search(r"release\.py (.*)", run))]
     return [" ".join(re.findall(r"^\w+|--target \w+|--chain\b", line)) for line in lines]
 
@@ -129,7 +129,7 @@ def steps_of_the_workflow() -> list[str]:
 def test_the_rehearsal_does_what_the_workflow_does():
     """The same steps in the same order; `announce` alone needs GitHub, and is tested with a `gh` that notes."""
     both = ["image", "image --target chain", "index", "index --target chain"]
-    assert ["check", *both, "publish --chain", "announce"] == steps_of_the_workflow()
+    assert ["check", *both, "publish --chain", "announce --chain"] == steps_of_the_workflow()
 
 
 def test_the_tags_name_a_commit_that_names_the_images(released, first):
@@ -186,17 +186,29 @@ def test_building_it_again_gives_the_same_layers(released, first, tmp_path):
 
 
 def test_the_bill_of_materials_is_one(released, first, release_tools, tmp_path):
-    """spdx-tools reads and validates it; it names what is in the image, Debian's packages too."""
+    """spdx-tools reads and validates each image's; it names what is in it, Debian's packages too."""
     status = tmp_path / "status"
     status.write_text(tool(released.part, "podman", "run", "--rm", "--entrypoint", "cat", BASE, "/var/lib/dpkg/status"))
-    released.step("sbom", str(VERSION), first["digest"], "--dpkg-status", str(status))
-    bill = tmp_path / "sbom.spdx.json"
-    bill.write_text(released.said())
-    command = [release_tools / "bin" / "pyspdxtools", "--infile", bill]
-    judged = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert judged.returncode == 0, judged.stdout + judged.stderr
-    names = {package["name"] for package in json.loads(bill.read_text())["packages"]}
-    assert {"httpx", "boto3", "python", "libc6", "baseten-deploy"} <= names
+    packages = tmp_path / "packages"
+    podman = ("podman", "run", "--rm", "-i", "--entrypoint", "/opt/truss/bin/python", "localhost/release-chain-amd64")
+    script = in_storage(released.part, *podman, "-I", "-")
+    with (ROOT / "scripts" / "list_packages.py").open() as program, packages.open("w") as output:
+        subprocess.run(script, env=machine_environment(), stdin=program, stdout=output, check=True)
+    names = {}
+    of_chains = ("--chain", first["chain"], "--packages", str(packages))
+    for name, options in (("baseten-deploy", ()), ("baseten-deploy-chain", of_chains)):
+        released.step("sbom", str(VERSION), first["digest"], "--dpkg-status", str(status), *options)
+        bill = tmp_path / f"{name}.spdx.json"
+        bill.write_text(released.said())
+        command = [release_tools / "bin" / "pyspdxtools", "--infile", bill]
+        judged = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert judged.returncode == 0, judged.stdout + judged.stderr
+        names[name] = {package["name"] for package in json.loads(bill.read_text())["packages"]}
+        assert {"httpx", "boto3", "python", "libc6", name} <= names[name]
+    pins = re.findall(r"^([a-z0-9-]+)==", (ROOT / "requirements-chain.txt").read_text(), re.MULTILINE)
+    assert "truss" not in names["baseten-deploy"]
+    assert {"truss", "ruff", "truss-transfer"} <= names["baseten-deploy-chain"]
+    assert names["baseten-deploy-chain"] - names["baseten-deploy"] - {"baseten-deploy-chain"} <= set(pins)
 
 
 @dataclass

@@ -15,7 +15,6 @@ import errno
 import io
 import os
 import re
-import secrets
 import sys
 import threading
 import time
@@ -25,7 +24,6 @@ from enum import StrEnum
 from typing import TextIO
 
 from actions_toolkit.command import Command
-from actions_toolkit.file_command import prepare_key_value_message
 
 from baseten_deploy.errors import Problem
 from baseten_deploy.report.amounts import duration
@@ -198,6 +196,8 @@ class Runner:
         return printable(self.redactor.redact(without_escapes(text)))
 
     def _file_command(self, variable: str, name: str, value: str) -> None:
+        from actions_toolkit.file_command import prepare_key_value_message  # noqa: PLC0415 - not before there is one
+
         text = prepare_key_value_message(name, self.redactor.redact(value)) + "\n"
         self._append(variable, lambda _size: text.encode("utf-8", "replace"))
 
@@ -229,7 +229,7 @@ class Runner:
         return f"\x1b[{colour}m{text}\x1b[0m" if self._coloured and colour else text
 
     def _stopped(self, text: str) -> None:
-        token = secrets.token_hex(16)
+        token = os.urandom(16).hex()
         self._write(f"::stop-commands::{token}\n{text}\n::{token}::")
 
     def _write(self, text: str) -> None:

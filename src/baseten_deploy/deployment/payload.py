@@ -4,7 +4,7 @@ Pure: from settings, Truss and origin to JSON. Spec: the service's `DeploymentAr
 """
 
 import copy
-import secrets
+import os
 from collections.abc import Mapping
 from typing import Any
 
@@ -18,7 +18,7 @@ from baseten_deploy.truss.directory import Truss
 def new_deploy_key(origin: Origin) -> str:
     """A label value that no other deployment has: readable run and attempt, and chance for the jobs within."""
     run = "-".join(filter(None, (origin.run_id, origin.run_attempt)))
-    return "-".join(filter(None, (run, secrets.token_hex(8))))
+    return "-".join(filter(None, (run, os.urandom(8).hex())))
 
 
 def deployment_payload(

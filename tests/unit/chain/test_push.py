@@ -119,6 +119,15 @@ def test_an_end_before_it_makes_anything(make_chain_run, service, end):
     assert run.sent is None
 
 
+def test_a_result_without_its_request_is_none(make_chain_run, service):
+    """The user's code can write an answer, too: nothing was sent, so nothing was made."""
+    service.add_chain("c1")
+    run = make_chain_run(push="def push(api, options):\n    return 'c1', 'forged'\n")
+    with pytest.raises(CommitFailed, match="before anything was made"):
+        pushed(run, service, ["d2"])
+    assert run.outputs.get("deployment-id") == ""
+
+
 def test_a_cancelled_push_is_looked_up(make_chain_run, service):
     """When its request may have gone out: what it made is found, and nothing else."""
     service.add_chain("c1")

@@ -43,6 +43,20 @@ class Stage:
         (self.truss / "lib").mkdir()
         (self.truss / "lib/helper.py").write_text("HELP = True\n")
 
+    def asks_for(self, resource: str, below: str = "") -> None:
+        """Have the config ask for something among its `resources`; `below` goes to its end."""
+        config = self.truss / "config.yaml"
+        config.write_text(config.read_text().replace("use_gpu: false", resource) + below)
+
+    def repository(self, *names: str) -> None:
+        """Many Trusses below `models`, instead of the one."""
+        for name in names:
+            directory = self.runner.workspace / "models" / name
+            shutil.copytree(self.truss, directory)
+            config = directory / "config.yaml"
+            config.write_text(config.read_text().replace("hello-truss", name))
+        shutil.rmtree(self.truss)
+
     def served(self) -> Result:
         """Have production serve the Truss as it is, then edit it."""
         done = self.run(environment="production")
@@ -221,6 +235,74 @@ def plan_refused(stage: Stage) -> Result:
     return stage.run(mode="plan", promote_to="production", deployment_settings="{instance_type_id: no-such-machine}")
 
 
+def plan_dearer(stage: Stage) -> Result:
+    """An expensive change: a GPU, and more replicas."""
+    stage.run(environment="production")
+    stage.asks_for("accelerator: H100")
+    settings = "autoscaling_settings: {min_replica: 1, max_replica: 4}"
+    no_keep = {"preserve_env_instance_type": "false"}
+    return stage.run(mode="plan", environment="production", environment_settings=settings, **no_keep)
+
+
+def plan_too_dear(stage: Stage) -> Result:
+    """Refused by `max-hourly-cost`."""
+    stage.run(environment="production")
+    stage.asks_for("accelerator: H100")
+    limits = {"preserve_env_instance_type": "false", "max_hourly_cost": "5"}
+    return stage.run(mode="plan", environment="production", **limits)
+
+
+def plan_missing_secret(stage: Stage) -> Result:
+    """A secret that nobody has added, of nearly the name of another."""
+    stage.served()
+    stage.sandbox.state.secrets.add("hf_access_token")
+    stage.asks_for("use_gpu: false", below="secrets:\n  hf_acess_token: null\n")
+    return stage.run(mode="plan", environment="production")
+
+
+def plan_drifted(stage: Stage) -> Result:
+    """The content is live, and somebody has set the environment to something else."""
+    stage.run(environment="production")
+    settings = "autoscaling_settings: {max_replica: 3}"
+    return stage.run(mode="plan", environment="production", environment_settings=settings)
+
+
+def plan_checked(stage: Stage) -> Result:
+    """A promotion, with checks and a watch."""
+    stage.served()
+    (stage.truss / "checks.yaml").write_text(
+        "checks:\n  - name: greets by name\n    payload: {name: Ada}\n    expect: {regex: Ada}\n"
+        "  - name: is quick\n    payload: {name: Ada}\n    max-seconds: 2\n    repeat: 20\n"
+    )
+    return stage.run(mode="plan", promote_to="production", checks="checks.yaml", watch_minutes="5")
+
+
+def discover(stage: Stage) -> Result:
+    """Five Trusses: new, changed, unchanged."""
+    stage.repository("summariser", "embedder", "whisper", "hello-truss")
+    for name in ("embedder", "hello-truss"):
+        stage.run(truss_directory=f"models/{name}", environment="production")
+    config = stage.runner.workspace / "models/embedder/config.yaml"
+    config.write_text(config.read_text().replace("use_gpu: false", "accelerator: H100"))
+    return stage.run(mode="discover", truss_directory=".", preserve_env_instance_type="false")
+
+
+def discover_unchanged(stage: Stage) -> Result:
+    """All of it is live."""
+    stage.repository("embedder", "hello-truss")
+    for name in ("embedder", "hello-truss"):
+        stage.run(truss_directory=f"models/{name}", environment="production")
+    return stage.run(mode="discover", truss_directory=".")
+
+
+def discover_invalid(stage: Stage) -> Result:
+    """One of them cannot be read."""
+    stage.repository("summariser", "embedder", "whisper")
+    config = stage.runner.workspace / "models/embedder/config.yaml"
+    config.write_text(config.read_text().replace("resources:", "  resources:", 1))
+    return stage.run(mode="discover", truss_directory=".")
+
+
 def skipped(stage: Stage) -> Result:
     """Nothing is deployed: it is live already."""
     stage.run(environment="production")
@@ -236,7 +318,9 @@ SCENES: tuple[Callable[[Stage], Result], ...] = (
     *(success, no_environment, checked_and_gone, not_waited, failed_build, timed_out, failed_smoke_test),
     *(failed_in_production, rolled_back, failed_promotion, promote, rollback, cleanup, nothing_to_clean_up),
     *(invalid, broken_yaml, rejected, refused_after_creating, wrong_key, commit_unknown),
-    *(plan_new, plan, plan_unchanged, plan_keeps_the_instance, plan_refused, skipped, fork),
+    *(plan_new, plan, plan_dearer, plan_missing_secret, plan_refused, plan_too_dear, plan_unchanged),
+    *(plan_keeps_the_instance, plan_drifted, plan_checked, skipped, fork),
+    *(discover, discover_unchanged, discover_invalid),
 )
 
 

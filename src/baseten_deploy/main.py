@@ -146,7 +146,7 @@ def run(
     with make_client(way) as client:
         end.run = Run(
             settings=settings,
-            input_problems=[*problems, *check(settings, secretless=origin.secretless)],
+            input_problems=[*problems, *check(settings, secretless=origin.secretless, unread=problems)],
             workspace=workspace,
             runner=end.runner,
             outputs=end.outputs,

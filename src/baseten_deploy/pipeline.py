@@ -1,14 +1,15 @@
 """The run, step by step, in the order of the map in CONTRIBUTING.md. What is hard in a step is a module of its own.
 
-What comes before the first request is imported here at the top, the rest when its turn comes: a run that is asking the
-service already has time for it.
+What comes before the first request is imported here, the rest when its turn comes: the service is being asked by then.
 """
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from baseten_deploy.background import in_background
 from baseten_deploy.deployment.announcement import announce
 from baseten_deploy.deployment.assembly import Draft, draft_deployment, served_before
+from baseten_deploy.deployment.creation import Committed
 from baseten_deploy.deployment.truss_input import begin, read_source
 from baseten_deploy.errors import DeployError, PredictFailed
 from baseten_deploy.inputs.combinations import is_offline
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
     from baseten_deploy.chain.push import ChainDraft
     from baseten_deploy.checks.check import Suite
     from baseten_deploy.checks.proof import Proof
-    from baseten_deploy.deployment.creation import Committed
     from baseten_deploy.environment.target import Target
     from baseten_deploy.planning.forecast import Forecast, Limit
 
@@ -59,7 +59,7 @@ def by_mode(run: Run) -> Status:
 def deploy(run: Run) -> Status:
     """Put the Truss of this run into production."""
     suite = read_checks(run)
-    chain = draft_chain(run) if run.settings.is_chain else None
+    chain = draft_chain(run)
     truss = None if chain else read_source(run)
     limit = None
     if run.settings.max_hourly_cost is not None:  # the prices are there by the time that they are needed
@@ -67,23 +67,25 @@ def deploy(run: Run) -> Status:
 
         limit = Limit(run)
     draft = draft_deployment(run, truss) if truss else None
-    settings = run.settings
     if draft and is_live_already(run, draft):
         return Status.SKIPPED
+
+    from baseten_deploy.deployment import on_failure
+
+    settings, forecast = run.settings, foresee(run, draft, limit)
+    with on_failure.of_commit(run, announce):
+        committed = make(run, draft, chain)
 
     from baseten_deploy import gate
     from baseten_deploy.chain import page
     from baseten_deploy.checks.smoke_test import ask
-    from baseten_deploy.deployment import on_failure, retirement, startup
+    from baseten_deploy.deployment import retirement, startup
     from baseten_deploy.deployment.wait import wait
     from baseten_deploy.environment import settings as environment_settings
     from baseten_deploy.environment.ours import Ours
     from baseten_deploy.environment.target import target_of_promotion
     from baseten_deploy.watch.following import Watch
 
-    forecast = foresee(run, draft, limit)
-    with on_failure.of_commit(run, announce):
-        committed = make(run, draft, chain)
     payload = smoke_test_payload(run, truss.config if truss else {})
     ours = Ours(committed.deployment)
     before = served_before(chain or draft)
@@ -116,20 +118,30 @@ def deploy(run: Run) -> Status:
     return Status.SUCCESS
 
 
-def draft_chain(run: Run) -> "ChainDraft":
-    """The Chain of this run, read and looked up, with nothing changed yet."""
+def draft_chain(run: Run) -> "ChainDraft | None":
+    """The Chain of this run, if it is one, read and looked up, with nothing changed yet."""
+    if not run.settings.is_chain:
+        return None
     from baseten_deploy.chain.push import draft_of_run
 
     return draft_of_run(run)
 
 
-def make(run: Run, draft: Draft | None, chain: "ChainDraft | None") -> "Committed":
-    """Make the one deployment, of a Chain, of a Truss or (with neither) of a library listing; and tell it at once."""
-    from baseten_deploy.chain.push import push_chain
-    from baseten_deploy.deployment import push
+def make(run: Run, draft: Draft | None, chain: "ChainDraft | None") -> Committed:
+    """Make the one deployment, of a Chain, of a Truss or (with neither) of a library listing; and tell it at once.
 
-    pushed = push_chain(run, chain) if chain else push.push(run, draft) if draft else push.create_from_listing(run)
+    What comes next is loaded here: the service builds meanwhile, and a cancel still finds what was made.
+    """
+    if chain:
+        from baseten_deploy.chain.push import push_chain
+
+        pushed = push_chain(run, chain)
+    else:
+        from baseten_deploy.deployment import push
+
+        pushed = push.push(run, draft) if draft else push.create_from_listing(run)
     announce(run, pushed)
+    import_module("baseten_deploy.gate")
     return pushed
 
 
@@ -190,10 +202,8 @@ def rollback(run: Run) -> Status:
     with run.phase("Look up"):
         model = existing_model(run)
         target = existing_target(run, model.id, run.settings.environment)
-        if run.settings.deployment_id:
-            deployment = existing_deployment(run, model)
-        else:
-            deployment = find_previous(run, model, target.now)
+        named = run.settings.deployment_id
+        deployment = existing_deployment(run, model) if named else find_previous(run, model, target.now)
         serves = f"serves {target.previous_id}" if target.previous_id else "serves nothing"
         run.say(f"{target.name} {serves} and is rolled back to {deployment.id} ({deployment.name})")
     return bring_in(run, model, deployment, target, suite)
@@ -204,10 +214,8 @@ def bring_in(run: Run, model: Model, deployment: Deployment, target: "Target", s
     from baseten_deploy import gate
     from baseten_deploy.chain import page
     from baseten_deploy.checks.smoke_test import ask
-    from baseten_deploy.deployment import on_failure
+    from baseten_deploy.deployment import on_failure, startup
     from baseten_deploy.deployment.activation import bring_up
-    from baseten_deploy.deployment.announcement import announce
-    from baseten_deploy.deployment.creation import Committed
     from baseten_deploy.deployment.wait import wait
     from baseten_deploy.environment.ours import Ours
 
@@ -219,8 +227,9 @@ def bring_in(run: Run, model: Model, deployment: Deployment, target: "Target", s
     payload = stored_payload(run, model, deployment) if has_config else smoke_test_payload(run, {})
     if rests := deployment.status in ("INACTIVE", "DEACTIVATING"):
         run.ledger.saw(deployment.status, State.FAILED)
-        with run.phase("Activate"):
-            deployment = bring_up(run, model, deployment.id, end=run.clock.now() + run.settings.wait_timeout_seconds)
+        end = run.clock.now() + run.settings.wait_timeout_seconds
+        with run.phase("Activate"), startup.told(run, model, Ours(deployment), target.previous_id, made=False):
+            deployment = bring_up(run, model, deployment.id, end=end)
     ours = Ours(deployment)
     with on_failure.of_promotion(run, model, ours, activated=rests), page.chainlets_shown(run, found):
         wait(run, model, ours)
@@ -239,8 +248,7 @@ def retire(run: Run) -> Status:
     from baseten_deploy.deployment.retirement import retire_old
 
     begin(run)
-    model = model_if_any(run)
-    if model:
+    if model := model_if_any(run):
         retire_old(run, model)
     return Status.SUCCESS
 
@@ -292,7 +300,7 @@ def read_checks(run: Run) -> "Suite | None":
 
 
 def prepare_checks(
-    run: Run, suite: "Suite | None", committed: "Committed", payload: Any, served_before: str
+    run: Run, suite: "Suite | None", committed: Committed, payload: Any, served_before: str
 ) -> "Proof | None":
     """The checks of a deployment; `served_before` is the id of what its target serves until this run changes that."""
     if suite is None:
@@ -305,17 +313,11 @@ def prepare_checks(
 
 def is_live_already(run: Run, draft: Draft) -> bool:
     """`skip-unchanged`: whether this content is what is live where the run goes to; then the outputs name it."""
-    model = draft.destination.model
-    if not run.settings.skip_unchanged or model is None:
+    if not run.settings.skip_unchanged or draft.destination.model is None:
         return False
-    from baseten_deploy.deployment.announcement import announce
-    from baseten_deploy.deployment.creation import Committed
-    from baseten_deploy.planning.skip import live_already
+    from baseten_deploy.planning.skip import is_live
 
-    deployment = live_already(run, draft)
-    if deployment is not None:
-        announce(run, Committed(model, deployment, created_model=False), made=False)
-    return deployment is not None
+    return is_live(run, draft, draft.destination.model)
 
 
 def register(run: Run, model: Model, deployment: Deployment) -> None:

@@ -401,8 +401,13 @@ class Service:
     def _startups(self, _: str, deployment_id: str, summary: str | None, **query: Any) -> Any:
         if self.starts is None:
             return _error(404, "no startups here")
-        assert int(query["start_epoch_millis"]) < int(query["end_epoch_millis"])
-        return self.starts(deployment_id, bool(summary))
+        start, end = int(query["start_epoch_millis"]), int(query["end_epoch_millis"])
+        assert start < end
+        answer = self.starts(deployment_id, bool(summary))
+        if isinstance(answer, dict) and "items" in answer:
+            items = [each for each in answer["items"] if start <= each["started_at_epoch_millis"] <= end]
+            return {**answer, "items": items}
+        return answer
 
     def _audit_logs(
         self, _: str, *, event_type_groups: str, environment_names: str, limit: str, cursor: str = ""

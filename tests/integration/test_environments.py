@@ -347,6 +347,8 @@ class TestModeRollback:
         )
         order = [path.rsplit("/", 1)[-1] for path in paths(job)]
         assert ["activate", "predict", "promote"] == order[:3]
+        assert 0 < float(result.outputs["startup-seconds"]), "of the replica that the activation started"
+        assert "<summary>Start-up " in result.summary
 
     def test_nothing_before(self, job):
         """The first deployment has nothing to go back to."""

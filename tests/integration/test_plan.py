@@ -125,7 +125,7 @@ class TestPlan:
             environment_settings="autoscaling_settings: {max_replica: 3}",
         )
         assert "| Environment | `staging`, created |" in text
-        assert "| `staging` | `autoscaling_settings.max_replica` |  | `3` |" in text
+        assert "| `autoscaling_settings`: `max_replica` |  | `3` |" in text
         assert f"| Compared with | production: `{live['deployment-name']}`" in text
         assert ["production"] == [e.environment.name for e in job.sandbox.state.environments(live["model-id"])]
 

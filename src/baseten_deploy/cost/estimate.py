@@ -69,6 +69,13 @@ class Estimate:
             return None
         return self.then.most - (self.now.most if self.now else 0.0)
 
+    @property
+    def difference_at_least(self) -> float | None:
+        """The same at the smallest number of replicas."""
+        if self.then is None or (self.now is None and self.serves):
+            return None
+        return self.then.least - (self.now.least if self.now else 0.0)
+
 
 def estimate(
     prices: Sequence[PricedInstanceType] | str,

@@ -21,17 +21,30 @@ def sentence(found: Estimate) -> str:
     if found.then is None:
         return f"{_subject(found)}: **the cost is not known**, because {texts(found.why_not_then)}."
     most = f"{_subject(found)}: at most **{usd(found.then.most)} an hour** ({usd(_month(found.then.most))} a month)"
-    return f"{most}, {_difference(found)}."
+    return f"{most}, {_difference(found)}{_at_least(found)}."
 
 
-def section(estimates: Sequence[Estimate], redact: Callable[[str], str]) -> list[str]:
-    """The cost for the plan: what a reviewer decides by, as blocks of Markdown. Nothing when there is none."""
+def told(estimates: Sequence[Estimate], redact: Callable[[str], str]) -> str:
+    """All of it as one line for a verdict, `""` for nothing."""
+    said = " ".join(f"{'**Cost** of' if not index else 'Of'} {sentence(each)}" for index, each in enumerate(estimates))
+    return redact(said)
+
+
+def section(estimates: Sequence[Estimate], redact: Callable[[str], str], *, is_told: bool = False) -> list[str]:
+    """The cost for the plan: what a reviewer decides by, as blocks of Markdown. Nothing when there is none.
+
+    `is_told`: the verdict has said it in words already.
+    """
     parts = []
     for found in estimates:
-        parts.append(redact(f"**Cost** of {sentence(found)}"))
+        if not is_told:
+            parts.append(redact(f"**Cost** of {sentence(found)}"))
         if found.then and _is_same(found):
-            parts.append(redact(_details("How that is reckoned", found)))
+            title = f"How the cost of {_as_html(_subject(found))} is reckoned" if is_told else "How that is reckoned"
+            parts.append(redact(_details(title, found)))
         elif found.then:
+            if is_told and len(estimates) > 1:
+                parts.append(redact(f"**Cost** of {_subject(found)}"))
             parts += [redact(_table(found)), note()]
     return parts
 
@@ -83,7 +96,9 @@ def _details(title: str, found: Estimate) -> str:
 
 
 def _is_same(found: Estimate) -> bool:
-    return found.difference is not None and found.serves and abs(found.difference) < _SAME_USD
+    """Whether neither end of the replicas costs another amount than now."""
+    changes = (found.difference, found.difference_at_least)
+    return found.serves and all(each is not None and abs(each) < _SAME_USD for each in changes)
 
 
 def _subject(found: Estimate) -> str:
@@ -98,9 +113,22 @@ def _difference(found: Estimate) -> str:
         return "beside what serves now"
     if not found.serves:
         return "where nothing is served now"
-    if _is_same(found):
+    if abs(difference) < _SAME_USD:
         return "the same as now"
     return f"**{usd(abs(difference))} {'more' if difference > 0 else 'less'}** than now{_share(found)}"
+
+
+def _at_least(found: Estimate) -> str:
+    """What runs all the time: said where that changes, and where there is nothing to compare it with."""
+    then, difference = found.then, found.difference_at_least
+    if then is None or then.least == then.most:
+        return ""
+    least = f"; at least **{usd(then.least)} an hour** ({usd(_month(then.least))} a month)"
+    if not found.serves or difference is None:
+        return least if then.least else ""
+    if abs(difference) < _SAME_USD:
+        return ""
+    return f"{least}, **{usd(abs(difference))} {'more' if difference > 0 else 'less'}** than now"
 
 
 def _share(found: Estimate) -> str:
@@ -124,8 +152,10 @@ def _columns(found: Estimate) -> Iterator[tuple[str, list[str]]]:
         return
     if found.now:
         yield "Now", _cells(found.now)
+    elif found.where and found.serves:
+        yield "Now", ["not known"] * len(_TITLES)
     elif found.where:
-        yield "Now", ["not known" if found.serves else "nothing", "", "", ""]
+        yield "Now", ["nothing", "0", usd(0), usd(0)]
     if found.then:
         kept = ", kept" if found.kept else ""
         machine, *rest = _cells(found.then)

@@ -35,16 +35,17 @@ HINTS = {
 
 
 @contextmanager
-def told(run: Run, model: Model, ours: Ours, before: str) -> Iterator[None]:
+def told(run: Run, model: Model, ours: Ours, before: str, *, made: bool = True) -> Iterator[None]:
     """Around a wait, tell afterwards how the start went; a wait that failed gets to say in which phase.
 
-    `before` is the id of the deployment that served before, `""` for none.
+    `before` is the id of the deployment that served before, `""` for none. `made`: the run made this deployment; one
+    that is activated again has started before, and only what starts from now on counts.
     """
     began = run.clock.now()
     try:
         yield
     except DeployError as error:
-        if startup := _read(run, model, ours, began, live=False):
+        if startup := _read(run, model, ours, began, live=False, made=made):
             _tell(run, startup, _medians(run, model, before))
             stuck = stuck_in(startup)
             if stuck and isinstance(error, DeployFailed):
@@ -55,7 +56,7 @@ def told(run: Run, model: Model, ours: Ours, before: str) -> Iterator[None]:
                     *rest,
                 )
         raise
-    if startup := _read(run, model, ours, began, live=True):
+    if startup := _read(run, model, ours, began, live=True, made=made):
         run.outputs.set("startup-seconds", f"{startup.seconds:.1f}")
         _tell(run, startup, _medians(run, model, before))
 
@@ -88,13 +89,13 @@ def _ready_at(startup: Startup) -> int:
     return startup.ready_millis or startup.started_millis + round(startup.seconds * 1000)
 
 
-def _read(run: Run, model: Model, ours: Ours, began: float, *, live: bool) -> Startup | None:
+def _read(run: Run, model: Model, ours: Ours, began: float, *, live: bool, made: bool) -> Startup | None:
     deployment = ours.deployment
     now = run.api.http.epoch_millis()
     start = now - round((run.clock.now() - began) * 1000) - SKEW_MILLIS
-    made = None if deployment.is_development else epoch_millis(deployment.created_at)
-    if made is not None:
-        start = made - SKEW_MILLIS
+    created = None if deployment.is_development or not made else epoch_millis(deployment.created_at)
+    if created is not None:
+        start = created - SKEW_MILLIS
     start = max(0, start)
     try:
         return chosen(run.api.startups(model.id, deployment.id, start, max(now, start + 1)), live=live)

@@ -31,7 +31,7 @@ def discover_trusses(run: Run) -> None:
         trusses = read_all(run, find_trusses(top, run.workspace))
         run.say(f"{len(trusses)} found at or below {run.settings.truss_directory!r}")
         if problems := [problem for each in trusses for problem in each.problems]:
-            run.notes.append(run.redactor.redact(page.page_of_wrong(trusses)))
+            _show(run, page.page_of_wrong(trusses))
             raise InvalidInput(problems)
         if not trusses:
             run.warn(
@@ -69,6 +69,14 @@ def write(run: Run, compared: Sequence[Compared]) -> None:
             )
         )
     run.outputs.set("matrix", json.dumps({"include": rows}, ensure_ascii=False))
-    said, _, table = run.redactor.redact(page.page(compared, target_of(run))).partition("\n\n")
+    if not compared:
+        run.ledger.did_nothing(f"there is no Truss at or below `{run.settings.truss_directory}`")
+        return
+    _show(run, page.page(compared, target_of(run)))
+
+
+def _show(run: Run, markdown: str) -> None:
+    """The first line belongs to the verdict, the rest below it."""
+    said, _, table = run.redactor.redact(markdown).partition("\n\n")
     run.ledger.says(said)
     run.notes.append(table)

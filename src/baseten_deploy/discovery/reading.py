@@ -34,7 +34,13 @@ def read_all(run: Run, directories: Sequence[Path]) -> list[ReadTruss]:
 
 
 def _read(run: Run, path: Path) -> ReadTruss:
-    directory = printable(path.relative_to(run.workspace).as_posix())
+    written_so = path.relative_to(run.workspace).as_posix()
+    directory = printable(written_so)
+    wrong = "is not UTF-8" if directory != written_so else ""
+    wrong = wrong or ("begins or ends with white space" if directory != directory.strip() else "")
+    if wrong:
+        message = f"`{directory}`: the name of this directory {wrong}, so no job of a matrix can be given it"
+        return ReadTruss(directory, problems=(Problem(message, "Rename the directory.", directory),))
     try:
         truss = read_truss(path, run.workspace)
         for secret in truss.secrets:

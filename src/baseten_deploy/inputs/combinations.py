@@ -1,6 +1,7 @@
 """Which inputs go together, and which values no run can use: pure checks of the settings, all reported at once."""
 
 import re
+from collections.abc import Iterator, Sequence
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
@@ -10,6 +11,7 @@ from .chain import check_chain, check_no_chain, needs_of_chain
 from .environment_settings import CHAIN_SHAPE, SHAPE, check_environment_settings, check_promotion_settings
 from .ids import check_names
 from .settings import CONTENT_DIGEST_LABEL, DEPLOY_KEY_LABEL, TRIGGER_LABEL, Aftermath, Mode, Settings
+from .table import BY_NAME
 from .watch_limits import check_watch_limits, job_warnings
 
 DEPLOYMENT_NAME = re.compile(r"[0-9a-zA-Z_.-]+")
@@ -27,17 +29,31 @@ _PAYLOAD_FIELDS_WITH_AN_INPUT = {
 }
 
 
-def check(settings: Settings, *, secretless: bool = False) -> list[Problem]:
+def check(settings: Settings, *, secretless: bool = False, unread: Sequence[Problem] = ()) -> list[Problem]:
     """What is wrong with inputs that are fine each by itself: formats, and what is refused together.
 
-    `secretless`: GitHub gives this run no secrets, so that it may lack the API key (see `is_offline`).
+    `secretless`: GitHub gives this run no secrets, so that it may lack the API key (see `is_offline`). `unread` are the
+    problems of reading the inputs: what goes together with one that could not be read is not known yet.
     """
     return [
         *_malformed(settings),
-        *_refused_together(settings),
+        *_no_echoes(_refused_together(settings), unread),
         *(check_chain(settings) if settings.is_chain else check_no_chain(settings)),
-        *_missing(settings, needs_key=needs_key(settings, secretless=secretless)),
+        *_no_echoes(_missing(settings, needs_key=needs_key(settings, secretless=secretless)), unread),
     ]
+
+
+def _no_echoes(problems: Sequence[Problem], unread: Sequence[Problem]) -> Iterator[Problem]:
+    """Those that do not speak of an input that is `unread`, or was written as another: a mistake has one message."""
+    found = re.findall(r"^`([\w-]+)`: |Did you mean `([\w-]+)`", "\n".join(map(_whole, unread)), re.MULTILINE)
+    names = {name for pair in found for name in pair} & {*BY_NAME}
+    for each in problems:
+        if not names.intersection(re.findall(r"`([\w-]+)[`:]", _whole(each))):
+            yield each
+
+
+def _whole(problem: Problem) -> str:
+    return f"{problem.message} {problem.remedy}"
 
 
 def needs_key(settings: Settings, *, secretless: bool) -> bool:

@@ -7,8 +7,9 @@ through `markdown`.
 from collections.abc import Callable, Iterator
 
 from baseten_deploy.cost.page import section as cost_section
+from baseten_deploy.cost.page import told as cost_told
 from baseten_deploy.report.alerts import alert, errors, warnings
-from baseten_deploy.report.amounts import count
+from baseten_deploy.report.amounts import count, duration
 from baseten_deploy.report.blocks import Block, Page, Weight, folded
 from baseten_deploy.report.markdown import begun, block, code, escape, record, table, texts
 from baseten_deploy.report.summary import SHORT
@@ -19,6 +20,9 @@ from .details import Details
 from .diff import SettingChange
 from .file_list import DIFF_LINES, NAMES, FileList, files_counted
 from .planned import LINE_CHARACTERS, Plan, Words, shortened_in_the_middle
+
+# Changes of settings that stand open: more are one click away.
+OPEN_SETTINGS = 5
 
 
 def page(plan: Plan, redact: Callable[[str], str]) -> Page:
@@ -41,6 +45,7 @@ class _Description(Words):
             *self._config(),
             *self._cost(),
             checks,
+            Block(self._once_live(), Weight.RESULT, "what follows"),
             *self._settings_table(),
             *FileList(plan, self._redact).blocks(),
         )
@@ -84,16 +89,18 @@ class _Description(Words):
             yield f"What can be checked without one is fine: {self._amount()}."
             yield self._unasked()
         elif plan.refusals:
-            yield self._stays()
+            yield f"A deploy would be refused. {self._stays()}".strip()
             problem = next(iter(self._redacted(plan.refusals)))
             more = f" (and {len(plan.refusals) - 1} more)" if len(plan.refusals) > 1 else ""
             yield f"**Error:** {texts(shortened(problem.message, ERROR_CHARACTERS))}{more}"
             yield begun(texts(shortened(problem.remedy, REMEDY_CHARACTERS)))
         elif plan.changes is False:
-            yield f"{self._stays()} It has this config and these files already{self._again()}."
+            have = f"{self._stays()} It has this config and these files already{self._again()}."
+            yield " ".join(filter(None, (have, cost_told(plan.cost, self._redact), self._warned())))
         else:
             yield self._will()
-            yield f"{self._dry_run()} {self._unasked()}".strip()
+            yield cost_told(plan.cost, self._redact)
+            yield " ".join(filter(None, (self._dry_run(), self._unasked(), self._warned())))
 
     def _stays(self) -> str:
         """What serves now, and goes on doing so."""
@@ -133,11 +140,13 @@ class _Description(Words):
             return f"{does}; {serves}{f'. Against what is live: {counts}' if counts else ''}."
         if is_new:
             return f"The model {name} will be created with one deployment, in no environment."
+        assert plan.destination  # else it is offline
         live = plan.comparison.live if plan.comparison else None
         if self._settings.development:
+            there = plan.destination.model.development_deployment_id if plan.destination.model else ""
             does = (
-                f"{self._name(live.deployment.id)} in the development slot will be overwritten"
-                if live and live.deployment
+                f"{self._name(there)} in the development slot will be overwritten"
+                if there
                 else "The development slot will be filled"
             )
         else:
@@ -164,9 +173,14 @@ class _Description(Words):
             parts.append("files not compared")
         elif found.files:
             parts.append(files_counted(found.files))
+        beside = []
         if settings := len(self._changed_settings()):
-            parts.append(count(settings, "setting"))
-        return ", ".join(parts) or "the same config and files"
+            beside.append(count(settings, "setting"))
+        if found.triggers:
+            beside.append("another `redeploy-trigger`")
+        if parts or not beside:
+            return ", ".join([*parts, *beside]) or "the same config and files"
+        return f"the same config and files, but {', '.join(beside)}"
 
     def _dry_run(self) -> str:
         if self._plan.verdict is None:
@@ -178,23 +192,60 @@ class _Description(Words):
         why = self._plan.no_smoke_test
         return f"**No smoke test will run:** {texts(self._redact(why))}." if why else ""
 
+    def _warned(self) -> str:
+        """The first warning, those first that somebody decides by; `""` for none."""
+        problems = (*self._plan.doubts, *self._plan.warnings)
+        for first in self._redacted(problems[:1]):
+            more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
+            return f"**Warning:** {texts(shortened(first.message, ERROR_CHARACTERS))}{more}."
+        return ""
+
     def _cost(self) -> Iterator[Block]:
-        if parts := cost_section(self._plan.cost, self._redact):
+        if parts := cost_section(self._plan.cost, self._redact, is_told=not self._plan.refusals):
             yield Block("\n\n".join(parts), Weight.RESULT, "the cost")
+
+    def _once_live(self) -> str:
+        """What a deploy does after it is live, in its order; `""` where that is the smoke test alone, or nothing."""
+        asked = self._settings
+        if self._plan.refusals:
+            return ""
+        if not asked.wait:
+            return "**Once it is made:** it is not waited for (`wait: false`)."
+        steps = [] if self._plan.no_smoke_test else ["smoke test"]
+        if asked.checks:
+            steps.append("checks")
+        if asked.promote_to:
+            steps.append(f"promotion into {self._name(asked.promote_to)}")
+        if asked.watch_minutes:
+            steps.append(f"a watch of {duration(asked.watch_minutes * 60)}")
+        if asked.cleanup:
+            steps.append("deactivated again")
+        back = "; rolled back when it fails there" if asked.rollback_on_failure else ""
+        return f"**Once it is live:** {', '.join(steps)}{back}." if steps and steps != ["smoke test"] else ""
 
     def _settings_table(self) -> Iterator[Block]:
         """What `environment-settings` change."""
         if not self._settings.environment_settings or self._plan.offline:
             return
         rows = [
-            (self._name(name), self._name(change.name), self._name(change.before), self._name(change.after))
+            (self._name(name), self._setting(change.name), self._name(change.before), self._name(change.after))
             for name, change in self._changed_settings()
         ]
         if not rows:
             yield Block("`environment-settings`: they are in force already.", Weight.DETAIL, "settings")
             return
-        listed = table(("Environment", "Setting", "Now", "After"), rows)
-        yield Block(folded(f"Settings: {count(len(rows), 'change')}", listed), Weight.DETAIL, "settings")
+        header, whose, changes = ("Environment", "Setting", "Now", "After"), "", count(len(rows), "change")
+        apart = len({where for where, *_ in rows}) > 1
+        if not apart:  # a column less, for phones
+            whose = f" of <code>{escape(self._redact(self._changed_settings()[0][0]))}</code>"
+        shown = table(header if apart else header[1:], rows if apart else [row[1:] for row in rows])
+        listed = folded(f"Settings{whose}: {changes}", shown, is_open=len(rows) <= OPEN_SETTINGS)
+        yield Block(listed, Weight.RESULT, "settings")
+
+    def _setting(self, name: str) -> str:
+        """The group and what is in it, so that a phone breaks the line between them."""
+        group, _, rest = self._redact(name).partition(".")
+        return f"{self._name(group)}: {self._name(rest)}" if rest else self._name(group)
 
     def _changed_settings(self) -> list[tuple[str, SettingChange]]:
         return setting_drift(self._plan.targets, self._settings.environment_settings)

@@ -1,10 +1,12 @@
 """`skip-unchanged`: whether a deploy would only make again what is live already, and what is said of it then."""
 
+from baseten_deploy.deployment.announcement import announce
 from baseten_deploy.deployment.assembly import Draft
+from baseten_deploy.deployment.creation import Committed
 from baseten_deploy.errors import Problem, Rejected
 from baseten_deploy.report.account import State
 from baseten_deploy.run import Run
-from baseten_deploy.service.answers import Deployment
+from baseten_deploy.service.answers import Model
 from baseten_deploy.service.remedies import failing_as
 
 from .changes import drifted
@@ -12,8 +14,8 @@ from .live_deployment import find_live, unchanged
 from .why_deployed import why_deployed
 
 
-def live_already(run: Run, draft: Draft) -> Deployment | None:
-    """The deployment that has this content and is live where the run goes to, if it is everywhere; says so.
+def is_live(run: Run, draft: Draft, model: Model) -> bool:
+    """Whether one deployment has this content and is live everywhere where the run goes to; says so, with its ids.
 
     Raises `Rejected` or `AuthFailed` when that cannot be looked up.
     """
@@ -23,7 +25,7 @@ def live_already(run: Run, draft: Draft) -> Deployment | None:
     deployment = unchanged(places, draft.digest, settings.trigger)
     if deployment is None:
         run.say(f"Not skipped: {why_deployed(places, draft.digest)}")
-        return None
+        return False
     where = " and ".join(place.where for place in places)
     run.say(f"Unchanged: this content is live already in {where}")
     run.outputs.set("changes", False)
@@ -39,4 +41,5 @@ def live_already(run: Run, draft: Draft) -> Deployment | None:
                 "Run once without `skip-unchanged`.",
             )
         )
-    return deployment
+    announce(run, Committed(model, deployment, created_model=False), made=False)
+    return True

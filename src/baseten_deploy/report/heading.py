@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 
 from baseten_deploy.status import Status
 
-from .account import Account, Known, State, Target
+from .account import Account, Known, State, Switch, Target
 from .facts import Facts
 from .markdown import code
 
@@ -34,19 +34,19 @@ def _success(facts: Facts) -> str:
     if account.mode == "cleanup":
         return "✅ Nothing to clean up" if account.why else "✅ Cleaned up"
     if account.mode == "discover":
-        return "✅ Trusses found"
+        return "✅ No Truss found" if account.why else "✅ Trusses found"
     did = {
         "promote": ("✅ Promoted", "⏳ Promotion begun, not waited for"),
         "rollback": ("✅ Rolled back, as asked for", "⏳ Roll-back begun, not waited for"),
     }.get(account.mode)
     if did:
-        return did[0] if account.waits else did[1]
+        return f"{did[0]}{_overtaken(account)}" if account.waits else did[1]
     if not account.waits:
         return "⏳ Pushed, not waited for"
     if account.deployment and account.deployment.became:
         return f"✅ Live and checked, then {account.deployment.became}"
     if account.target:
-        return "✅ Deployed"
+        return f"✅ Deployed{_overtaken(account)}"
     return "✅ Live, in no environment" if _nowhere(account) else "✅ Live"
 
 
@@ -171,6 +171,14 @@ def _environments_made(account: Account) -> str:
         return ""
     words = "the environment" if len(made) == 1 else "the environments"
     return f", but {words} {' and '.join(made)} {'was' if len(made) == 1 else 'were'} created"
+
+
+def _overtaken(account: Account) -> str:
+    """That somebody else's newer deployment is served by the end of the watch; the verdict says which."""
+    target = account.final
+    if target is None or not target.now.known or account.is_ours(target.now.deployment_id):
+        return ""
+    return ", and overtaken by a newer deployment" if target.switch is Switch.DONE else ""
 
 
 def _nowhere(account: Account) -> bool:

@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from baseten_deploy.status import Status
 
-from .account import Account, Known
+from .account import Account, Answer, Known
 from .alerts import errors, warnings
 from .amounts import count, duration, size
 from .blocks import Block, Page, Weight, folded
@@ -84,7 +84,11 @@ def _evidence(facts: Facts) -> Iterator[Block]:
     wrong = last is not None and not last.good and bool(facts.errors)
     if last and last.text:
         where = escape(last.asked) if last.asked else "the deployment"
-        title = f"What {where} answered to the smoke test" if wrong else f"The smoke test's answer, of {where}"
+        title = (
+            f"What {where} answered to the smoke test"
+            if wrong
+            else f"The smoke test's answer, of {where}{_when(facts.account, last)}"
+        )
         yield Block(
             folded(title, block(last.text), is_open=wrong), Weight.EVIDENCE if wrong else Weight.DETAIL, "the answer"
         )
@@ -100,6 +104,14 @@ def _evidence(facts: Facts) -> Iterator[Block]:
             Weight.EVIDENCE if is_open else Weight.TRACE,
             "the last lines of the log",
         )
+
+
+def _when(account: Account, answer: Answer) -> str:
+    """Of an environment that serves something else by now: what gave the answer."""
+    target = next((each for each in account.targets if each.name == answer.asked), None)
+    if target is None or not account.deployment or not target.now.known or account.is_ours(target.now.deployment_id):
+        return ""
+    return f" while it served {escape(account.deployment.id)}"
 
 
 def _block(lines: Sequence[str]) -> str:

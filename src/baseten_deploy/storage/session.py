@@ -4,7 +4,7 @@ What is sent by it is `client`.
 """
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from botocore import handlers
@@ -30,6 +30,36 @@ class _Loader(Loader):
     def list_available_services(self, type_name: str) -> list[str]:  # noqa: ARG002 - botocore's signature
         """Those that are asked for here."""
         return ["s3"]
+
+    def load_data_with_path(self, name: str) -> tuple[Any, str]:
+        """Of the hosts of all services in all regions, a megabyte, the pattern that those of S3 have: 40 ms less."""
+        if name != "endpoints":
+            return super().load_data_with_path(name)
+        partitions, path = super().load_data_with_path("partitions")
+        return {"version": 3, "partitions": [_hosts(each) for each in partitions["partitions"]]}, path
+
+
+def _hosts(partition: Mapping[str, Any]) -> dict[str, Any]:
+    """A partition of `partitions.json` in the shape that those of `endpoints.json` have, with S3 alone."""
+    world = f"{partition['id']}-global"  # as which botocore looks for S3 in us-east-1
+    scope = {"region": partition["outputs"]["implicitGlobalRegion"]}
+    return {
+        "partition": partition["id"],
+        "dnsSuffix": partition["outputs"]["dnsSuffix"],
+        "regionRegex": partition["regionRegex"],
+        "regions": partition["regions"],
+        "defaults": {
+            "hostname": "{service}.{region}.{dnsSuffix}",
+            "protocols": ["https"],
+            "signatureVersions": ["s3v4"],
+        },
+        "services": {
+            "s3": {
+                "partitionEndpoint": world,
+                "endpoints": {world: {"hostname": "s3.{dnsSuffix}", "credentialScope": scope}},
+            }
+        },
+    }
 
 
 class IsolatedSession(Session):

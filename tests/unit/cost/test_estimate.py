@@ -6,7 +6,7 @@ import pytest
 from price_list import PRICES, environment
 
 from baseten_deploy.cost.estimate import estimate
-from baseten_deploy.cost.page import folded, line, plain, section, sentence, usd
+from baseten_deploy.cost.page import folded, line, plain, section, sentence, told, usd
 
 H100 = {"resources": {"accelerator": "H100"}}
 
@@ -111,6 +111,62 @@ class TestWords:
         """In words, with its size."""
         settings = f"autoscaling_settings: {{max_replica: {high}}}"
         assert said == sentence(cost(make_settings, {}, environment(), environment_settings=settings))
+
+    @pytest.mark.parametrize(
+        ("before", "least", "said"),
+        [
+            (
+                environment(low=1, high=3),
+                1,
+                "at most **$3.60 an hour** ($2,628 a month), the same as now.",
+            ),
+            (
+                environment(low=0, high=3),
+                2,
+                "at most **$3.60 an hour** ($2,628 a month), the same as now; "
+                "at least **$2.40 an hour** ($1,752 a month), **$2.40 more** than now.",
+            ),
+            (
+                environment(low=2, high=3),
+                0,
+                "at most **$3.60 an hour** ($2,628 a month), the same as now; "
+                "at least **$0.00 an hour** ($0.00 a month), **$2.40 less** than now.",
+            ),
+            (
+                None,
+                1,
+                "at most **$0.10 an hour** ($76.21 a month), where nothing is served now; "
+                "at least **$0.0348 an hour** ($25.40 a month).",
+            ),
+        ],
+    )
+    def test_what_runs_all_the_time(self, make_settings, before, least, said):
+        """A smallest number of replicas that changes is told: it is what somebody pays at night."""
+        settings = f"autoscaling_settings: {{min_replica: {least}, max_replica: 3}}"
+        found = cost(make_settings, {}, before, environment_settings=settings)
+        assert f"`production`: {said}" == sentence(found)
+        assert 1 == sum("Per hour" in each for each in section([found], str))
+
+    def test_now_is_not_known(self, make_settings):
+        """Is said in every row; the cost to come is not kept back for it."""
+        found = cost(make_settings, H100, environment(on="none"), preserve_env_instance_type="false")
+        (_, shown, _) = section([found], str)
+        assert "| Instance type | not known | `H100:26x234` |" in shown
+        assert "| Per hour | not known | $6.00 to $18.00 |" in shown
+        assert "and what it costs now is not known, because the service does not tell" in sentence(found)
+
+    def test_in_a_verdict(self, make_settings):
+        """One line for all places; below it nothing is said twice."""
+        both = [cost(make_settings, {}, environment()), replace(cost(make_settings, H100), where="canary")]
+        line = told(both, str)
+        assert line.startswith("**Cost** of `production`: at most **$3.60 an hour** ($2,628 a month), the same as now.")
+        assert line.endswith(" Of `canary`: at most **$6.00 an hour** ($4,380 a month), where nothing is served now.")
+        below = section(both, str, is_told=True)
+        assert below[0].startswith("<details><summary>How the cost of <code>production</code> is reckoned</summary>")
+        assert "**Cost** of `canary`" == below[1]
+        assert not any("at most" in each for each in below)
+        assert section(both[1:], str, is_told=True)[0].startswith("|  | Now | Then |")
+        assert ("", []) == (told([], str), section([], str, is_told=True))
 
     def test_unknown(self, make_settings):
         """The reason is said, and that it is an estimate nowhere."""

@@ -122,6 +122,15 @@ class TestTold:
             "GET /v1/models/model1/deployments/dep1/startups/summary",
         ] == [call for call, _ in it.service.requests]
 
+    @pytest.mark.parametrize(("made", "seconds"), [(False, "7.0"), (True, "42.5")])
+    def test_one_that_is_activated_again(self, scene, made, seconds):
+        """Has started before: only what starts during this wait counts."""
+        it = scene(starts(GOOD, attempt("SUCCESS", 7, phase("READINESS", 0, 7), started=6010)))
+        it.service.clock.time = 6000
+        with told(it.run, MODEL, it.ours, "", made=made):
+            it.service.clock.time += 50
+        assert seconds == it.run.outputs.get("startup-seconds")
+
     def test_nothing_before(self, scene):
         """Then there is nothing beside it."""
         it = scene(starts(GOOD, median=9000))

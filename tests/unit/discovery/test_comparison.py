@@ -149,12 +149,18 @@ class TestPage:
         """With why, and the cost now and then; what is foreign breaks no table."""
         text = page.page(compared, "production")
         assert "**3 of 4 Trusses changed**, compared with `production`." in text
+        assert "| `m`<br>`m` | ✏️ content differs from live `dep1` | $0.00 to $2.40 |" in text
+        assert "| `new`<br>`new` | 🆕 new model | nothing<br>→ $0.00 to $0.0348 |" in text
+        assert "| `seen`<br>`seen` | ❔ not known: 403: not &#124; yours (ERROR) | not known |" in text
         assert (
-            "| ✏️ | `m` | `m` | its content differs from what is live, `dep1` | $0.00 to $2.40 | $0.00 to $2.40 |"
-            in text
+            "Together they can cost **$0.0348 an hour more** than now ($25.40 a month); of 1 of them it is not" in text
         )
-        assert "| 🆕 | `new` | `new` | new model | nothing | $0.00 to $0.0348 |" in text
-        assert "| ❔ | `seen` | `seen` | not known: 403: not &#124; yours (ERROR) | ? | ? |" in text
+
+    def test_nothing_is_live(self, make_settings, service):
+        """Then there is no content that could differ."""
+        run = make_run(make_settings(mode="discover", environment="staging"), service, service.clock)
+        text = page.page(compare(run, [truss("m")]), "staging")
+        assert "| `m`<br>`m` | ✏️ nothing is live there yet | nothing<br>→ " in text
 
     def test_what_is_unchanged_is_folded(self, make_settings, service):
         """Below what changed; alone it is open."""
@@ -170,5 +176,7 @@ class TestPage:
         service.fail("prices", refusal(404), 100)
         run = make_run(make_settings(mode="discover"), service, service.clock)
         text = page.page(compare(run, [truss("m", "x"), truss("new")]), "production")
-        assert "| ✏️ | `m` | `m` | its content differs from what is live, `dep1` | ? | ? |" in text
+        assert "| `m`<br>`m` | ✏️ content differs from live `dep1` | not known |" in text
         assert ("Together" in text, "estimate" in text) == (False, False)
+        assert "What they can cost is not known." in text
+        assert 1 == text.count("Costs are not known because the service does not answer with its prices (404: no")

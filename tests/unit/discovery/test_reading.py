@@ -1,5 +1,9 @@
 """Reading many Trusses: each with what a comparison needs, or with what is wrong."""
 
+import os
+import shutil
+from pathlib import Path
+
 import pytest
 from transport import make_run, printed
 from trees import MODEL, write_tree
@@ -48,6 +52,27 @@ def test_without_a_name(read):
     (only,), _ = read(truss("a", "''"))
     assert ["The model has no name: the config has no `model_name`"] == [each.message for each in only.problems]
     assert "a/config.yaml" == only.problems[0].file
+
+
+@pytest.mark.parametrize(
+    ("name", "wrong"),
+    [
+        (b"caf\xe9", "is not UTF-8"),
+        (b"models/\xff\xfe", "is not UTF-8"),
+        (b"b/\xc3(/b", "is not UTF-8"),
+        (b" b", "begins or ends with white space"),
+        (b"models/b\n", "begins or ends with white space"),
+    ],
+)
+def test_a_name_that_nothing_can_carry(read, tmp_path, name, wrong):
+    """Such a directory is in no matrix, for an input would name another: it is told, and the others are read."""
+    _, run = read(truss("a"))
+    path = Path(os.fsdecode(os.fsencode(tmp_path) + b"/" + name))
+    shutil.copytree(tmp_path / "a", path)
+    good, odd = sorted(read_all(run, [tmp_path / "a", path]), key=lambda each: len(each.problems))
+    assert ("a", ()) == (good.directory, good.problems)
+    assert f"{wrong}, so no job of a matrix can be given it" in odd.problems[0].message
+    assert odd.problems[0].message.encode()
 
 
 def test_two_of_one_name(read):

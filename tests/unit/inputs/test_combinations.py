@@ -5,12 +5,41 @@ import itertools
 import pytest
 
 from baseten_deploy.inputs.combinations import check, find_warnings, is_loopback, is_offline
-from baseten_deploy.inputs.settings import Settings
+from baseten_deploy.inputs.settings import Settings, read_settings
 
 
 def messages(settings: Settings) -> str:
     """Join what is wrong."""
     return "\n".join(problem.message for problem in check(settings))
+
+
+ECHOES = [
+    ({"watch-minutes": "x", "watch-limits": "{error-rate: 0.1}"}, "watch-minutes"),
+    ({"watch-minuts": "5", "watch-limits": "{error-rate: 0.1}"}, "watch-minuts"),
+    ({"mode": "promotee", "rollback-on-failure": "true"}, "mode"),
+    ({"mode": "promote", "model-id": "m", "deployment-id": "d", "enviroment": "e"}, "enviroment"),
+    ({"mode": "cleanup", "model-name": "m", "cleanup-labels": "[a]"}, "cleanup-labels"),
+    ({"mode": "cleanup", "model-nam": "m", "cleanup-labels": "{a: b}"}, "model-nam"),
+    ({"wait": "fals", "promote-to": "production"}, "wait"),
+]
+
+
+@pytest.mark.parametrize(("inputs", "name"), ECHOES)
+def test_one_mistake_has_one_message(inputs, name):
+    """What goes together with an input that cannot be read, or is misspelled, is not known yet: it is not said."""
+    variables = {f"INPUT_{each.upper()}": text for each, text in {"baseten-api-key": "k", **inputs}.items()}
+    settings, unread = read_settings(variables)
+    (problem,) = [*unread, *check(settings, unread=unread)]
+    assert problem.message.startswith(f"`{name}`: ")
+
+
+def test_another_mistake_is_said_all_the_same():
+    """Only what speaks of the input is held back."""
+    variables = {"INPUT_BASETEN-API-KEY": "k", "INPUT_WATCH-MINUTES": "x", "INPUT_REGIONAL-ENVIRONMENT": "true"}
+    settings, unread = read_settings(variables)
+    assert ["`regional-environment` needs an environment: the regional host is the environment's"] == [
+        each.message for each in check(settings, unread=unread)
+    ]
 
 
 # Everything that is refused together, one line each: the inputs, and the names that are to be said.

@@ -1,6 +1,7 @@
 """The plan's Markdown: what it says, and that no foreign text in it becomes markup, a mention or a secret."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -9,6 +10,8 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
+from baseten_deploy.cost.estimate import Cost, Estimate
+from baseten_deploy.cost.replicas import Replicas
 from baseten_deploy.environment.target import Target
 from baseten_deploy.errors import Problem
 from baseten_deploy.inputs.settings import read_settings
@@ -18,6 +21,7 @@ from baseten_deploy.planning.live_deployment import Live
 from baseten_deploy.planning.page import page
 from baseten_deploy.planning.planned import Comparison, Plan
 from baseten_deploy.service.answers import Deployment, Environment, Model
+from baseten_deploy.service.instance_types import InstanceType
 from baseten_deploy.service.model_lookup import Destination
 from baseten_deploy.truss.packed_file import PackedFile
 
@@ -44,6 +48,89 @@ def plan(inputs=None, **facts):
 def files(*sizes):
     """Make files of these sizes."""
     return [PackedFile(f"f{number}.bin", b"", 0o644, size) for number, size in enumerate(sizes)]
+
+
+COST = Cost(InstanceType("1x2", "1x2", 2048, 1000), Replicas(0, 1), 0.02)
+SAME = Comparison(Live("production", SERVING), True, True, files=())
+
+
+class TestFirstLines:
+    """What will happen, what it costs, what is wrong: in the verdict, before anything is unfolded."""
+
+    @staticmethod
+    def verdict(inputs=None, **facts):
+        """The lines of it."""
+        facts = {"cost": [Estimate("production", COST, COST, serves=True)], **facts}
+        return [line.rstrip() for line in plan(inputs, **facts).split("\n\n")[1].split("\n")]
+
+    def test_a_change(self):
+        """Three lines: what is replaced, its cost, what the service says."""
+        target = Target("production", Environment("production", SERVING))
+        assert [
+            "`production`: `dep1` will be replaced.",
+            "**Cost** of `production`: at most **$1.20 an hour** ($876.00 a month), the same as now.",
+            "The service accepts it (dry run).",
+        ] == self.verdict({"environment": "production"}, targets=[target])
+
+    def test_what_is_wrong(self):
+        """The first warning, those first that somebody decides by; also where nothing changes, and all is folded."""
+        doubts, more = [Problem("The config names the secret `a`")], [Problem("lib/ is left out")]
+        said = "**Warning:** The config names the secret `a` (and 1 more)."
+        assert f"The service accepts it (dry run). {said}" == self.verdict(doubts=doubts, warnings=more)[-1]
+        assert "**Warning:** lib/ is left out." in self.verdict(warnings=more)[-1]
+        (line,) = self.verdict(comparison=SAME, doubts=doubts, warnings=more)
+        assert line.endswith(f"**$1.20 an hour** ($876.00 a month), the same as now. {said}")
+
+    @pytest.mark.parametrize(
+        ("inputs", "said"),
+        [
+            ({}, None),
+            ({"promote_to": "production"}, "**Once it is live:** smoke test, promotion into `production`."),
+            (
+                {"promote_to": "production", "checks": "c.yaml", "watch_minutes": "5", "rollback_on_failure": "true"},
+                "**Once it is live:** smoke test, checks, promotion into `production`, a watch of 5 min; "
+                "rolled back when it fails there.",
+            ),
+            ({"cleanup": "true"}, "**Once it is live:** smoke test, deactivated again."),
+            ({"wait": "false"}, "**Once it is made:** it is not waited for (`wait: false`)."),
+        ],
+    )
+    def test_what_follows(self, inputs, said):
+        """What a deploy does besides, before anything is unfolded."""
+        parts = plan(inputs).split("\n\n")
+        assert [said] == [each for each in parts if each.startswith("**Once")] if said else "**Once" not in str(parts)
+
+    def test_a_refusal(self):
+        """That nothing will be deployed, what serves, the error and the remedy; the cost is below."""
+        target = Target("production", Environment("production", SERVING))
+        refused = [Problem("`max-hourly-cost`: too dear", "Take less.")]
+        inputs = {"environment": "production"}
+        text = plan(inputs, targets=[target], too_dear=refused, cost=[Estimate("production", COST, COST, serves=True)])
+        assert [
+            "A deploy would be refused. `production` serves `dep1`.",
+            "**Error:** `max-hourly-cost`: too dear",
+            "Take less.",
+        ] == [line.rstrip() for line in text.split("\n\n")[1].split("\n")]
+        assert "\n\n**Cost** of `production`: at most **$1.20 an hour**" in text
+
+    @pytest.mark.parametrize(
+        ("settings_", "triggers", "said"),
+        [
+            ("{autoscaling_settings: {max_replica: 3}}", False, "the same config and files, but 1 setting"),
+            ("", True, "the same config and files, but another `redeploy-trigger`"),
+            (
+                "{autoscaling_settings: {max_replica: 3}}",
+                True,
+                "the same config and files, but 1 setting, another `redeploy-trigger`",
+            ),
+        ],
+    )
+    def test_no_content_changes(self, settings_, triggers, said):
+        """Then it is said what does."""
+        target = Target("production", Environment("production", SERVING))
+        inputs = {"environment": "production", "environment_settings": settings_}
+        lines = self.verdict(inputs, targets=[target], comparison=replace(SAME, triggers=triggers))
+        assert f"`production`: `dep1` will be replaced: {said}." == lines[0]
 
 
 class TestOutcome:
@@ -86,6 +173,15 @@ class TestOutcome:
             assert row.format("creates ") in plan({"development": "true"}, destination=destination)
         assert row.format("") in plan({"development": "true"}, destination=None, verdict=None)
 
+    def test_what_the_development_slot_holds(self):
+        """Its own deployment is overwritten, never the one of production that it may be compared with."""
+        inputs, live = {"development": "true"}, Comparison(Live("production", SERVING), True, False, files=())
+        text = plan(inputs, comparison=live)
+        assert "The development slot will be filled. Against `dep1` in production: " in text
+        there = Destination("m", Model("model1", "m", development_deployment_id="dev1"))
+        text = plan(inputs, destination=there, comparison=live)
+        assert "`dev1` in the development slot will be overwritten. Against `dep1` in production: " in text
+
     def test_no_environment(self):
         """Is said, not left to be guessed."""
         assert "| Environment | none |" in plan()
@@ -116,7 +212,7 @@ class TestOutcome:
         before = Environment("staging", settings={"autoscaling_settings": {"min_replica": 0, "max_replica": 1}})
         inputs = {"environment": "staging", "environment_settings": "{autoscaling_settings: {max_replica: 3}}"}
         text = plan(inputs, targets=[Target("staging", before)])
-        assert "| `staging` | `autoscaling_settings.max_replica` | `1` | `3` |" in text
+        assert "| `autoscaling_settings`: `max_replica` | `1` | `3` |" in text
         inputs["environment_settings"] = "{autoscaling_settings: {max_replica: 1}}"
         assert "in force already" in plan(inputs, targets=[Target("staging", before)])
 

@@ -12,7 +12,7 @@ from markdown_it.token import Token
 
 from baseten_deploy.ci.outputs import OUTPUTS
 from baseten_deploy.errors import Problem
-from baseten_deploy.report.account import Account, Answer, Deployment, Known, Serving, State, Target
+from baseten_deploy.report.account import Account, Answer, Deployment, Known, Serving, State, Switch, Target
 from baseten_deploy.report.alerts import PROBLEMS
 from baseten_deploy.report.facts import Facts
 from baseten_deploy.report.summary import summary
@@ -192,6 +192,22 @@ class TestContent:
         assert answer < text.index("<details><summary>Last lines of the log</summary>")
         assert "```\nboom\n```" in text
         assert 'hello"}' not in text
+
+    @pytest.mark.parametrize(
+        ("now", "past"),
+        [
+            (Serving(True, "d1"), ""),
+            (Serving(True, "old1"), " while it served d1"),
+            (Serving(True, ""), " while it served d1"),
+            (Serving(), ""),
+        ],
+    )
+    def test_whose_answer_it_was(self, now, past):
+        """After a roll-back of the watch, or when somebody overtook it, an environment's answer was another's."""
+        targets = (Target("production", Serving(True, "old1"), now, Switch.BACK),)
+        answers = (*ACCOUNT.answers, Answer("production", "fine", good=True))
+        text = written(account=replace(ACCOUNT, target="production", targets=targets, answers=answers))
+        assert f"<summary>The smoke test's answer, of production{past}</summary>" in text
 
     def test_an_answer_that_did_not_come(self):
         """No earlier one is shown in its place."""

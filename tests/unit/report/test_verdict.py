@@ -118,6 +118,22 @@ class TestGreen:
         facts = account(mode=mode, made=Known.NO, targets=(Target("production", OLD, NEW, Switch.DONE),))
         assert title == told(Status.SUCCESS, facts)[0]
 
+    @pytest.mark.parametrize("mode", ["deploy", "promote", "rollback"])
+    def test_overtaken_while_it_was_watched(self, mode):
+        """The heading does not leave it at that: something else is served, and the verdict says what."""
+        targets = (Target("production", OLD, Serving(True, "newer1"), Switch.DONE),)
+        head, (serves, *_) = told(Status.SUCCESS, account(mode=mode, targets=targets))
+        assert ", and overtaken by a newer deployment: `hello` → `production`" in head
+        assert serves.startswith("`production` serves `newer1` now; when this run began it served `old1`.")
+        assert "`new1` is live" in serves
+
+    def test_no_truss(self):
+        """`mode: discover` says so, and not that it found some."""
+        facts = Account(mode="discover", why="there is no Truss at or below `models`")
+        head, lines = told(Status.SUCCESS, facts, **{"logs-url": ""})
+        assert ("✅ No Truss found", ["Nothing was done: there is no Truss at or below `models`."]) == (head, lines)
+        assert "✅ Trusses found" == told(Status.SUCCESS, Account(mode="discover", said="**1 of 1**"))[0]
+
     def test_cleaned_up(self):
         """How many went and stayed; or why there was nothing to do."""
         facts = account(

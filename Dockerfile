@@ -34,15 +34,26 @@ COPY --from=build /code/ /
 # No USER: GitHub requires root, because the workspace and its command files belong to another user.
 ENTRYPOINT ["/usr/local/bin/python3", "-I", "-B", "-u", "-X", "utf8", "/app/entrypoint.py"]
 
-# For Chains (`chain/action.yml`), with `--target chain`: the same, and `truss` in an environment of its own. Nothing of it
-# is imported by the action; its interpreter is only started.
-FROM action AS chain
-COPY requirements-chain.txt /app/
-RUN python -B -m venv --without-pip /opt/truss \
+# For Chains: `truss` in an environment of its own. A stage of its own, so that it stays when only the code changes; one
+# time and one order here too, and the same bytes each time.
+FROM python:3.13.16-slim-trixie AS truss
+COPY requirements-chain.txt /build/
+RUN export PYTHONHASHSEED=0 \
+    && python -B -m venv --without-pip /opt/truss \
     && python -B -m pip --python /opt/truss/bin/python install --no-cache-dir --no-compile --no-deps \
         --only-binary :all: --require-hashes --disable-pip-version-check --root-user-action ignore --quiet \
-        -r /app/requirements-chain.txt \
-    && python -B -m compileall -q -j 0 --invalidation-mode unchecked-hash -x "/tests/" /opt/truss/lib
+        -r /build/requirements-chain.txt \
+    && python -B -m compileall -q -j 1 --invalidation-mode unchecked-hash -x "/tests/" /opt/truss/lib
+ARG SOURCE_DATE_EPOCH=0
+RUN mkdir -p /chain/app /chain/opt \
+    && mv /opt/truss /chain/opt/ \
+    && install -m 0644 /build/requirements-chain.txt /chain/app/ \
+    && find /chain -exec touch --no-dereference --date="@$SOURCE_DATE_EPOCH" {} +
+
+# The target of `chain/action.yml`: the action, and beside it `truss`. Nothing of it is imported by the action; its
+# interpreter is only started.
+FROM action AS chain
+COPY --from=truss /chain/ /
 ENV BASETEN_DEPLOY_TRUSS_PYTHON=/opt/truss/bin/python
 
 # What is built without a target.

@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+from build_context import NoTargetError, context_of
+
 # What runs on which machine: the names that Docker gives platforms.
 PLATFORMS = {"amd64": "linux/amd64", "arm64": "linux/arm64"}
 BUILDKIT = "moby/buildkit:v0.25.1"  # `rewrite-timestamp` needs 0.13 or newer
@@ -87,17 +89,20 @@ class Docker:
 class Buildah:
     """`buildah`, for a machine without a Docker engine. It builds for that machine alone.
 
-    `build` is called with a tag and the context; buildah's storage is the environment's business.
+    `build` is called with a tag and the context, of which it makes the last stage; a target is the last one of the
+    context that it gets then. buildah's storage is the environment's business.
     """
 
     build: Path
 
     def push(self, context: Path, image: str, architecture: str, seconds: int, target: str = "") -> str:
         """See `Engine`. The layers' times are the Dockerfile's own doing; the image's is not set."""
-        if target:
-            raise EngineError(f"the build script makes the Dockerfile's last stage; {target} is built by Docker alone")
-        local = f"localhost/release-{architecture}"
-        run((self.build, local, context), {"SOURCE_DATE_EPOCH": str(seconds)})
+        local = "-".join(filter(None, ("localhost/release", target, architecture)))
+        try:
+            with context_of(context, target) as given:
+                run((self.build, local, given), {"SOURCE_DATE_EPOCH": str(seconds)})
+        except NoTargetError as error:
+            raise EngineError(str(error)) from error
         return self._push(("buildah", "push", "-q"), local, f"{image}:{architecture}")
 
     def index(self, image: str, digests: Sequence[str], tag: str) -> str:

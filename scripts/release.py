@@ -7,7 +7,7 @@
     release.py publish 1.4.0 DIGEST    the commit whose action.yml names the digest; tags v1.4.0 and v1, the image's too
                                        (`--target chain`, `--chain DIGEST`: the same for the image of chain/action.yml)
     release.py notes 1.4.0 DIGEST      what changed and how to pin it, from CHANGELOG.md
-    release.py sbom 1.4.0 DIGEST       the software bill of materials, SPDX
+    release.py sbom 1.4.0 DIGEST       the software bill of materials, SPDX; with `--chain DIGEST` the other image's
     release.py announce 1.4.0 DIGEST   the release on GitHub, with notes and bill of materials
 
 Each step can be repeated: what is there already and the same is left, what is there and differs ends it. Nothing is
@@ -32,7 +32,7 @@ from versioning import NotReadyError, Version
 
 ROOT = Path(__file__).resolve().parent.parent
 CODE = Path("src", "baseten_deploy", "__init__.py")
-SBOM_NAME = "sbom.spdx.json"
+SBOM_NAMES = {"": "sbom.spdx.json", "chain": "sbom-chain.spdx.json"}
 
 
 class Release:
@@ -99,12 +99,12 @@ class Release:
         changelog = self.read("CHANGELOG.md")
         return versioning.release_notes(changelog, version, repository=repository, image=self.image, digest=digest)
 
-    def sbom(self, version: Version, digest: str, dpkg_status: str) -> str:
-        """The bill of materials, as JSON."""
+    def sbom(self, version: Version, digest: str, dpkg_status: str, target: str = "", listing: str = "") -> str:
+        """The bill of materials of a stage's image, as JSON. `listing` is what `list_packages` printed in it."""
         packages = sbom.locked_packages(self.read("requirements.txt"), sbom.installed_licences())
-        packages += sbom.debian_packages(dpkg_status)
+        packages += sbom.debian_packages(dpkg_status) + (sbom.listed_packages(listing) if listing else [])
         base = sbom.base_image(self.read("Dockerfile"))
-        made = sbom.document(str(version), self.image, digest, self.repository.seconds(), base, packages)
+        made = sbom.document(str(version), self.image_of(target), digest, self.repository.seconds(), base, packages)
         return json.dumps(made, indent=2, ensure_ascii=False) + "\n"
 
 
@@ -152,8 +152,7 @@ def _step(options: argparse.Namespace, release: Release) -> None:
         case "notes":
             print(release.notes(version, options.digest, options.repository), end="")
         case "sbom":
-            status = options.dpkg_status.read_text(encoding="utf-8") if options.dpkg_status else ""
-            print(release.sbom(version, options.digest, status), end="")
+            print(_bills(options, release, version)["chain" if options.chain else ""], end="")
         case "announce":
             _announce(options, release, version)
     return None
@@ -162,12 +161,25 @@ def _step(options: argparse.Namespace, release: Release) -> None:
 def _announce(options: argparse.Namespace, release: Release, version: Version) -> None:
     latest = versioning.released(release.repository.tags())[-1] <= version
     with tempfile.TemporaryDirectory() as directory:
-        notes, bill = Path(directory) / "notes.md", Path(directory) / SBOM_NAME
+        notes = Path(directory) / "notes.md"
         notes.write_text(release.notes(version, options.digest, options.repository), encoding="utf-8")
-        status = options.dpkg_status.read_text(encoding="utf-8") if options.dpkg_status else ""
-        bill.write_text(release.sbom(version, options.digest, status), encoding="utf-8")
-        command = announcement(version, latest=latest, files=[bill], notes=notes)
+        files = []
+        for target, bill in _bills(options, release, version).items():
+            files.append(Path(directory) / SBOM_NAMES[target])
+            files[-1].write_text(bill, encoding="utf-8")
+        command = announcement(version, latest=latest, files=files, notes=notes)
         subprocess.run(command, cwd=release.repository.path, check=True)  # noqa: S603
+
+
+def _bills(options: argparse.Namespace, release: Release, version: Version) -> dict[str, str]:
+    """The bills of materials by the stage of their image: of both images where the one for Chains is named."""
+    status, listing = (
+        path.read_text(encoding="utf-8") if path else "" for path in (options.dpkg_status, options.packages)
+    )
+    bills = {"": release.sbom(version, options.digest, status)}
+    if options.chain:
+        bills["chain"] = release.sbom(version, options.chain, status, "chain", listing)
+    return bills
 
 
 def _tell(name: str, value: str) -> None:
@@ -197,12 +209,14 @@ def _parser() -> argparse.ArgumentParser:
     made["prepare"].add_argument("--date", default=datetime.now(UTC).date().isoformat())
     for step in (image, made["index"]):
         step.add_argument("--target", default="", help="a stage of the Dockerfile, with an image of its own")
-    made["publish"].add_argument("--chain", default="", help="digest of the image for chain/action.yml")
+    for name in ("publish", "sbom", "announce"):
+        made[name].add_argument("--chain", default="", help="digest of the image for chain/action.yml")
     made["index"].add_argument("digests", nargs="+")
     for name in ("publish", "notes", "sbom", "announce"):
         made[name].add_argument("digest")
     for name in ("sbom", "announce"):
         made[name].add_argument("--dpkg-status", type=Path, help="/var/lib/dpkg/status of the image")
+        made[name].add_argument("--packages", type=Path, help="what list_packages.py prints in the image for Chains")
     return parser
 
 

@@ -1,9 +1,11 @@
-"""The software bill of materials of the image: SPDX 2.3 as JSON, from the lock file and what a package says of itself.
+"""The software bill of materials of an image: SPDX 2.3 as JSON, from the lock file and what a package says of itself.
 
-Python packages come from requirements.txt, with the licence that their metadata names where they are installed; the
-base's Debian packages from a dpkg status file, where one is given. Nothing is looked up. Spec: SPDX 2.3.
+Python packages come from requirements.txt, with the licence that their metadata names where they are installed; those
+of `truss` from what `list_packages` printed in the image for Chains; the base's Debian packages from a dpkg status
+file, where one is given. Nothing is looked up. Spec: SPDX 2.3.
 """
 
+import json
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -31,7 +33,7 @@ class Package:
     def identifier(self) -> str:
         """Its SPDX id, unique in the document."""
         kind = self.purl.removeprefix("pkg:").partition("/")[0]
-        return f"SPDXRef-{kind}-{_ID.sub('-', self.name)}"
+        return f"SPDXRef-{kind}-{_ID.sub('-', f'{self.name}-{self.version}')}"  # `truss` may need another one of ours
 
 
 def locked_packages(requirements: str, licences: Mapping[str, str]) -> list[Package]:
@@ -44,6 +46,14 @@ def locked_packages(requirements: str, licences: Mapping[str, str]) -> list[Pack
             licences.get(pin["name"], _UNKNOWN),
         )
         for pin in _PIN.finditer(requirements)
+    ]
+
+
+def listed_packages(listing: str) -> list[Package]:
+    """The packages that `list_packages` printed."""
+    return [
+        Package(name, version, f"pkg:pypi/{name}@{version}", licence or _UNKNOWN)
+        for name, version, licence in json.loads(listing)
     ]
 
 
@@ -78,14 +88,13 @@ def base_image(dockerfile: str) -> Package:
 def document(
     version: str, image: str, digest: str, seconds: int, base: Package, packages: Iterable[Package]
 ) -> dict[str, Any]:
-    """The document: it describes the image, which contains its base and the packages.
+    """The document: it describes the image, which contains its base and the packages, each once.
 
     `seconds` is the time of the commit, so that the same release has the same document.
     """
-    ours = Package(
-        "baseten-deploy", version, f"pkg:oci/baseten-deploy@{digest.replace(':', '%3A')}", "MIT", "CONTAINER"
-    )
-    contained = [base, *packages]
+    name = image.rpartition("/")[2]
+    ours = Package(name, version, f"pkg:oci/{name}@{digest.replace(':', '%3A')}", "MIT", "CONTAINER")
+    contained = list({package.purl: package for package in (*packages, base)}.values())
     relationships = [("SPDXRef-DOCUMENT", "DESCRIBES", ours.identifier)]
     relationships += [(ours.identifier, "CONTAINS", package.identifier) for package in contained]
     return {

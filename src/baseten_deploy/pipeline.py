@@ -109,8 +109,8 @@ def deploy(run: Run) -> Status:
             environment_settings.finish(
                 run, committed.model.id, settings.environment, environment_settings.AFTER_A_PUSH
             )
-        if settings.promote_to:
-            target = target_of_promotion(run, committed.model.id, settings.promote_to)
+        for name in filter(None, (run.first_into, settings.promote_to)):
+            target = target_of_promotion(run, committed.model.id, name)
             gate.promote(run, committed.model, ours, target, payload, proof=proof)
     register(run, committed.model, committed.deployment)
     if settings.cleanup:

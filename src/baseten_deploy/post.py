@@ -14,15 +14,13 @@ from baseten_deploy.ci.redaction import Redactor
 from baseten_deploy.ci.runner import Runner
 from baseten_deploy.ci.workspace import find_workspace
 from baseten_deploy.clock import Clock
-from baseten_deploy.deployment.creation import find_committed
 from baseten_deploy.deployment.on_failure import Saved, clear_away_cancelled
+from baseten_deploy.deployment.sent import POST_LOOKS
 from baseten_deploy.errors import Cancelled, Problem
 from baseten_deploy.inputs.settings import Aftermath, read_settings, secrets_of
 from baseten_deploy.network.way_out import WayOut
 from baseten_deploy.run import Run, make_api
-from baseten_deploy.service.answers import Model
 from baseten_deploy.service.http import HttpError, make_client
-from baseten_deploy.service.model_lookup import Destination
 
 SECONDS = 60.0
 _REMEDY = "Look at the model's deployments, and deactivate what is not wanted."
@@ -83,22 +81,31 @@ def clear(environment: Mapping[str, str], runner: Runner, redactor: Redactor) ->
         )
         run.api.http.deadline = clock.now() + SECONDS
         try:
-            model, ids = _find(run, saved)
+            found = made_by(run, saved)
         except HttpError as error:
             remedy = (
                 error.remedy or f"Look for it on the workspace's models page, and {settings.on_cancel} it yourself."
             )
             run.warn(Problem(f"What the cancelled run made could not be looked up: {error.message}", remedy))
         else:
-            found = replace(saved, model_id=model.id, model_name=model.name, deployment_ids=ids)
-            clear_away_cancelled(run, run.api, found)
+            if found:
+                clear_away_cancelled(run, run.api, found)
 
 
-def _find(run: Run, saved: Saved) -> tuple[Model, tuple[str, ...]]:
-    """The model and the deployments that the run made; none when its commit took no effect. Raises `HttpError`."""
-    model = Model(saved.model_id, saved.model_name)
+def made_by(run: Run, saved: Saved) -> Saved | None:
+    """The same with the deployments that the run made; `None` when its commit took no effect. Raises `HttpError`."""
     if saved.deployment_ids:
-        return model, saved.deployment_ids
-    destination = Destination(saved.model_name, model if saved.model_id else None, saved.team_id)
-    _, found = find_committed(run.api, destination, saved.deploy_key)
-    return (found.model, (found.deployment.id,)) if found else (model, ())
+        return saved
+    made = saved.sent.look(run.api, run.clock, POST_LOOKS)
+    if len(made) > 1:
+        ids = ", ".join(each.deployment.id for each in made)
+        run.warn(
+            Problem(
+                f"{len(made)} deployments were made when the run was cancelled ({ids}); which is its own is unknown",
+                f"Look at the Chain's page, and {run.settings.on_cancel} yourself what is not wanted.",
+            )
+        )
+    if len(made) != 1:
+        return None
+    (only,) = made
+    return replace(saved, model_id=only.model.id, model_name=only.model.name, deployment_ids=(only.deployment.id,))

@@ -1,7 +1,7 @@
 """What one run carries from step to step: its settings, its connections, what it tells and what it learned."""
 
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -62,10 +62,11 @@ class Run:
     log: Log | None = None
     transport: Transport = PREDICT  # of what is asked
     deploy_key: str = ""  # the label by which a commit that was sent can be found
-    find_sent: Callable[[Api], Any] | None = None  # finds the `Committed` of a commit that is on its way, or `None`
+    sent: Any = None  # the `Sent` of a commit that is on its way, `None` before there is one
     notes: list[str] = field(default_factory=list)  # Markdown for the summary
     blocks: list[Block] = field(default_factory=list)  # what steps have to show on the pages; see `report.blocks`
     plan: Page | None = None  # what a plan found out
+    first_into: str = ""  # the environment that a new Chain is promoted into before `promote-to`
     truss_python: str = ""  # an interpreter that can import `truss_chains`; `""` where there is none
     packed_files: int = 0
     packed_bytes: int = 0  # of these files, before compression

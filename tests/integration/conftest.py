@@ -138,7 +138,8 @@ def release_tools() -> Path:
 
 @pytest.fixture
 def models(tmp_path) -> Path:
-    """Make a git repository with the two Trusses that the examples name."""
+    """Make a git repository with the two Trusses and the Chain that the examples name."""
+    shutil.copytree(ROOT / "examples" / "hello-chain", tmp_path / "models" / "hello-chain")
     for name in ("my-model", "my-other-model"):
         shutil.copytree(ROOT / "examples" / "hello-truss", tmp_path / "models" / name)
         config = tmp_path / "models" / name / "config.yaml"

@@ -14,6 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from build_context import context_of, up_to
 from runner import Launcher
 
 BASE = "docker.io/library/python:3.13-slim"  # the stand-in of ../shared/image: Debian with CPython and a shell
@@ -63,17 +64,18 @@ def other_machine(part: Path, directory: Path, *, plain_registry: str) -> Iterat
         tool(part, "podman", "rmi", "--all", "--force", environment={"IMAGE_HOME": str(directory)})
 
 
-def build(part: Path, tag: str, context: Path) -> None:
+def build(part: Path, tag: str, context: Path, target: str = "") -> None:
     """Set up what ../shared/image brings, once, and build with it; layers that are there are used again."""
-    for command in ([part / "setup.sh"], [part / "build.sh", tag, context]):
-        done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
-        assert done.returncode == 0, done.stdout
+    with context_of(context, target) as given:
+        for command in ([part / "setup.sh"], [part / "build.sh", tag, given]):
+            done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+            assert done.returncode == 0, done.stdout
 
 
-def build_anew(part: Path, tag: str, context: Path) -> None:
-    """Build as ../shared/image/build.sh does, with no cache."""
+def build_anew(part: Path, tag: str, context: Path, target: str) -> None:
+    """Build a stage as ../shared/image/build.sh does, with no cache."""
     dockerfile = context / "Dockerfile.local"
-    text = (context / "Dockerfile").read_text()
+    text = up_to((context / "Dockerfile").read_text(), target)
     dockerfile.write_text(re.sub(r"(?m)^(FROM .*python:3\.13)[^ @]*(@sha256:[0-9a-f]+)?", r"\1-slim", text))
     certificates = "/etc/ssl/certs:/etc/ssl/certs:ro"
     common = ("--pull=never", "--layers", "--no-cache", "--isolation", "chroot", "--volume", certificates)

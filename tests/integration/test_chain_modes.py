@@ -1,5 +1,8 @@
 """Modes that need no `truss`, on Chains: whole runs against the sandbox, by the code that does them for models."""
 
+import json
+import subprocess
+import sys
 import time
 
 import pytest
@@ -224,6 +227,47 @@ def test_a_cancelled_promotion_of_somebody_elses_goes_on(chains, mode, how):
     assert (130, "cancelled") == (result.exit_code, result.outputs["status"])
     assert "ACTIVE" == chains.status(deployment)
     assert "goes on" in result.log.text
+
+
+def post(chains, known, how="delete", **saved):
+    """Run the post step of a run that was killed while its push was on its way; what it printed."""
+    job = chains.job
+    inputs = {**chains.job.sandbox.chain_inputs, "truss-directory": "hello-chain/hello.py", "on-cancel": how}
+    facts = {"model_id": chains.id, "model_name": "Hello Chain", "team_id": "", "deploy_key": "", "deployment_ids": []}
+    variables = job.runner.variables(job.inputs(inputs))
+    variables |= {"STATE_deployment": json.dumps({**facts, "known": known, **saved}), "STATE_status": "cancelled"}
+    command = [sys.executable, "-I", "-B", "-u", str(ROOT / "post_entrypoint.py")]
+    done = subprocess.run(command, env=variables, cwd=job.runner.workspace, capture_output=True, text=True, check=False)
+    assert (0, "") == (done.returncode, done.stderr)
+    return done.stdout
+
+
+@pytest.mark.parametrize("new", [False, True])
+@pytest.mark.parametrize("how", ["deactivate", "delete"])
+def test_the_post_step_finds_a_push_without_an_answer(chains, how, new):
+    """The one that was not there before is done away with, of a Chain that was there and of a new one."""
+    before = [] if new else [chains.push()]
+    made = chains.push(["BUILDING"])
+    post(chains, before, how, **({"model_id": ""} if new else {}))
+    left = {each.id: each.timeline[-1].status for each in chains.state.deployments(chains.id)}
+    assert {"deactivate": "INACTIVE", "delete": None}[how] == left.pop(made, None)
+    assert dict.fromkeys(before, "ACTIVE") == left
+
+
+def test_the_post_step_touches_none_of_several(chains):
+    """Which one is the run's own cannot be told: it says which there are."""
+    both = [chains.push(["BUILDING"]), chains.push(["BUILDING"])]
+    printed = post(chains, [])
+    assert f"({', '.join(both)})" in printed
+    assert both == [each.id for each in chains.state.deployments(chains.id)]
+
+
+def test_the_post_step_keeps_what_an_environment_serves(chains):
+    """Somebody has promoted it meanwhile."""
+    made = chains.push()
+    chains.run(mode="promote", deployment_id=made, environment="production", predict="false")
+    assert f"{made} could not be cleared away" in post(chains, [])
+    assert "ACTIVE" == chains.status(made)
 
 
 def until(step, condition, seconds=30):

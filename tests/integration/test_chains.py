@@ -57,6 +57,11 @@ class ChainJob:
         """The requests to the management API and to GraphQL so far, as `METHOD /path`."""
         return [f"{row.method} {row.path}" for row in self.sandbox.requests if row.service == "management"]
 
+    def deployments(self):
+        """The ids of all deployments of Chains."""
+        chains = self.sandbox.chains
+        return {each.id for facts in chains.models() for each in chains.deployments(facts.model.id)}
+
     def write(self, code, name="chain.py"):
         """Another Chain's file; its path."""
         (self.runner.workspace / name).write_text(textwrap.dedent(code), encoding="utf-8")
@@ -102,12 +107,11 @@ def test_deploy_then_promote_into_a_new_environment(chain):
 
 
 def test_the_example_workflow(chain):
-    """Run as it stands, twice: both environments serve what was pushed last."""
+    """Run as it stands, twice, the Chain being new at first: both environments serve what was pushed last."""
 
     def run(inputs):
         return chain.run(**{name.replace("-", "_"): value for name, value in inputs.items()})
 
-    chain.sandbox.chains.create_model("Hello Chain", chain.sandbox.state.teams()[0].id)
     for _ in range(2):
         done = Interpreter(
             run=run, github={"event": push().payload}, secrets={"BASETEN_API_KEY": chain.sandbox.api_key}
@@ -178,6 +182,25 @@ BAD = {
         "A.run_remote",
         6,
     ),
+    "a sibling's syntax error": ("import broken_helper\n", "SyntaxError", 1),
+    "a name that is not there": ("import os\nfrom os import nothing_there\n", "cannot import name 'nothing_there'", 2),
+    "a relative import": ("from . import helper\n", "attempted relative import", 1),
+    "a class that is no chainlet": (
+        "import truss_chains as chains\n@chains.mark_entrypoint\nclass A:\n    pass\n",
+        "What is marked as entry point is no chainlet",
+        2,
+    ),
+    "a function": (
+        "import truss_chains as chains\n@chains.mark_entrypoint\ndef f():\n    pass\n",
+        "What is marked as entry point is no chainlet",
+        2,
+    ),
+    "an error that cannot be said": (
+        "class E(BaseException):\n    def __str__(self):\n        raise RuntimeError\nraise E()\n",
+        "Importing the Chain failed: E",
+        4,
+    ),
+    "it closes what it did not open": ("import os\nos.closerange(3, 64)\nraise ValueError\n", "with exit code 1", None),
     "it raises": ("raise ValueError('not today')\n", "Importing the Chain failed: ValueError: not today", 1),
     "it reads the job's environment": ("import os\nos.environ['HF_TOKEN']\n", "KeyError: 'HF_TOKEN'", 2),
     "it exits": ("import sys\nsys.exit(0)\n", "ends the process when it is imported (exit code 0)", 2),
@@ -190,14 +213,25 @@ BAD = {
 def test_a_file_that_cannot_be_pushed(chain, kind):
     """It is `invalid`, said at its line, with nothing sent."""
     code, said, line = BAD[kind]
+    chain.write("def broken(:\n", "broken_helper.py")
     result = chain.run(truss_directory=chain.write(code))
     assert (1, "invalid") == (result.exit_code, result.outputs["status"]), result.log.lines
     assert any(said in message for message in errors(result)), errors(result)
     issue = next(each for each in result.log.annotations if each.kind == "error")
-    assert "chain.py" == issue.properties.get("file")
+    assert ("broken_helper.py" if "broken_helper" in code else "chain.py") == issue.properties.get("file")
     assert line is None or str(line) == issue.properties.get("line")
     assert [] == chain.sent()
-    assert not any("Traceback" in message for message in errors(result))
+    assert "Traceback" not in result.log.text
+
+
+def test_a_thread_that_goes_on_is_not_waited_for(chain):
+    """What the user's code started ends with the import, and with the push."""
+    source = chain.write(
+        "import threading, time\nthreading.Thread(target=time.sleep, args=(100,)).start()\n" + CHAINLET
+    )
+    result = chain.run(truss_directory=source, predict="false")
+    assert "success" == result.outputs["status"], result.log.text
+    assert result.seconds < 90
 
 
 def test_an_import_that_does_what_it_should_not(chain, tmp_path):
@@ -383,6 +417,38 @@ def test_cancel_while_it_is_promoted(chain, how):
     left = {each.id: each.timeline[-1].status for each in chain.sandbox.chains.deployments(chain_id)}
     assert {"deactivate": "INACTIVE", "delete": None}[how] == left.get(deployment_id), result.log.text
     assert chain.sandbox.chains.environment(chain_id, "production").candidate is None
+
+
+@pytest.mark.parametrize("new", [True, False])
+def test_the_post_step_clears_away_a_push_that_was_killed(chain, new):
+    """Killed while the answer is still out: what it made was not there before, and goes; what was there stays.
+
+    A new Chain's first deployment is production's, which the service does not give up: then it is named.
+    """
+    before = set()
+    if not new:
+        before.add(chain.run(predict="false").outputs["deployment-id"])
+    chain.sandbox.faults.add(Fault(Kind.HANG, "POST", "/graphql", nth=9 if new else 10, acts=True))
+    step = chain.start(predict="false", on_cancel="delete")
+    end = time.monotonic() + 60
+    while not [each for each in chain.deployments() if each not in before]:
+        assert step.running, step.log.text
+        assert time.monotonic() < end, step.log.text
+        time.sleep(0.05)
+    step._process.kill()
+    state = step.wait(10).state
+    variables = chain.runner.variables(
+        {**chain.sandbox.chain_inputs, "truss-directory": "hello-chain/hello.py", "on-cancel": "delete"}
+    )
+    variables |= {f"STATE_{name}": value for name, value in state.items()}
+    command = [sys.executable, "-I", "-B", "-u", str(ROOT / "post_entrypoint.py")]
+    done = subprocess.run(command, env=variables, cwd=chain.runner.workspace, capture_output=True, check=False)
+    assert (0, b"") == (done.returncode, done.stderr)
+    if new:
+        (made,) = chain.deployments()
+        assert f"The deployment {made} could not be cleared away".encode() in done.stdout
+    else:
+        assert before == chain.deployments(), (state, done.stdout)
 
 
 def test_the_real_command_line_pushes_into_the_sandbox(chain, tmp_path):

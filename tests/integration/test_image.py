@@ -1,4 +1,7 @@
-"""The image, built from this checkout and run as GitHub's runner runs it, against the sandbox on loopback."""
+"""The images, built from this checkout and run as GitHub's runner runs them, against the sandbox on loopback.
+
+That of the action, and the one that has `truss` besides, for Chains.
+"""
 
 import json
 import os
@@ -12,14 +15,18 @@ from pathlib import Path
 
 import pytest
 from containers import BASE, Confined, build, build_anew, compressed_layers, layer_digests, tool
+from packaging.requirements import Requirement
 
 from baseten_sandbox import Sandbox
-from runner import ROOT, Runner, from_image
+from build_context import copy_checkout
+from runner import ROOT, Runner, from_image, read_action
 
 pytestmark = pytest.mark.real_image
 
 TAG = "baseten-deploy-test"
+CHAIN = "baseten-deploy-chain-test"
 LARGEST = 12_000_000  # bytes, compressed, above the base
+LARGEST_CHAIN = 85_000_000  # the same of what the image for Chains has above the action's: `truss` and its 87 packages
 LOCKED_DOWN = ("--read-only", "--read-only-tmpfs=false", "--cap-drop=all", "--security-opt=no-new-privileges")
 STRANGER = 54321  # a uid that no /etc/passwd knows
 
@@ -30,6 +37,13 @@ def run_sh(shared_part) -> Path:
     image = shared_part("image")
     build(image, TAG, ROOT)
     return image / "run.sh"
+
+
+@pytest.fixture(scope="session")
+def chain_image(run_sh) -> str:
+    """Build the image for Chains once, on top of the other's layers; its tag."""
+    build(run_sh.parent, CHAIN, ROOT, "chain")
+    return CHAIN
 
 
 @pytest.fixture
@@ -48,14 +62,21 @@ def inputs(sandbox: Sandbox) -> dict[str, str]:
     }
 
 
-def python(run_sh: Path, code: str) -> str:
+def python(run_sh: Path, code: str, tag: str = TAG) -> str:
     """Run Python code in the image, without the action, and return what it prints."""
     environment = {**os.environ, "ENTRYPOINT_OVERRIDE": "/usr/local/bin/python3"}
     done = subprocess.run(
-        [run_sh, TAG, "-I", "-B", "-c", code], env=environment, capture_output=True, text=True, check=False
+        [run_sh, tag, "-I", "-B", "-c", code], env=environment, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
     return done.stdout
+
+
+def belongs_to_somebody(runner: Runner) -> None:
+    """Give everything that is mounted to the runner's user, who lets nobody in."""
+    for path in (runner.directory, *runner.directory.rglob("*")):
+        os.chown(path, 1001, 1001)
+        path.chmod(0o700 if path.is_dir() else 0o600)
 
 
 def test_deploys(runner):
@@ -63,9 +84,7 @@ def test_deploys(runner):
 
     As on GitHub's runner: root in the container, and everything mounted belongs to another user, who lets nobody in.
     """
-    for path in (runner.directory, *runner.directory.rglob("*")):
-        os.chown(path, 1001, 1001)
-        path.chmod(0o700 if path.is_dir() else 0o600)
+    belongs_to_somebody(runner)
     with Sandbox() as sandbox:
         result = runner.run(inputs(sandbox))
         assert result.outcome == "success", result.log.text
@@ -164,33 +183,48 @@ def test_is_small(run_sh, tmp_path):
     assert code < 2_000_000
 
 
-def test_two_builds_are_the_same(run_sh, tmp_path):
-    """The same layers from another copy: other times of its files, another umask, no cache, and left-over bytecode."""
+def test_the_one_for_chains_is_the_other_and_a_layer(run_sh, chain_image, tmp_path):
+    """The action's layers are its own too, and the action's has none of `truss`; what is above them has a bound."""
+    image, chain = (layer_digests(run_sh.parent, tag) for tag in (TAG, chain_image))
+    assert image == chain[: len(image)]
+    (above,) = compressed_layers(run_sh.parent, chain_image, tmp_path)[len(image) :]
+    assert 20_000_000 < above <= LARGEST_CHAIN
+    there = "import os; print(os.path.exists('/opt/truss'), os.environ.get('BASETEN_DEPLOY_TRUSS_PYTHON'))"
+    assert ("False None\n", "True /opt/truss/bin/python\n") == tuple(
+        python(run_sh, there, tag) for tag in (TAG, chain_image)
+    )
+
+
+def test_two_builds_are_the_same(run_sh, chain_image, tmp_path):
+    """The same layers from another copy: other times of its files, another umask, no cache, and left-over bytecode.
+
+    Of the image for Chains, which has those of the action's.
+    """
     copy = tmp_path / "copy"
-    listed = subprocess.run(
-        ["git", "ls-files", "-co", "--exclude-standard"], cwd=ROOT, capture_output=True, text=True, check=True
-    ).stdout
-    for name in listed.splitlines():
-        if (ROOT / name).is_file():  # one that was removed and not committed is listed, too
-            (copy / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(ROOT / name, copy / name)
-            (copy / name).chmod(0o600)
-            os.utime(copy / name, (1e9, 1e9))
+    copy_checkout(ROOT, copy)
+    for path in copy.rglob("*"):
+        if path.is_file():
+            path.chmod(0o600)
+            os.utime(path, (1e9, 1e9))
     (copy / "src" / "baseten_deploy" / "__pycache__").mkdir()
     (copy / "src" / "baseten_deploy" / "__pycache__" / "main.cpython-313.pyc").write_bytes(b"of another checkout")
-    build_anew(run_sh.parent, f"{TAG}-again", copy)
+    build_anew(run_sh.parent, f"{TAG}-again", copy, "chain")
     again = layer_digests(run_sh.parent, f"{TAG}-again")
     tool(run_sh.parent, "buildah", "rmi", "--force", f"{TAG}-again")
-    assert layer_digests(run_sh.parent, TAG) == again
+    assert layer_digests(run_sh.parent, chain_image) == again
+    image = layer_digests(run_sh.parent, TAG)
+    assert image == again[: len(image)]
 
 
-def confined(tmp_path: Path, run_sh: Path, uid: int, *options: str, **kind: object) -> Runner:
+def confined(
+    tmp_path: Path, run_sh: Path, uid: int, *options: str, tag: str = TAG, example: str = "hello-truss", **kind: object
+) -> Runner:
     """Make a job whose command files belong to `uid`, and whose workspace belongs to somebody else."""
-    launcher = Confined(TAG, run_sh.parent, (*LOCKED_DOWN, f"--user={uid}:{uid}", *options), **kind)
+    launcher = Confined(tag, run_sh.parent, (*LOCKED_DOWN, f"--user={uid}:{uid}", *options), **kind)
     runner = Runner(tmp_path / "job", launcher=launcher)
     tmp_path.chmod(0o755)
     tmp_path.parent.chmod(0o755)
-    shutil.copytree(ROOT / "examples" / "hello-truss", runner.workspace / "hello-truss")
+    shutil.copytree(ROOT / "examples" / example, runner.workspace / example)
     for path in (runner.workspace, *runner.workspace.rglob("*")):
         os.chown(path, 1001, 1001)
     return runner
@@ -216,6 +250,105 @@ def test_runs_confined(run_sh, tmp_path, uid, home):
     assert result.outcome == "success", result.log.text
     assert result.outputs["status"] == "success"
     assert result.outputs["deployment-id"] in result.summary
+
+
+def chain_inputs(sandbox: Sandbox) -> dict[str, str]:
+    """Say what a workflow with a Chain would say under `with:`."""
+    payload = '{"max_value": 6}'
+    return {**sandbox.chain_inputs, "truss-directory": "hello-chain/hello.py", "predict-payload": payload}
+
+
+def test_deploys_a_chain(run_sh, chain_image, tmp_path):
+    """As GitHub's runner runs it: the import, the push by `truss`, the wait, the question. Its key is in no log."""
+    action = read_action(ROOT / "chain" / "action.yml")
+    runner = Runner(tmp_path, launcher=from_image(chain_image, run_sh), action=action)
+    shutil.copytree(ROOT / "examples" / "hello-chain", runner.workspace / "hello-chain")
+    belongs_to_somebody(runner)
+    with Sandbox(speed=20) as sandbox:
+        result = runner.run(chain_inputs(sandbox))
+        assert result.outcome == "success", result.log.text
+        (facts,) = sandbox.chains.models()
+        (deployment,) = sandbox.chains.deployments(facts.model.id)
+    assert (result.outputs["chain-id"], result.outputs["deployment-id"]) == (facts.model.id, deployment.id)
+    assert ("success", "Hello Chain") == (result.outputs["status"], result.outputs["model-name"])
+    assert "| `RandInt` | `ACTIVE` |" in result.summary
+    assert sandbox.api_key not in "\n".join(line for line in result.log.raw if "add-mask" not in line)
+
+
+HOSTILE = """
+import os, pathlib, subprocess, sys
+import truss_chains as chains
+
+print("USER", os.getuid(), os.getgroups())
+sealed = ("/app/entrypoint.py", "/app/src/baseten_deploy/gate.py", "/opt/truss/bin/python", "/usr/local/bin/new",
+          "/github/file_commands/output", "/github/workspace/new")
+for path in sealed:
+    try:
+        open(path, "a").write("0 / 0\\n")
+        print("WROTE", path)
+    except OSError as error:
+        print("SEALED", path)
+for path in ("/proc/1/environ", f"/proc/{os.getppid()}/environ", "/github/home/.netrc"):
+    try:
+        print("READ", path, len(open(path, "rb").read()))
+    except OSError:
+        print("SEALED", path)
+try:
+    os.setuid(0)
+    print("ROOT")
+except PermissionError:
+    pass
+
+@chains.mark_entrypoint
+class Hello(chains.ChainletBase):
+    async def run_remote(self, name: str) -> str:
+        return name
+"""
+
+
+def test_a_chains_code_is_nobody(run_sh, chain_image, tmp_path):
+    """With a checkout as GitHub's runner has it, the import and the push run without root: nothing there is theirs."""
+    runner = Runner(
+        tmp_path, launcher=from_image(chain_image, run_sh), action=read_action(ROOT / "chain" / "action.yml")
+    )
+    (runner.workspace / "hostile.py").write_text(HOSTILE)
+    (runner.directory / "home" / ".netrc").write_text("machine example.com password secret")
+    for path in (runner.directory, *runner.directory.rglob("*")):
+        os.chown(path, 1001, 1001)
+        path.chmod(0o755 if path.is_dir() else 0o600 if path.name == ".netrc" else 0o644)
+    with Sandbox(speed=20) as sandbox:
+        result = runner.run(
+            chain_inputs(sandbox) | {"truss-directory": "hostile.py", "predict-payload": '{"name": "world"}'}
+        )
+    assert result.outcome == "success", result.log.text
+    assert "USER 65534 []" in result.log.text
+    assert 2 * 9 == result.log.text.count("SEALED /"), result.log.text  # imported twice: read, and pushed
+    assert not re.search(r"^(WROTE|READ|ROOT)", result.log.text, re.MULTILINE), result.log.text
+
+
+@pytest.mark.parametrize(("uid", "home"), [(0, True), (STRANGER, False)], ids=["root", "a stranger, no HOME"])
+def test_deploys_a_chain_confined(run_sh, chain_image, tmp_path, uid, home):
+    """The root file system is read-only, no capability is there, any uid: `truss` needs a /tmp that it may write to."""
+    options = ("--tmpfs=/tmp:mode=1777",)
+    runner = confined(tmp_path, run_sh, uid, *options, tag=chain_image, example="hello-chain", home=home)
+    own_command_files(runner, uid)
+    with Sandbox(speed=20) as sandbox:
+        result = runner.run(chain_inputs(sandbox))
+    assert result.outcome == "success", result.log.text
+    assert result.outputs["status"] == "success"
+    assert result.outputs["deployment-id"] in result.summary
+
+
+def test_a_chain_without_a_place_to_write(run_sh, chain_image, tmp_path):
+    """Said as what it is, with what to do, and nothing was sent."""
+    runner = confined(tmp_path, run_sh, STRANGER, tag=chain_image, example="hello-chain")
+    own_command_files(runner, STRANGER)
+    with Sandbox(speed=20) as sandbox:
+        result = runner.run(chain_inputs(sandbox))
+        assert sandbox.chains.models() == []
+    assert (result.exit_code, result.outputs["status"]) == (1, "invalid"), result.log.text
+    assert "TMPDIR" in result.log.text
+    assert "Traceback" not in result.log.text
 
 
 def test_runs_as_in_a_kubernetes_pod(run_sh, tmp_path):
@@ -248,14 +381,21 @@ def test_starts_with_nothing_but_itself(run_sh):
     assert "usage: baseten-deploy" in tool(run_sh.parent, "podman", "run", "--rm", *options, TAG, "--help")
 
 
-@pytest.mark.parametrize("machine", ["x86_64", "aarch64"])
-def test_every_wheel_exists(machine, tmp_path):
-    """For both architectures of a release, by the hashes of the lock file: the image needs no compiler on either."""
+@pytest.mark.parametrize(
+    ("lock", "machine"),
+    [
+        ("requirements.txt", "x86_64"),
+        ("requirements.txt", "aarch64"),
+        ("requirements-chain.txt", "aarch64"),  # for x86_64 it is built here
+    ],
+)
+def test_every_wheel_exists(machine, lock, tmp_path):
+    """For both architectures of a release, by the hashes of the lock files: no image needs a compiler on either."""
     newest = 41  # glibc of the base; wheels name the oldest that they run with
     platforms = [f"--platform=manylinux_2_{minor}_{machine}" for minor in range(17, newest + 1)]
     platforms.append(f"--platform=manylinux2014_{machine}")
     pip = (sys.executable, "-m", "pip", "--disable-pip-version-check", "download", "--quiet", "--dest", str(tmp_path))
-    locked = ("--no-deps", "--require-hashes", "-r", str(ROOT / "requirements.txt"))
+    locked = ("--no-deps", "--require-hashes", "-r", str(ROOT / lock))
     done = subprocess.run(
         [*pip, *locked, "--only-binary=:all:", "--python-version=3.13", *platforms],
         capture_output=True,
@@ -264,10 +404,12 @@ def test_every_wheel_exists(machine, tmp_path):
     )
     assert done.returncode == 0, done.stderr
     wheels = [path.name for path in tmp_path.iterdir()]
-    pins = re.findall(r"^[a-z0-9-]+==", (ROOT / "requirements.txt").read_text(), re.MULTILINE)
-    assert len(pins) == len(wheels)
+    pins = map(Requirement, re.findall(r"^([a-z0-9-]+==[^\\\n]+)", (ROOT / lock).read_text(), re.MULTILINE))
+    # pip goes by the markers of the interpreter that runs it, whatever it downloads for.
+    assert sum(1 for pin in pins if not pin.marker or pin.marker.evaluate()) == len(wheels)
     native = {name.partition("-")[0] for name in wheels if not name.endswith("-any.whl")}
-    assert {"isal", "jsonschema_rs", "pyyaml", "regex"} <= native
+    expected = {"requirements.txt": {"isal", "jsonschema_rs", "pyyaml", "regex"}}
+    assert expected.get(lock, {"pydantic_core", "ruff", "truss_transfer"}) <= native
     assert [] == [name for name in wheels if not name.endswith(("-any.whl", f"{machine}.whl"))]
 
 

@@ -17,11 +17,12 @@ from pathlib import Path
 import httpx
 import pytest
 import yaml
-from act import Act, podman_service
+from act import Act, ActRun, podman_service, repository
 from containers import BASE, build, in_storage, machine_environment, other_machine, tool
 from loopback import GitServer, Registry, git_server, registry, with_authority
 
 import versioning
+from build_context import copy_checkout
 from runner import ROOT, push
 
 pytestmark = pytest.mark.real_release
@@ -87,8 +88,10 @@ class Released:
         git(self.source, "push", "-q", "origin", "main")
         self.step("check", str(version))
         one = self.step("image", "--arch", "amd64")
+        of_chains = self.step("image", "--arch", "amd64", "--target", "chain")
         index = self.step("index", str(version), one["digest-amd64"])
-        return index | self.step("publish", str(version), index["digest"])
+        chain = self.step("index", str(version), "--target", "chain", of_chains["digest-amd64"])["digest"]
+        return index | {"chain": chain} | self.step("publish", str(version), index["digest"], "--chain", chain)
 
 
 @pytest.fixture(scope="module")
@@ -98,13 +101,7 @@ def released(shared_part, tmp_path_factory) -> Iterator[Released]:
     build(part, "localhost/release-amd64", ROOT)
     with registry(directory / "registry") as images, git_server(directory) as server:
         remote, source = server.create(NAME), directory / "source"
-        listed = subprocess.run(
-            ["git", "ls-files", "-co", "--exclude-standard"], cwd=ROOT, capture_output=True, text=True, check=True
-        ).stdout
-        for name in listed.splitlines():
-            if (ROOT / name).is_file():
-                (source / name).parent.mkdir(parents=True, exist_ok=True)
-                shutil.copy(ROOT / name, source / name)
+        copy_checkout(ROOT, source)
         changelog = source / "CHANGELOG.md"
         if not versioning.section(changelog.read_text(), "Unreleased").body:
             changelog.write_text(changelog.read_text().replace("[Unreleased]\n", "[Unreleased]\n\n- Rehearsed.\n", 1))
@@ -122,19 +119,21 @@ def first(released) -> dict[str, str]:
 
 
 def steps_of_the_workflow() -> list[str]:
-    """What .github/workflows/release.yml has scripts/release.py do, in order; the image for Chains apart."""
+    """What .github/workflows/release.yml has scripts/release.py do, in order, with the options that say to what."""
     jobs = yaml.safe_load((ROOT / ".github" / "workflows" / "release.yml").read_text())["jobs"]
-    runs = [step.get("run", "") for job in jobs.values() for step in job["steps"]]
-    return [found[1] for run in runs if (found := re.search(r"release\.py (\w+)(?!.*--target)", run))]
+    runs = [step.get("run", "").replace("\n", " ") for job in jobs.values() for step in job["steps"]]
+    lines = [found[1] for run in runs if (found := re.search(r"release\.py (.*)", run))]
+    return [" ".join(re.findall(r"^\w+|--target \w+|--chain\b", line)) for line in lines]
 
 
 def test_the_rehearsal_does_what_the_workflow_does():
     """The same steps in the same order; `announce` alone needs GitHub, and is tested with a `gh` that notes."""
-    assert ["check", "image", "index", "publish", "announce"] == steps_of_the_workflow()
+    both = ["image", "image --target chain", "index", "index --target chain"]
+    assert ["check", *both, "publish --chain", "announce --chain"] == steps_of_the_workflow()
 
 
-def test_the_tags_name_a_commit_that_names_the_image(released, first):
-    """v1.0.0 and v1 are one commit on top of main, whose action.yml has the digest of the index."""
+def test_the_tags_name_a_commit_that_names_the_images(released, first):
+    """v1.0.0 and v1 are one commit on top of main, whose two action.yml have the digests of their indexes."""
     tags = dict(
         reversed(line.split("\t")) for line in git(released.source, "ls-remote", "--tags", "origin").splitlines()
     )
@@ -142,15 +141,34 @@ def test_the_tags_name_a_commit_that_names_the_image(released, first):
     action = yaml.safe_load(git(released.remote, "show", f"{first['commit']}:action.yml"))
     assert f"docker://{released.image}@{first['digest']}" == action["runs"]["image"]
     assert "Dockerfile" == yaml.safe_load(git(released.remote, "show", "main:action.yml"))["runs"]["image"]
+    chain = yaml.safe_load(git(released.remote, "show", f"{first['commit']}:chain/action.yml"))
+    assert f"docker://{released.image}-chain@{first['chain']}" == chain["runs"]["image"]
+    unpinned = yaml.safe_load(git(released.remote, "show", "main:chain/action.yml"))["runs"]["image"]
+    assert "docker://ghcr.io/OWNER/baseten-deploy-chain:v1" == unpinned
 
 
-def test_the_registry_has_an_index_under_three_names(released, first):
+@pytest.mark.parametrize(("name", "output"), [(NAME, "digest"), (f"{NAME}-chain", "chain")])
+def test_the_registry_has_an_index_under_three_names(released, first, name, output):
     """Its digest, the version and the major version; in it the image of this machine's architecture."""
-    answers = [released.registry.manifest(NAME, reference) for reference in (first["digest"], "v1.0.0", "v1")]
+    answers = [released.registry.manifest(name, reference) for reference in (first[output], "v1.0.0", "v1")]
     assert [200] * 3 == [answer.status_code for answer in answers]
-    assert [first["digest"]] * 3 == [answer.headers["Docker-Content-Digest"] for answer in answers]
+    assert [first[output]] * 3 == [answer.headers["Docker-Content-Digest"] for answer in answers]
     (image,) = answers[0].json()["manifests"]
     assert ("amd64", "linux") == (image["platform"]["architecture"], image["platform"]["os"])
+
+
+def layers(released: Released, name: str, digest: str) -> list[str]:
+    """The digests of the layers of the one image that an index names, the lowest first."""
+    (image,) = released.registry.manifest(name, digest).json()["manifests"]
+    return [layer["digest"] for layer in released.registry.manifest(name, image["digest"]).json()["layers"]]
+
+
+def test_the_image_for_chains_is_the_other_and_a_layer(released, first):
+    """Who has the one pulls a layer more for the other."""
+    image = layers(released, NAME, first["digest"])
+    chain = layers(released, f"{NAME}-chain", first["chain"])
+    assert image == chain[: len(image)]
+    assert len(image) + 1 == len(chain)
 
 
 def test_building_it_again_gives_the_same_layers(released, first, tmp_path):
@@ -168,50 +186,92 @@ def test_building_it_again_gives_the_same_layers(released, first, tmp_path):
 
 
 def test_the_bill_of_materials_is_one(released, first, release_tools, tmp_path):
-    """spdx-tools reads and validates it; it names what is in the image, Debian's packages too."""
+    """spdx-tools reads and validates each image's; it names what is in it, Debian's packages too."""
     status = tmp_path / "status"
     status.write_text(tool(released.part, "podman", "run", "--rm", "--entrypoint", "cat", BASE, "/var/lib/dpkg/status"))
-    released.step("sbom", str(VERSION), first["digest"], "--dpkg-status", str(status))
-    bill = tmp_path / "sbom.spdx.json"
-    bill.write_text(released.said())
-    command = [release_tools / "bin" / "pyspdxtools", "--infile", bill]
-    judged = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert judged.returncode == 0, judged.stdout + judged.stderr
-    names = {package["name"] for package in json.loads(bill.read_text())["packages"]}
-    assert {"httpx", "boto3", "python", "libc6", "baseten-deploy"} <= names
+    packages = tmp_path / "packages"
+    podman = ("podman", "run", "--rm", "-i", "--entrypoint", "/opt/truss/bin/python", "localhost/release-chain-amd64")
+    script = in_storage(released.part, *podman, "-I", "-")
+    with (ROOT / "scripts" / "list_packages.py").open() as program, packages.open("w") as output:
+        subprocess.run(script, env=machine_environment(), stdin=program, stdout=output, check=True)
+    names = {}
+    of_chains = ("--chain", first["chain"], "--packages", str(packages))
+    for name, options in (("baseten-deploy", ()), ("baseten-deploy-chain", of_chains)):
+        released.step("sbom", str(VERSION), first["digest"], "--dpkg-status", str(status), *options)
+        bill = tmp_path / f"{name}.spdx.json"
+        bill.write_text(released.said())
+        command = [release_tools / "bin" / "pyspdxtools", "--infile", bill]
+        judged = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert judged.returncode == 0, judged.stdout + judged.stderr
+        names[name] = {package["name"] for package in json.loads(bill.read_text())["packages"]}
+        assert {"httpx", "boto3", "python", "libc6", name} <= names[name]
+    pins = re.findall(r"^([a-z0-9-]+)==", (ROOT / "requirements-chain.txt").read_text(), re.MULTILINE)
+    assert "truss" not in names["baseten-deploy"]
+    assert {"truss", "ruff", "truss-transfer"} <= names["baseten-deploy-chain"]
+    assert names["baseten-deploy-chain"] - names["baseten-deploy"] - {"baseten-deploy-chain"} <= set(pins)
 
 
-def test_the_release_is_used_by_its_tag(released, first, sandbox, models, release_tools, tmp_path):
-    """A workflow says `uses: octo-org/baseten-deploy@v1`: act clones that tag, podman pulls that digest, it deploys."""
-    step = {
-        "uses": f"{NAME}@v1",
-        "id": "deploy",
-        "with": {**sandbox.inputs, "baseten-api-key": "${{ secrets.BASETEN_API_KEY }}", "truss-directory": "my-model"},
-    }
+@dataclass
+class Used:
+    """A workflow that used the release, on a runner that had never seen it."""
+
+    run: ActRun
+    pulled: list[str]  # what the registry was asked for
+
+    def outputs(self, uses: str) -> dict[str, str]:
+        """Those of its one step of ours, which ended well, as did the workflow."""
+        assert self.run.exit_code == 0, self.run.text
+        ((ended, outputs),) = self.run.steps(uses)
+        assert ("success", "success") == (ended, outputs["status"])
+        return outputs
+
+
+def used(released: Released, tools: Path, directory: Path, checkout: Path, step: dict[str, object], key: str) -> Used:
+    """Run a workflow in `checkout` whose second step is ours. act clones the tag, podman pulls the digest."""
     after = {"run": 'test "$STATUS" = success', "env": {"STATUS": "${{ steps.deploy.outputs.status }}"}}
-    steps = [{"uses": "actions/checkout@v6"}, step, after]
-    workflow = tmp_path / "deploy.yml"
+    steps = [{"uses": "actions/checkout@v6"}, {**step, "id": "deploy"}, after]
+    workflow = directory / "deploy.yml"
     workflow.write_text(
         yaml.safe_dump({"on": "push", "jobs": {"deploy": {"runs-on": "ubuntu-latest", "steps": steps}}})
     )
     before = len(released.registry.requests())
-    runner = other_machine(released.part, tmp_path / "runner", plain_registry=released.registry.address)
-    with runner as image_home, podman_service(released.part, tmp_path, image_home) as docker_host:
-        options = ("--github-instance", released.server.address)
+    runner = other_machine(released.part, directory / "runner", plain_registry=released.registry.address)
+    with runner as image_home, podman_service(released.part, directory, image_home) as docker_host:
         act = Act(
-            *(release_tools / "bin" / "act", docker_host, models),
-            options=options,
+            *(tools / "bin" / "act", docker_host, checkout),
+            options=("--github-instance", released.server.address),
             environment=with_authority(released.server),
         )
-        run = act.run(workflow, "push", push().payload, {"BASETEN_API_KEY": sandbox.api_key})
-    assert run.exit_code == 0, run.text
-    ((ended, outputs),) = run.steps(NAME)
-    assert ("success", "success") == (ended, outputs["status"])
+        run = act.run(workflow, "push", push().payload, {"BASETEN_API_KEY": key})
+    return Used(run, released.registry.requests()[before:])
+
+
+SECRET = {"baseten-api-key": "${{ secrets.BASETEN_API_KEY }}"}
+
+
+def test_the_release_is_used_by_its_tag(released, first, sandbox, models, release_tools, tmp_path):
+    """A workflow says `uses: octo-org/baseten-deploy@v1`: act clones that tag, podman pulls that digest, it deploys."""
+    step = {"uses": f"{NAME}@v1", "with": {**sandbox.inputs, **SECRET, "truss-directory": "my-model"}}
+    done = used(released, release_tools, tmp_path, models, step, sandbox.api_key)
+    done.outputs(NAME)
     assert len(sandbox.objects()) == 1
-    assert any(f"/{NAME}" in asked for asked in released.server.asked), run.text
-    assert f"{released.image}@{first['digest']}" in run.text
-    pulled = [asked for asked in released.registry.requests()[before:] if first["digest"] in asked]
-    assert pulled, run.text
+    assert any(f"/{NAME}" in asked for asked in released.server.asked), done.run.text
+    assert f"{released.image}@{first['digest']}" in done.run.text
+    assert any(first["digest"] in asked for asked in done.pulled), done.run.text
+
+
+def test_the_sub_action_is_used_by_its_tag(released, first, sandbox, release_tools, tmp_path):
+    """`uses: octo-org/baseten-deploy/chain@v1.0.0`: the same with a Chain, which the `truss` of that image pushes."""
+    shutil.copytree(ROOT / "examples" / "hello-chain", tmp_path / "chains" / "hello-chain")
+    given = {**sandbox.chain_inputs, **SECRET, "truss-directory": "hello-chain/hello.py"}
+    step = {"uses": f"{NAME}/chain@v1.0.0", "with": {**given, "predict-payload": '{"max_value": 6}'}}
+    done = used(released, release_tools, tmp_path, repository(tmp_path / "chains"), step, sandbox.api_key)
+    outputs = done.outputs(f"{NAME}/chain")
+    (facts,) = sandbox.chains.models()
+    assert (facts.model.id, "Hello Chain") == (outputs["chain-id"], outputs["model-name"])
+    assert facts.model.id in outputs["predict-url"]
+    assert f"{released.image}-chain@{first['chain']}" in done.run.text
+    assert any(first["chain"] in asked for asked in done.pulled), done.run.text
 
 
 def test_the_next_release_moves_v1(released, first):
@@ -225,5 +285,10 @@ def test_the_next_release_moves_v1(released, first):
     expected = {"v1.0.0": first["commit"], "v1.0.1": second["commit"], "v1": second["commit"]}
     assert {f"refs/tags/{name}": commit for name, commit in expected.items()} == tags
     assert second["digest"] == released.registry.manifest(NAME, "v1").headers["Docker-Content-Digest"]
+    of_chains = released.registry.manifest(f"{NAME}-chain", "v1")
+    assert second["chain"] == of_chains.headers["Docker-Content-Digest"]
+    assert (
+        layers(released, f"{NAME}-chain", first["chain"])[-1] == layers(released, f"{NAME}-chain", second["chain"])[-1]
+    )
     released.step("notes", str(NEXT), second["digest"])
     assert "- A repair." in released.said()

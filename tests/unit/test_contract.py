@@ -319,7 +319,9 @@ class TestDockerfile:
         stages = re.split(r"^FROM ", self.TEXT, flags=re.MULTILINE)[1:]
         assert "action\n" == stages[-1]
         (chain,) = [stage for stage in stages if stage.startswith("action AS chain\n")]
-        assert "--require-hashes" in chain
+        (truss,) = [stage for stage in stages if stage.partition("\n")[0].endswith(" AS truss")]
+        assert "COPY --from=truss /chain/ /\n" in chain
+        assert "--require-hashes" in truss
         assert "ENV BASETEN_DEPLOY_TRUSS_PYTHON=/opt/truss/bin/python" in chain
         text = (ROOT / "requirements-chain.txt").read_text(encoding="utf-8")
         (version,) = re.findall(r"^truss==(\S+)", text, re.MULTILINE)

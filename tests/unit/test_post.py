@@ -12,6 +12,8 @@ from baseten_deploy.errors import Cancelled
 pytestmark = pytest.mark.usefixtures("restored_signals")
 
 SAVED = {"model_id": "m1", "model_name": "m", "team_id": "", "deploy_key": "k", "deployment_ids": ["dep_1-A"]}
+# A Chain's push that is on its way: nothing but what was there before tells what it makes.
+CHAIN = {**SAVED, "deploy_key": "", "deployment_ids": [], "known": ["dep_1-A"]}
 
 
 def state(facts) -> dict[str, str]:
@@ -31,6 +33,8 @@ class TestSaved:
             {"cleared": True},
             {"later": "field"},
             {"model_id": "", "deployment_ids": []},
+            {"deploy_key": "", "deployment_ids": [], "known": []},
+            {"deploy_key": "", "deployment_ids": [], "known": ["dep_1-A", "b"], "model_id": ""},
         ],
     )
     def test_is_read(self, changes):
@@ -39,6 +43,7 @@ class TestSaved:
         assert saved
         assert tuple({**SAVED, **changes}["deployment_ids"]) == saved.deployment_ids
         assert changes.get("cleared", False) is saved.cleared
+        assert changes.get("known") == (None if saved.known is None else list(saved.known))
 
     @pytest.mark.parametrize(
         "facts",
@@ -54,6 +59,9 @@ class TestSaved:
             {**SAVED, "model_id": ""},
             {**SAVED, "deploy_key": "", "deployment_ids": []},
             {**SAVED, "deploy_key": 7, "deployment_ids": []},
+            {**CHAIN, "known": None},
+            *({**CHAIN, "known": known} for known in ("depabc", {}, 7, [7], [None], ["../x"], ["a\n"])),
+            {**CHAIN, "model_id": "", "model_name": ""},
         ],
     )
     def test_is_not_what_a_run_saves(self, facts, capsys):

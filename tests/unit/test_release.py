@@ -1,5 +1,6 @@
 """`scripts/release.py` and `git_tags.py` against a bare repository; only the engine is played here."""
 
+import json
 import os
 import re
 import subprocess
@@ -285,6 +286,24 @@ class TestCommandLine:
         assert "--latest=true" in said
         assert (tmp_path / "sbom.spdx.json").is_file()
         assert "- First." in (tmp_path / "notes").read_text()
+
+    def test_announce_has_a_bill_of_each_image(self, checkout, monkeypatch, tmp_path):
+        """That of the image for Chains has the packages of `truss` besides."""
+        released(checkout, Version(1, 0, 0))
+        tool, packages = tmp_path / "bin" / "gh", tmp_path / "packages"
+        tool.parent.mkdir()
+        tool.write_text(f'#!/bin/sh\ncp "${{10}}" "${{11}}" {tmp_path}\n')
+        tool.chmod(0o755)
+        packages.write_text('[["httpx", "0.0.1", ""], ["truss", "0.18.35", "MIT"]]')
+        monkeypatch.setenv("PATH", f"{tool.parent}:{os.environ['PATH']}")
+        given = ["announce", "1.0.0", ONE, "--chain", TWO, "--packages", str(packages)]
+        assert 0 == release.main(["--checkout", str(checkout), "--image", IMAGE, *given])
+        bills = [json.loads((tmp_path / name).read_text()) for name in ("sbom.spdx.json", "sbom-chain.spdx.json")]
+        names = [[package["name"] for package in bill["packages"]] for bill in bills]
+        assert [("baseten-deploy", 0, 1), ("baseten-deploy-chain", 1, 2)] == [
+            (each[0], each.count("truss"), each.count("httpx")) for each in names
+        ]
+        assert f"{IMAGE}-chain@{TWO}" == bills[1]["name"]
 
 
 class TestDocker:

@@ -23,10 +23,10 @@ def test_the_table_has_every_way_and_every_goal():
 
 
 def test_the_build_is_that_of_this_dockerfile(tmp_path):
-    """With the local stand-in as its base, in both stages, and no cache."""
+    """With the local stand-in as its base, in each stage that has one, and no cache."""
     command = starts.build_command(tmp_path / "Dockerfile")
     text = (tmp_path / "Dockerfile").read_text()
-    assert ["FROM python:3.13-slim AS build", "FROM python:3.13-slim AS action"] == [
+    assert [f"FROM python:3.13-slim AS {name}" for name in ("build", "action", "truss")] == [
         line for line in text.splitlines() if line.startswith("FROM python")
     ]
     assert "--no-cache" in command

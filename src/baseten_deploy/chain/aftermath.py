@@ -74,18 +74,37 @@ class _Kept:
     content: bytes
 
 
-@contextmanager
-def command_files_kept(files: Mapping[str, str]) -> Iterator[list[str]]:
-    """What somebody does inside to the runner's command `files` (variable and path) is taken back.
+class CommandFiles:
+    """The runner's command `files` (variable and path), in which only this process has a say.
 
-    Gives a list that has the variables of those that were changed, afterwards.
+    What somebody else does to them is taken back; `changed` has the variables of those that were changed.
     """
-    kept = {name: each for name, path in files.items() if (each := _keep(path))}
-    changed: list[str] = []
+
+    def __init__(self, files: Mapping[str, str]) -> None:
+        self.changed: set[str] = set()
+        self._kept = {name: each for name, path in files.items() if (each := _keep(path))}
+
+    def take_back(self) -> None:
+        """Make all of them what they were."""
+        self.changed |= {name for name, each in self._kept.items() if _restore(each)}
+
+    @contextmanager
+    def own_change(self, name: str) -> Iterator[None]:
+        """What this process does to one of them inside stays."""
+        self.take_back()
+        yield
+        if (before := self._kept.get(name)) and (now := _keep(str(before.path))):
+            self._kept[name] = now
+
+
+@contextmanager
+def command_files_kept(files: Mapping[str, str]) -> Iterator[CommandFiles]:
+    """What somebody does inside to the runner's command files is taken back in the end."""
+    kept = CommandFiles(files)
     try:
-        yield changed
+        yield kept
     finally:
-        changed += [name for name, each in kept.items() if _restore(each)]
+        kept.take_back()
 
 
 def _keep(path: str) -> _Kept | None:

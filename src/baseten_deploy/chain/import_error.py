@@ -14,6 +14,10 @@ _USAGE = re.compile(r"^(?P<file>.+?):(?P<line>\d+|None)(?: \((?P<where>[^)]*)\))
 _PLAIN = "A Chain's file only defines classes: what it does when it is imported is done here too, before the push."
 _SEALED = "The file is imported here apart from the job: without its environment variables, secrets and files in HOME."
 
+_RELATIVE = "attempted relative import"
+_HERE = "Correct the import: the push does it here too, and not in the image that is built."
+_BY_PATH = "The file is imported by its path and belongs to no package: write `import helper` for what lies beside it."
+
 
 def problems_of(answer: Answer, relative: Callable[[str], str], file: str, seconds: float) -> list[Problem]:
     """The problems of an import that came to no result. `file` is the Chain's, `relative` makes paths short."""
@@ -53,37 +57,55 @@ def _explained(error: Mapping[str, Any], relative: Callable[[str], str], file: s
         )
     elif kind == "ChainsUsageError" and (found := list(_usage(said, relative))):
         yield from found
-    elif "`@chains.mark_entrypoint`" in said and said.startswith("No "):
-        yield Problem(
-            "No class of the Chain's file is marked as its entry point",
-            "Mark one with `@chains.mark_entrypoint`, or name it with `chain-entrypoint`.",
-            file,
-        )
-    elif "`@chains.mark_entrypoint`" in said:
-        names = ", ".join(sorted(re.findall(r"'([^']+)'", said.partition("Found Chainlets:")[2])))
-        yield Problem(
-            f"More than one class is marked as entry point{f': {names}' if names else ''}",
-            "Mark one with `@chains.mark_entrypoint`, or say which one with `chain-entrypoint`.",
-            file,
-        )
-    elif said.startswith("Target class"):
-        yield Problem(
-            f"`chain-entrypoint`: the file has no class {_quoted(said)!r}", "Correct the name of the class.", file
-        )
-    elif said.startswith("Target `"):
-        yield Problem(
-            "`chain-entrypoint`: what it names is no chainlet",
-            "Name a class that inherits `chains.ChainletBase`.",
-            file,
-        )
+    elif of_entry_point := _of_entry_point(said, file, line):
+        yield of_entry_point
     elif kind == "FileNotFoundError" and "ruff" in said:
         yield Problem(
             "`truss` found no `ruff` to write the chainlets with",
             "Install `ruff` in the environment that `BASETEN_DEPLOY_TRUSS_PYTHON` names.",
         )
+    elif "builtins.ImportError" in kinds:
+        yield Problem(f"{kind}: {said}", _BY_PATH if said.startswith(_RELATIVE) else _HERE, place, line)
+    elif said == "could not get source code":
+        yield Problem("The Chain's file cannot be read as Python's text", "Save it as UTF-8.", file)
     else:
         remedy = _SEALED if kind in ("KeyError", "FileNotFoundError", "PermissionError") else _PLAIN
         yield Problem(f"Importing the Chain failed: {kind}{f': {said}' if said else ''}", remedy, place, line)
+
+
+def _of_entry_point(said: str, file: str, line: int) -> Problem | None:
+    """What is wrong with the class that the push begins with, by the words of `truss`; `None` for any others."""
+    if "`@chains.mark_entrypoint`" in said and said.startswith("No "):
+        return Problem(
+            "No class of the Chain's file is marked as its entry point",
+            "Mark one with `@chains.mark_entrypoint`, or name it with `chain-entrypoint`.",
+            file,
+        )
+    if "`@chains.mark_entrypoint`" in said:
+        names = ", ".join(sorted(re.findall(r"'([^']+)'", said.partition("Found Chainlets:")[2])))
+        return Problem(
+            f"More than one class is marked as entry point{f': {names}' if names else ''}",
+            "Mark one with `@chains.mark_entrypoint`, or say which one with `chain-entrypoint`.",
+            file,
+        )
+    if said.startswith("Target class"):
+        return Problem(
+            f"`chain-entrypoint`: the file has no class {_quoted(said)!r}", "Correct the name of the class.", file
+        )
+    if said.startswith("Target `"):
+        return Problem(
+            "`chain-entrypoint`: what it names is no chainlet",
+            "Name a class that inherits `chains.ChainletBase`.",
+            file,
+        )
+    if said.endswith("has no attribute 'meta_data'") or said == "issubclass() arg 1 must be a class":
+        return Problem(
+            "What is marked as entry point is no chainlet",
+            "Mark a class that inherits `chains.ChainletBase`.",
+            file,
+            line,
+        )
+    return None
 
 
 def _missing(module: str, said: str, place: str, line: int) -> Problem:

@@ -4,7 +4,7 @@ Where it stands on a page is for who calls it. What the service is asked for her
 news.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from baseten_deploy.deployment.creation import Committed
@@ -50,7 +50,7 @@ def describe(run: Run, chain_id: str, deployment_id: str) -> str:
     chainlets = chainlets_of(run.api, deployment_id)
     if not chainlets:
         return ""
-    parts = ["### Chainlets", chainlet_table(chainlets)]
+    parts = ["### Chainlets", chainlet_table(chainlets, live_after_of(run.api, chainlets))]
     for chainlet in chainlets:
         if chainlet.status in FAILED | {UNHEALTHY} and (lines := _log_of(run, chain_id, deployment_id, chainlet)):
             title = f"Log of {escape(chainlet.name)}"
@@ -59,8 +59,17 @@ def describe(run: Run, chain_id: str, deployment_id: str) -> str:
     return "\n\n".join(parts)
 
 
-def chainlet_table(chainlets: Sequence[Chainlet]) -> str:
-    """One row a chainlet: state, replicas, instance type, and after how long without a request it scales down. Pure."""
+def live_after_of(api: Api, chainlets: Sequence[Chainlet]) -> dict[str, float]:
+    """Seconds until each was seen live, by its id, of those that came up while this run looked on."""
+    seconds = {each.id: api.live_after(each.id) for each in chainlets} if isinstance(api, ChainApi) else {}
+    return {name: value for name, value in seconds.items() if value is not None}
+
+
+def chainlet_table(chainlets: Sequence[Chainlet], live_after: Mapping[str, float] | None = None) -> str:
+    """One row a chainlet: state, replicas, instance type, after how long without a request it scales down, start. Pure.
+
+    `live_after` is in seconds, by the chainlet's id.
+    """
     rows = [
         (
             code(chainlet.name),
@@ -68,10 +77,11 @@ def chainlet_table(chainlets: Sequence[Chainlet]) -> str:
             " ".join(_replicas(chainlet)),
             code(chainlet.instance_type),
             _time_to_live(chainlet),
+            duration(live_after[chainlet.id]) if live_after and chainlet.id in live_after else "",
         )
         for chainlet in chainlets
     ]
-    return table(("Chainlet", "State", "Replicas", "Instance type", "Time to live"), rows)
+    return table(("Chainlet", "State", "Replicas", "Instance type", "Time to live", "Live after"), rows)
 
 
 def _replicas(chainlet: Chainlet) -> Iterator[str]:

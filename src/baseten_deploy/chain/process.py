@@ -20,6 +20,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from baseten_deploy.errors import InvalidInput
+
 from .aftermath import adopt_orphans, end_all, hide_from_children
 
 _PROGRAM = Path(__file__).with_name("truss_program.py")
@@ -33,13 +35,6 @@ _SYSTEM_PATH = "/usr/local/bin:/usr/bin:/bin"
 
 
 COMMIT = {"stage": "commit"}  # what the program tells right before the request goes out that makes something
-
-
-@dataclass
-class Watch:
-    """What is known of a program while it runs, and after a cancel: whether it may have made something."""
-
-    committed: bool = False
 
 
 @dataclass(frozen=True)
@@ -62,8 +57,14 @@ class Answer:
 
 @contextmanager
 def room() -> Iterator[Path]:
-    """A directory for one start, with `home` and `tmp` in it; gone in the end."""
-    directory = Path(tempfile.mkdtemp(prefix="chain-"))
+    """A directory for one start, with `home` and `tmp` in it; gone in the end. Raises `InvalidInput` for none."""
+    try:
+        directory = Path(tempfile.mkdtemp(prefix="chain-"))
+    except OSError as error:  # a container's root file system may be read-only
+        raise InvalidInput(
+            f"No directory is writable here, and `truss` needs one for a Chain: {error.strerror}",
+            "Give the container a writable `/tmp` (`--tmpfs /tmp`), or set `TMPDIR` to a directory that is.",
+        ) from None
     try:
         for name in ("home", "tmp"):
             (directory / name).mkdir(mode=0o700)
@@ -82,6 +83,7 @@ def environment_of(python: str, directory: Path, passed: Mapping[str, str]) -> d
         "PYTHONDONTWRITEBYTECODE": "1",
         "BASETEN_TRUSS_AUTH_KEYRING_DISABLED": "1",
         "NO_COLOR": "1",
+        "RUFF_NO_CACHE": "true",  # `ruff` would keep one in the workspace, which may be somebody else's
         **passed,
     }
 
@@ -95,11 +97,12 @@ def run_program(
     passed: Mapping[str, str],
     seconds: float,
     show: Callable[[str], None],
-    watch: Watch | None = None,
+    commits: Callable[[], None] = lambda: None,
 ) -> Answer:
     """Start the program in `cwd`, show what it prints, and give back what it answered, at most `seconds` later.
 
-    Raises `OSError` when it cannot be started. `show` gets whole lines.
+    Raises `OSError` when it cannot be started. `show` gets whole lines; `commits` is called once, when the program
+    tells that the request goes out now that makes something.
     """
     hide_from_children()
     adopt_orphans()
@@ -120,7 +123,7 @@ def run_program(
         raise
     finally:
         os.close(writing)
-    heard = _Heard(show, watch or Watch())
+    heard = _Heard(show, commits)
     try:
         with suppress(BrokenPipeError):
             assert process.stdin
@@ -160,16 +163,19 @@ def _listen(process: "subprocess.Popen[bytes]", reading: int, heard: "_Heard", e
 class _Heard:
     """What came from the program so far."""
 
-    def __init__(self, show: Callable[[str], None], watch: Watch) -> None:
+    def __init__(self, show: Callable[[str], None], commits: Callable[[], None]) -> None:
         self._show = show
-        self._watch = watch
+        self._commits = commits
+        self._committed = False
         self._answer = bytearray()
         self._rest = b""
         self._shown = 0
 
     def answered(self, data: bytes) -> None:
         self._answer += data[: _ANSWER_BYTES - len(self._answer)]
-        self._watch.committed = COMMIT in self.lines()
+        if not self._committed and COMMIT in self.lines():
+            self._committed = True
+            self._commits()
 
     def printed(self, data: bytes) -> None:
         whole, line_end, self._rest = (self._rest + data).rpartition(b"\n")

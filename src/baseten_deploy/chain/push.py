@@ -12,7 +12,9 @@ from typing import Any
 from baseten_deploy.deployment.assembly import find_environments
 from baseten_deploy.deployment.chain_lookup import find_chain, team_of
 from baseten_deploy.deployment.creation import LOOKS, Committed
+from baseten_deploy.deployment.on_failure import remember
 from baseten_deploy.deployment.payload import deployment_name
+from baseten_deploy.deployment.sent import Sent
 from baseten_deploy.environment.target import PRODUCTION, Target, ensure_target
 from baseten_deploy.errors import AuthFailed, CommitFailed, DeployError, InvalidInput, Rejected, UploadFailed
 from baseten_deploy.run import Run
@@ -27,12 +29,11 @@ from baseten_deploy.service.retry import Failure, Fault, Tries
 from . import start
 from .blueprint import Blueprint, read_chain
 from .import_error import number_of, text_of
-from .process import Answer, Watch, signal_name
+from .process import Answer, signal_name
 
 SECONDS = 1800.0
 _SHOWN = 600
 _AGAIN = 3  # starts, while nothing was made
-_CANCELLED_LOOKS = (0.0, 0.5, 1.0)  # seconds before each
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,11 @@ class ChainDraft:
     targets: list[Target]
     team_id: str
     known: frozenset[str]
+
+    @property
+    def sent(self) -> Sent:
+        """What its push sends, and how to find what that makes."""
+        return Sent(replace(self.destination, team_id=self.team_id), known=self.known)
 
 
 def draft_of_run(run: Run) -> ChainDraft:
@@ -72,7 +78,7 @@ def draft_chain(run: Run, blueprint: Blueprint) -> ChainDraft:
         elif _redeploys(run, targets):
             # A push would end as a copy, and nothing tells whose copy that is; a promotion answers with its id.
             run.say(f"{run.settings.environment} redeploys what it is given: it is promoted into it once it is live")
-            run.settings = replace(run.settings, environment="", promote_to=run.settings.environment)
+            _promote_first(run)
         team_id = team_of(run, destination)
         known = _deployments(run.api, destination.model) if destination.model else {}
     return ChainDraft(blueprint, destination, targets, team_id, frozenset(known))
@@ -81,7 +87,7 @@ def draft_chain(run: Run, blueprint: Blueprint) -> ChainDraft:
 def _redeploys(run: Run, targets: list[Target]) -> bool:
     """Whether the environment of the push copies what it is given, and a promotion can take the push's place."""
     settings = run.settings
-    if not settings.environment or settings.promote_to or not settings.wait:
+    if not settings.environment or not settings.wait:
         return False
     before, wanted = targets[0].before, settings.environment_settings or {}  # which one that is missing gets
     own = (before.settings if before else wanted).get("promotion_settings") or {}
@@ -92,14 +98,21 @@ def _promote_instead(run: Run) -> None:
     settings = run.settings
     if settings.environment in ("", PRODUCTION):
         return
-    if settings.promote_to or not settings.wait:
-        other = "promote-to" if settings.promote_to else "wait: false"
+    if not settings.wait:
         raise InvalidInput(
             f"`environment`: the Chain is new, and {settings.environment!r} is made once it is live",
-            f"Remove `{other}` for the first run.",
+            "Remove `wait: false` for the first run.",
         )
     run.say(f"{settings.environment} is made once the Chain is live, and it is promoted into it")
-    run.settings = replace(settings, environment="", promote_to=settings.environment)
+    _promote_first(run)
+
+
+def _promote_first(run: Run) -> None:
+    """Promote into the environment, once it is live, instead of pushing into it; then into `promote-to` as well."""
+    settings = run.settings
+    if settings.promote_to:
+        run.first_into = settings.environment
+    run.settings = replace(settings, environment="", promote_to=settings.promote_to or settings.environment)
 
 
 def push_chain(run: Run, draft: ChainDraft) -> Committed:
@@ -120,9 +133,7 @@ def push_chain(run: Run, draft: ChainDraft) -> Committed:
         settings["environment"] = ""  # the first deployment is production's
     request = start.request_of(run, draft.blueprint.source, destination.name, **settings)
     with run.phase("Push"):
-        watch = Watch()
-        run.find_sent = lambda api: _adopted(run, api, draft, name) if watch.committed else None
-        answer = _pushed(run, request, watch)
+        answer = _pushed(run, request, draft.sent)
         found = _told(run, draft, answer, name)
         if found is None:
             found = _look(run, draft, answer, name)
@@ -130,11 +141,11 @@ def push_chain(run: Run, draft: ChainDraft) -> Committed:
     return found
 
 
-def _pushed(run: Run, request: Mapping[str, Any], watch: Watch) -> Answer:
+def _pushed(run: Run, request: Mapping[str, Any], sent: Sent) -> Answer:
     """The answer of a push; begun anew while the network ended it before anything was made."""
     tries = Tries(run.clock, run.clock.now() + SECONDS, most=_AGAIN)
     while True:
-        answer = start.start(run, request, seconds=SECONDS, with_key=True, watch=watch)
+        answer = start.start(run, request, seconds=SECONDS, with_key=True, remembered=lambda: remember(run, sent))
         error = answer.last("error")
         failure = _passing(error) if error and not answer.committed else None
         if failure is None or not tries.again(
@@ -157,7 +168,7 @@ def _passing(error: Mapping[str, Any]) -> Failure | None:
 
 def _told(run: Run, draft: ChainDraft, answer: Answer, name: str) -> Committed | None:
     """What the push says that it made, if that is so; `None` when that is to be looked up. Raises what it failed by."""
-    result = answer.last("result")
+    result = answer.last("result") if answer.committed else None  # the user's code can write there, too
     if result is not None:
         chain_id, deployment_id = str(result.get("chain_id", "")), str(result.get("deployment_id", ""))
         expected = draft.destination.model.id if draft.destination.model else chain_id
@@ -239,19 +250,18 @@ def _look(run: Run, draft: ChainDraft, answer: Answer, name: str) -> Committed:
         run.clock.sleep(pause)
         run.allow_retries()
         try:
-            found = _new(run.api, draft)
+            found = draft.sent.candidates(run.api)
         except HttpError as error:
             blind = error
             continue
         blind = None
         if len(found) == 1:
-            return _committed(draft, found[0], name)
-        seen = [deployment.id for _, deployment in found]
+            return replace(found[0], deployment=replace(found[0].deployment, name=name))
+        seen = [each.deployment.id for each in found]
         if seen:
             break
-    what = (
-        f"Pushing the Chain {draft.destination.name!r} {'was not done in time' if answer.timed_out else _how(answer)}"
-    )
+    end = "was not done in time" if answer.timed_out else f"ended {_how(answer)}"
+    what = f"Pushing the Chain {draft.destination.name!r} {end}"
     remedy = "Look at the Chain's page before you run again."
     if blind:
         raise CommitFailed(f"{what}. Whether a deployment was made could not be checked: {blind.message}", remedy)
@@ -271,35 +281,6 @@ def _look(run: Run, draft: ChainDraft, answer: Answer, name: str) -> Committed:
     ):
         raise CommitFailed(f"{what}. It was refused, and no deployment was made (checked)", "Correct what is refused.")
     raise CommitFailed(f"{what}. No deployment is to be seen, but one may still come up: that is not known", remedy)
-
-
-def _adopted(run: Run, api: Api, draft: ChainDraft, name: str) -> Committed | None:
-    """The one deployment that was not there before, `None` when there is none, or more than one. Raises `HttpError`.
-
-    For a run that is cancelled, which has seconds: what was sent may take one to show.
-    """
-    for pause in _CANCELLED_LOOKS:
-        run.clock.sleep(pause)
-        if found := _new(api, draft):
-            return _committed(draft, found[0], name) if len(found) == 1 else None
-    return None
-
-
-def _committed(draft: ChainDraft, found: tuple[Model, Deployment], name: str) -> Committed:
-    model, deployment = found
-    return Committed(model, replace(deployment, name=name), created_model=draft.destination.model is None)
-
-
-def _new(api: Api, draft: ChainDraft) -> list[tuple[Model, Deployment]]:
-    """The deployments of the Chain that were not there before the push. Raises `HttpError`."""
-    destination = draft.destination
-    chains = [destination.model] if destination.model else api.models_named(destination.name, draft.team_id)
-    return [
-        (chain, deployment)
-        for chain in chains
-        for deployment in api.deployments(chain.id)
-        if deployment.id not in draft.known
-    ]
 
 
 def _deployments(api: Api, chain: Model) -> dict[str, Deployment]:

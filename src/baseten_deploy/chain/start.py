@@ -2,17 +2,18 @@
 
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from baseten_deploy.ci.runner import STATE
 from baseten_deploy.errors import InvalidInput, Problem
 from baseten_deploy.run import Run
 
 from . import certificates
 from .aftermath import command_files_kept
 from .home import furnish
-from .process import Answer, Watch, room, run_program
+from .process import Answer, room, run_program
 
 
 def request_of(run: Run, source: Path, name: str, **push: Any) -> dict[str, Any]:
@@ -31,13 +32,24 @@ def request_of(run: Run, source: Path, name: str, **push: Any) -> dict[str, Any]
 
 
 def start(
-    run: Run, request: Mapping[str, Any], *, seconds: float, with_key: bool, watch: Watch | None = None
+    run: Run,
+    request: Mapping[str, Any],
+    *,
+    seconds: float,
+    with_key: bool,
+    remembered: Callable[[], None] = lambda: None,
 ) -> Answer:
     """Run the program, at most so long. Only with the key it gets proxies and certificates: else it needs no network.
 
+    `remembered` is called right before something may be made; it may save the step's state.
     Raises `InvalidInput` when the interpreter cannot be started.
     """
-    with room() as directory, command_files_kept(run.runner.command_files) as changed:
+    with room() as directory, command_files_kept(run.runner.command_files) as files:
+
+        def commits() -> None:
+            with files.own_change(STATE):
+                remembered()
+
         passed: dict[str, str] = {}
         if with_key:
             passed, bundle = certificates.handed_on(run.way, directory)
@@ -53,15 +65,15 @@ def start(
                 passed=passed,
                 seconds=run.clock.real(seconds),
                 show=run.runner.foreign,
-                watch=watch,
+                commits=commits,
             )
         except OSError as error:
             raise InvalidInput(
                 f"`BASETEN_DEPLOY_TRUSS_PYTHON`: {run.truss_python!r} cannot be started: {error.strerror}",
                 "Name the interpreter of an environment that has `truss` installed.",
             ) from None
-    if changed:
-        names = ", ".join(f"`{name}`" for name in changed)
+    if files.changed:
+        names = ", ".join(f"`{name}`" for name in sorted(files.changed))
         run.warn(
             Problem(
                 f"Importing the Chain wrote to the runner's files ({names}); that was taken back",

@@ -5,9 +5,14 @@ request. The descriptor that is the only argument: lines of JSON, what is found 
 are the user's code's and truss's own.
 
 The user's code runs in this process, so nothing that it must not have is here: no secret but the key in `.trussrc`, and
-that only for a push; and before it is imported this process gives up the powers by which root reads other processes.
+that only for a push; and before it is imported this process gives up what root can do. Where everything that it needs
+is readable to all, as in the image with a checkout of GitHub's, it becomes nobody: then the action's own files, which
+are root's, are not its to change either.
 """
 
+import contextlib
+import ctypes
+import importlib.util
 import json
 import os
 import pathlib
@@ -16,8 +21,12 @@ import tempfile
 import traceback
 from typing import Any
 
+_NOBODY = 65534
+# Of `capabilities(7)`, by their numbers.
 _CAPABILITIES = 41
-_READ_ANY_FILE = 2  # CAP_DAC_READ_SEARCH: the checkout may belong to somebody else
+_CHANGES_OWNER, _ANY_FILE, _READ_ANY_FILE, _KILLS, _SETS_GROUP, _SETS_USER = 0, 1, 2, 5, 6, 7
+# Of `prctl(2)`.
+_SET_DUMPABLE, _DROP_FROM_BOUNDING_SET, _NO_NEW_PRIVILEGES = 4, 24, 38
 
 
 def main() -> None:
@@ -27,14 +36,19 @@ def main() -> None:
     request = json.loads(sys.stdin.buffer.readline())
     with pathlib.Path(os.devnull).open("rb") as nothing:
         os.dup2(nothing.fileno(), 0)
-    powers = "given up" if give_up_powers() else "kept"
-    tell(channel, {"powers": powers})
+    tell(channel, {"powers": give_up_powers(request["source"])})
     root = str(pathlib.Path(request["source"]).parent)
+    code = 0
     try:
         tell(channel, {"result": carry_out(request, channel)})
     except BaseException as error:  # whatever the user's code raises, its exit too
-        tell(channel, {"error": described(error, root)})
-        sys.exit(1)
+        code = 1
+        with contextlib.suppress(OSError):  # it may have closed what it did not open
+            tell(channel, {"error": described(error, root)})
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(Exception):
+            stream.flush()
+    os._exit(code)  # all is said: no thread that the user's code started is waited for
 
 
 def tell(channel: int, line: dict[str, Any]) -> None:
@@ -118,7 +132,7 @@ def described(error: BaseException, root: str) -> dict[str, Any]:
     found: dict[str, Any] = {
         "type": type(error).__name__,
         "kinds": kinds,
-        "message": str(error)[:20000],
+        "message": text_of(error)[:20000],
         "file": "",
         "line": 0,
     }
@@ -143,6 +157,14 @@ def described(error: BaseException, root: str) -> dict[str, Any]:
     return found
 
 
+def text_of(error: BaseException) -> str:
+    """What an error says, nothing where that fails too."""
+    try:
+        return str(error)
+    except Exception:
+        return ""
+
+
 def kinds_of(error: BaseException) -> list[str]:
     """The classes of an error, by module and name."""
     return [each.__module__ + "." + each.__qualname__ for each in type(error).__mro__]
@@ -158,31 +180,91 @@ def causes_of(error: BaseException) -> list[BaseException]:
     return found
 
 
-def give_up_powers() -> bool:
-    """Drop what root can do beyond its own files: read other processes, write what belongs to others, become them.
+def give_up_powers(source: str) -> str:
+    """Become nobody, or drop what root can do beyond its own files: read other processes, write what is others'.
 
-    Whether that was done; without root, or outside of Linux, there is nothing to give up.
+    Which of it was done, in words. Without root, or outside of Linux, there is nothing to give up.
     """
-    import ctypes
-
     try:
         libc = ctypes.CDLL(None, use_errno=True)
-        no_new_privileges, drop_from_bounding_set = 38, 24
-        for number in range(_CAPABILITIES):
-            if number != _READ_ANY_FILE:
-                libc.prctl(drop_from_bounding_set, number, 0, 0, 0)
-        header = (ctypes.c_uint32 * 2)(0x20080522, 0)
-        kept = 1 << _READ_ANY_FILE
-        held = (ctypes.c_uint32 * 6)()
-        if libc.capget(header, held) != 0:
-            return False
-        kept &= held[1]  # what is permitted
-        data = (ctypes.c_uint32 * 6)(kept, kept, 0, 0, 0, 0)
-        done = bool(libc.capset(header, data) == 0)
-        libc.prctl(no_new_privileges, 1, 0, 0, 0)
+        held = permitted(libc)
     except (OSError, AttributeError):
+        return "kept"
+    needed = (_CHANGES_OWNER, _KILLS, _SETS_GROUP, _SETS_USER)  # who started this must be able to end a nobody
+    if os.geteuid() == 0 and all(held >> number & 1 for number in needed) and all_can_read(source):
+        become_nobody()
+        libc.prctl(_SET_DUMPABLE, 1, 0, 0, 0)  # as any process is; the change of user took that away
+        libc.prctl(_NO_NEW_PRIVILEGES, 1, 0, 0, 0)
+        return "nobody"
+    kept = held & 1 << _READ_ANY_FILE
+    if not kept and held >> _ANY_FILE & 1:
+        set_powers(libc, held, 0)
+        if not is_readable(source):  # the checkout is its owner's alone, as with a umask of 077
+            kept = 1 << _ANY_FILE
+        set_powers(libc, held, held)
+    for number in range(_CAPABILITIES):
+        if not kept >> number & 1:
+            libc.prctl(_DROP_FROM_BOUNDING_SET, number, 0, 0, 0)
+    done = set_powers(libc, kept, kept)
+    libc.prctl(_NO_NEW_PRIVILEGES, 1, 0, 0, 0)
+    return "given up" if done else "kept"
+
+
+def permitted(libc: ctypes.CDLL) -> int:
+    """The capabilities that this process may have, a bit each. Raises `OSError`."""
+    held = (ctypes.c_uint32 * 6)()
+    if libc.capget(_header(), held) != 0:
+        raise OSError(ctypes.get_errno(), "capget")
+    return held[1] | held[4] << 32
+
+
+def set_powers(libc: ctypes.CDLL, may_have: int, has: int) -> bool:
+    """Set which capabilities this process may have, and which it has; whether that was done."""
+    low, high = 0xFFFFFFFF, 32
+    data = (ctypes.c_uint32 * 6)(has & low, may_have & low, 0, has >> high, may_have >> high, 0)
+    return bool(libc.capset(_header(), data) == 0)
+
+
+def _header() -> Any:
+    return (ctypes.c_uint32 * 2)(0x20080522, 0)  # _LINUX_CAPABILITY_VERSION_3, of this process
+
+
+def all_can_read(source: str) -> bool:
+    """Whether nobody in particular can read what this program needs: the Chain's directory, Python and `truss`."""
+    os.setegid(_NOBODY)
+    os.seteuid(_NOBODY)
+    try:
+        found = importlib.util.find_spec("truss_chains")
+        own = (os.__file__, found.origin if found else None)
+        return is_readable(source) and all(os.access(path, os.R_OK, effective_ids=True) for path in own if path)
+    except (OSError, ImportError):
         return False
-    return done
+    finally:
+        os.seteuid(0)
+        os.setegid(0)
+
+
+def is_readable(source: str) -> bool:
+    """Whether who this process is now can read a Chain's file and what is in its directory, git's own apart."""
+    if not os.access(source, os.R_OK, effective_ids=True):
+        return False
+    for directory, names, files in os.walk(pathlib.Path(source).parent):
+        names[:] = [name for name in names if name != ".git"]
+        for name, how in (*((name, os.R_OK | os.X_OK) for name in names), *((name, os.R_OK) for name in files)):
+            path = pathlib.Path(directory, name)
+            if not path.is_symlink() and not os.access(path, how, effective_ids=True):
+                return False
+    return True
+
+
+def become_nobody() -> None:
+    """Give up being root for good. The directories that were made for this process go along."""
+    top = pathlib.Path(os.environ["HOME"]).parent
+    for path in (*sorted(top.rglob("*")), top):
+        os.chown(path, _NOBODY, _NOBODY, follow_symlinks=False)
+    os.setgroups([])
+    os.setgid(_NOBODY)
+    os.setuid(_NOBODY)
 
 
 if __name__ == "__main__":

@@ -38,6 +38,9 @@ ANNOTATIONS = 10
 # GitHub refuses a step summary above 1 MiB, whole.
 SUMMARY_BYTES = 1024 * 1024 - 1
 
+# Names the file whose values the post step gets.
+STATE = "GITHUB_STATE"
+
 # Any of them: a container hook of a self-hosted runner sets only some. In doubt masks and guards apply.
 _GITHUB = ("GITHUB_ACTIONS", "GITHUB_OUTPUT", "GITHUB_RUN_ID", "GITHUB_WORKFLOW")
 # One that says it is another CI system's leaves no doubt: there `add-mask` would be a line with the key in it. Somebody
@@ -95,7 +98,7 @@ class Runner:
     @property
     def command_files(self) -> dict[str, str]:
         """The files by which a step tells the runner something: their variables, and the paths."""
-        names = ("GITHUB_OUTPUT", "GITHUB_ENV", "GITHUB_PATH", "GITHUB_STATE", "GITHUB_STEP_SUMMARY")
+        names = ("GITHUB_OUTPUT", "GITHUB_ENV", "GITHUB_PATH", STATE, "GITHUB_STEP_SUMMARY")
         return {name: path for name in names if (path := self._environment.get(name))}
 
     def silence(self) -> float:
@@ -164,7 +167,7 @@ class Runner:
 
     def state(self, name: str, value: str) -> None:
         """Save a value for this action's post step."""
-        self._file_command("GITHUB_STATE", name, value)
+        self._file_command(STATE, name, value)
 
     def summary(self, markdown: str) -> None:
         """Append Markdown to the step summary, cut to what GitHub accepts."""

@@ -24,18 +24,24 @@ from baseten_deploy.service.http import HttpError, make_client
 from baseten_deploy.service.model_lookup import Destination
 
 from .cancellation import cancel_promotions
-from .creation import Committed, find_committed
+from .creation import Committed
 from .retirement import reason_to_stay, retire
+from .sent import CANCELLED_LOOKS, Sent
 
 # GitHub kills a cancelled step 7.5 s after SIGINT; the report needs some of that too.
 CANCEL_SECONDS = 3.5
+# The state reaches the post step as an environment variable, of which Linux takes 128 KiB.
+_STATE_LETTERS = 100_000
 
 T = TypeVar("T")
 
 
 @dataclass(frozen=True)
 class Saved:
-    """What the post step needs to know, as saved by the run. `deployment_ids` is empty while a commit is on its way."""
+    """What the post step needs to know, as saved by the run. `deployment_ids` is empty while a commit is on its way.
+
+    It is found by its `deploy_key` then, or as the one that is none of those `known`: see `sent`.
+    """
 
     model_id: str = ""
     model_name: str = ""
@@ -44,10 +50,32 @@ class Saved:
     deployment_ids: tuple[str, ...] = ()
     cleared: bool = False
     retires: bool = True  # false where the run only promoted what another one made
+    known: tuple[str, ...] | None = None  # deployments that a Chain had before; `None` for a model
+
+    @classmethod
+    def of(cls, sent: Sent) -> "Saved":
+        """What finds what was sent."""
+        destination, known = sent.destination, sent.known
+        return cls(
+            sent.model.id if sent.model else "",
+            destination.name,
+            destination.team_id,
+            sent.deploy_key,
+            known=None if known is None else tuple(sorted(known)),
+        )
+
+    @property
+    def sent(self) -> Sent:
+        """The same, read back."""
+        model = Model(self.model_id, self.model_name) if self.model_id else None
+        known = None if self.known is None else frozenset(self.known)
+        return Sent(Destination(self.model_name, model, self.team_id), self.deploy_key, known)
 
     def write(self, run: Run) -> None:
-        """Save it; a later state replaces an earlier one."""
-        run.runner.state("deployment", json.dumps(vars(self)))
+        """Save it; a later state replaces an earlier one. What is too long to get through is not saved."""
+        text = json.dumps(vars(self))
+        if len(text) <= _STATE_LETTERS:
+            run.runner.state("deployment", text)
 
     @classmethod
     def read(cls, environment: Mapping[str, str]) -> "Saved | None":
@@ -61,12 +89,16 @@ class Saved:
             return None
         if not isinstance(facts, dict):
             return None
-        ids = facts.get("deployment_ids")
+        ids, known = facts.get("deployment_ids"), facts.get("known")
+        before = [] if known is None else known
         texts = {name: facts.get(name, "") for name in ("model_id", "model_name", "team_id", "deploy_key")}
-        if not isinstance(ids, list) or not all(isinstance(text, str) for text in (*texts.values(), *ids)):
+        if not isinstance(ids, list) or not isinstance(before, list):
             return None
-        named = [*ids, *filter(None, (texts["model_id"], texts["team_id"]))]
-        found_by = texts["model_id"] if ids else texts["deploy_key"]
+        if not all(isinstance(text, str) for text in (*texts.values(), *ids, *before)):
+            return None
+        named = [*ids, *before, *filter(None, (texts["model_id"], texts["team_id"]))]
+        of_chain = known is not None and (texts["model_id"] or texts["model_name"])
+        found_by = texts["model_id"] if ids else texts["deploy_key"] or of_chain
         if not found_by or not all(map(shapes.is_identifier, named)):
             return None
         return cls(
@@ -74,14 +106,14 @@ class Saved:
             deployment_ids=tuple(ids),
             cleared=facts.get("cleared", False) is not False,
             retires=facts.get("retires", True) is not False,
+            known=None if known is None else tuple(before),
         )
 
 
-def remember_commit(run: Run, destination: Destination, deploy_key: str) -> None:
+def remember(run: Run, sent: Sent) -> None:
     """Note, before a commit is sent, how to find what it may make."""
-    run.deploy_key, run.find_sent = deploy_key, lambda api: find_committed(api, destination, deploy_key)[1]
-    model_id = destination.model.id if destination.model else ""
-    Saved(model_id, destination.name, destination.team_id, deploy_key).write(run)
+    run.deploy_key, run.sent = sent.deploy_key, sent
+    Saved.of(sent).write(run)
 
 
 @contextmanager
@@ -90,12 +122,12 @@ def of_commit(run: Run, announce: Callable[[Run, Committed], None]) -> Iterator[
     try:
         yield
     except Cancelled:
-        if run.find_sent:
+        if sent := run.sent:
             with suppress(HttpError, TimeoutError):
-                found = _quickly(run, run.find_sent)
-                if found:
-                    announce(run, found)
-                    cancelled(run, found.model, {found.deployment.id})
+                found = _quickly(run, lambda api: sent.look(api, run.clock, CANCELLED_LOOKS))
+                if len(found) == 1:
+                    announce(run, found[0])
+                    cancelled(run, found[0].model, {found[0].deployment.id})
         raise
 
 

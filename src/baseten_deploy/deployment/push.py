@@ -21,6 +21,7 @@ from . import on_failure
 from .assembly import Draft, find_environments
 from .creation import Committed, NameTakenError, archive_source, commit
 from .payload import prepare_body
+from .sent import Sent
 
 _MADE_MEANWHILE = "Another job created the model {!r} meanwhile; adding a deployment to it"
 
@@ -57,7 +58,7 @@ def validate_and_commit(run: Run, draft: Draft, archives: Archives) -> Committed
         with run.phase("Commit"):
             s3_key = uploaded.target.key if uploaded else ""
             source = archive_source(destination, payload, s3_key, locked=run.settings.disable_archive_download)
-            on_failure.remember_commit(run, destination, payload["labels"][DEPLOY_KEY_LABEL])
+            on_failure.remember(run, Sent(destination, payload["labels"][DEPLOY_KEY_LABEL]))
             try:
                 return commit_once(run, destination, source)
             except NameTakenError:

@@ -21,6 +21,7 @@ from .chain_answers import (
 )
 from .http import READ_SECONDS, Http, HttpError
 from .retry import Failure, Fault
+from .statuses import LIVE
 
 # What a promotion may say; what an environment keeps is said elsewhere.
 _PROMOTION = ("deployment_id", "scale_down_previous_deployment")
@@ -39,6 +40,8 @@ class ChainApi(Api):
     def __init__(self, http: Http) -> None:
         super().__init__(http)
         self._chainlets: dict[str, tuple[Chainlet, ...]] = {}  # of the deployments that were read
+        self._first_read: dict[str, float] = {}  # when each of these deployments was read first
+        self._live_after: dict[str, float | None] = {}  # of chainlets by their id
 
     def models_named(self, name: str, team_id: str = "") -> list[Model]:
         """The Chains of that name, in one team or in all. The service filters by neither."""
@@ -72,8 +75,21 @@ class ChainApi(Api):
             return deployment
 
         deployment = self._parse(read, self._get(path, retry=retry, seconds=seconds), path)
-        self._chainlets[deployment.id] = deployment.chainlets
+        self._note(deployment)
         return deployment
+
+    def _note(self, deployment: Deployment) -> None:
+        """Remember the chainlets, and when one was seen live that was not at first."""
+        now = self.http.now()
+        since = now - self._first_read.setdefault(deployment.id, now)
+        self._chainlets[deployment.id] = deployment.chainlets
+        for chainlet in deployment.chainlets:
+            if chainlet.status in LIVE:
+                self._live_after.setdefault(chainlet.id, since or None)
+
+    def live_after(self, chainlet_id: str) -> float | None:
+        """Seconds from the first look at its deployment until a chainlet was seen live; `None` if it was before."""
+        return self._live_after.get(chainlet_id)
 
     def seen(self, deployment_id: str) -> tuple[Chainlet, ...]:
         """The chainlets of a deployment as they were read last, none when it was not."""

@@ -107,6 +107,10 @@ class Http:
         self._redact = redact
         self._dated = "", 0  # the `Date` of the last answer, and when it came by this machine's clock
 
+    def now(self) -> float:
+        """The time by which `deadline` goes."""
+        return self._clock.now()
+
     def request(
         self,
         method: str,

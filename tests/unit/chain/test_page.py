@@ -22,12 +22,26 @@ def seen(run, service, *chainlets):
 
 
 def test_a_row_for_each():
-    """State, replicas, instance type, time to live."""
+    """State, replicas, instance type, time to live, and how long it took to come up."""
     text = page.chainlet_table(
-        [Chainlet("l1", "Hello", "ACTIVE", 2, "A10G:4x16", SCALING), Chainlet("l2", "Rand", "BUILDING")]
+        [Chainlet("l1", "Hello", "ACTIVE", 2, "A10G:4x16", SCALING), Chainlet("l2", "Rand", "BUILDING")], {"l1": 63.0}
     )
-    assert "| `Hello` | `ACTIVE` | 2 (1 to 3) | `A10G:4x16` | 15 min without a request, then 1 stay |" in text
-    assert "| `Rand` | `BUILDING` | 0 |  |  |" in text
+    assert (
+        "| `Hello` | `ACTIVE` | 2 (1 to 3) | `A10G:4x16` | 15 min without a request, then 1 stay | 1 min 3 s |" in text
+    )
+    assert "| `Rand` | `BUILDING` | 0 |  |  |  |" in text
+
+
+def test_how_long_a_chainlet_took(make_chain_run, service):
+    """From the first look on; of one that was live already nothing is said."""
+    run = make_chain_run()
+    seen(run, service, row("Hello", "ACTIVE"), row("Rand", "BUILDING"))
+    for status in ("DEPLOYING", "ACTIVE", "ACTIVE"):
+        run.clock.sleep(20)
+        service.deployments["c1"][0]["chainlets"][1]["status"] = status
+        run.api.deployment("c1", "d1")
+    assert {"rand": 40.0} == page.live_after_of(run.api, run.api.seen("d1"))
+    assert "| 40 s |" in page.describe(run, "c1", "d1")
 
 
 def test_the_failed_one_has_its_log_unfolded(make_chain_run, service):

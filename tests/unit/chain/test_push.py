@@ -1,12 +1,17 @@
 """Exactly one deployment: pushed once, adopted when its answer is lost, never sent twice blindly."""
 
+import io
+
 import httpx
 import pytest
 from transport import printed
 
 from baseten_deploy.chain import push
 from baseten_deploy.chain.blueprint import read_chain
+from baseten_deploy.ci.runner import Runner
+from baseten_deploy.deployment.on_failure import Saved
 from baseten_deploy.errors import AuthFailed, CommitFailed, InvalidInput, Rejected, UploadFailed
+from workflow_commands import parse_command_file
 
 GOOD = "def push(api, options):\n    api.deploy_chain_atomic()\n    return 'c1', 'd2'\n"
 
@@ -111,17 +116,70 @@ def test_an_end_before_it_makes_anything(make_chain_run, service, end):
     run = make_chain_run(push=f"import os\ndef push(api, options):\n    {end}\n")
     with pytest.raises(CommitFailed, match="before anything was made"):
         pushed(run, service, ["d2"])
-    assert run.find_sent(run.api) is None
+    assert run.sent is None
+
+
+def test_a_result_without_its_request_is_none(make_chain_run, service):
+    """The user's code can write an answer, too: nothing was sent, so nothing was made."""
+    service.add_chain("c1")
+    run = make_chain_run(push="def push(api, options):\n    return 'c1', 'forged'\n")
+    with pytest.raises(CommitFailed, match="before anything was made"):
+        pushed(run, service, ["d2"])
+    assert run.outputs.get("deployment-id") == ""
 
 
 def test_a_cancelled_push_is_looked_up(make_chain_run, service):
     """When its request may have gone out: what it made is found, and nothing else."""
     service.add_chain("c1")
+    service.add_deployment("c1", "d1")
     run = make_chain_run(push="def push(api, options):\n    api.deploy_chain_atomic()\n    return 'c1', 'd2'\n")
     pushed(run, service, ["d2"])
-    assert "d2" == run.find_sent(run.api).deployment.id
+    assert ["d2"] == [each.deployment.id for each in run.sent.candidates(run.api)]
     service.add_deployment("c1", "d3")
-    assert run.find_sent(run.api) is None
+    assert ["d2", "d3"] == [each.deployment.id for each in run.sent.candidates(run.api)]
+
+
+def saved_state(run, tmp_path):
+    """Where the run saves from now on what its post step needs; reads it."""
+    state = tmp_path / "state"
+    state.touch()
+    run.runner = Runner({"GITHUB_STATE": str(state)}, run.redactor, io.StringIO())
+    return lambda: Saved.read({f"STATE_{name}": value for name, value in parse_command_file(state.read_text()).items()})
+
+
+def test_what_finds_a_push_is_saved_before_its_request(make_chain_run, service, tmp_path):
+    """For the post step of a run that is killed: the Chain, and the deployments that were there."""
+    service.add_chain("c1")
+    service.add_deployment("c1", "d1")
+    run = make_chain_run(push="import os\ndef push(api, options):\n    api.deploy_chain_atomic()\n    os._exit(0)\n")
+    saved = saved_state(run, tmp_path)
+    with pytest.raises(CommitFailed):
+        pushed(run, service)
+    assert Saved("c1", "Hello", "t1", known=("d1",)) == saved()
+    service.add_deployment("c1", "d2")
+    assert ["d2"] == [each.deployment.id for each in saved().sent.candidates(run.api)]
+
+
+def test_what_finds_the_push_of_a_new_chain_is_its_name(make_chain_run, service, tmp_path):
+    """And the team; a Chain of another name or team is not it."""
+    run = make_chain_run(push="import os\ndef push(api, options):\n    api.deploy_chain_atomic()\n    os._exit(0)\n")
+    saved = saved_state(run, tmp_path)
+    with pytest.raises(CommitFailed):
+        pushed(run, service)
+    assert Saved("", "Hello", "t1", known=()) == saved()
+    for chain_id, named in (("c1", {"name": "Other"}), ("c2", {"team": "Other"}), ("c3", {})):
+        service.add_chain(chain_id, **named)
+        service.add_deployment(chain_id, f"d-{chain_id}")
+    assert [("c3", "d-c3")] == [(each.model.id, each.deployment.id) for each in saved().sent.candidates(run.api)]
+
+
+def test_nothing_is_saved_before_anything_can_be_made(make_chain_run, service, tmp_path):
+    """A push that ends before its request leaves the post step nothing to look for."""
+    run = make_chain_run(push="import os\ndef push(api, options):\n    os._exit(0)\n")
+    saved = saved_state(run, tmp_path)
+    with pytest.raises(CommitFailed):
+        pushed(run, service)
+    assert saved() is None
 
 
 def test_a_look_that_fails(make_chain_run, service):
@@ -191,11 +249,28 @@ def test_a_new_chain_gets_its_environment_later(make_chain_run, service):
     assert ("", "staging") == (run.settings.environment, run.settings.promote_to)
 
 
-def test_a_new_chain_and_two_environments(make_chain_run):
-    """That cannot be done in one run."""
-    run = make_chain_run(environment="staging", promote_to="production", create_environment="true")
+def test_a_new_chain_and_two_environments(make_chain_run, service):
+    """It is promoted into the one first and then into the other."""
+    run = make_chain_run(push=GOOD, environment="staging", promote_to="production", create_environment="true")
+    pushed(run, service, ["d2"])
+    assert ("", "staging", "production") == (run.settings.environment, run.first_into, run.settings.promote_to)
+
+
+def test_a_new_chain_that_is_not_waited_for(make_chain_run):
+    """Nothing could be promoted into its environment."""
+    run = make_chain_run(environment="staging", wait="false", create_environment="true")
     with pytest.raises(InvalidInput, match="the Chain is new"):
         push.draft_chain(run, read_chain(run))
+
+
+def test_an_environment_that_redeploys_and_another_one(make_chain_run, service):
+    """A push would end as a copy there: it is promoted into it first."""
+    service.add_chain("c1")
+    redeploys = {"promotion_settings": {"redeploy_on_promotion": True}, "current_deployment": None}
+    service.environments["c1"].append({"name": "staging", **redeploys})
+    run = make_chain_run(push=GOOD, environment="staging", promote_to="production")
+    pushed(run, service, ["d2"])
+    assert ("", "staging", "production") == (run.settings.environment, run.first_into, run.settings.promote_to)
 
 
 def test_a_missing_environment_is_made_before_the_push(make_chain_run, service):

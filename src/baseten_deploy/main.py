@@ -86,9 +86,11 @@ def go_through(
     except DeployError as error:
         end.errors += error.problems
         end.status, end.unseen = error.status, error.unseen
-    except (Exception, SystemExit) as error:  # noqa: BLE001 - the last resort, reported as what it is
+    except (Exception, SystemExit) as error:  # the last resort, reported as what it is
         if isinstance(error, SystemExit) and not (end.run or error.code):
             return False
+        if signals.has_cancelled():
+            raise Cancelled from error
         end.status = Status.INTERNAL_ERROR
         end.bug(traceback.format_exc())
     return True

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 _pending: "list[int]" = []
+_raised: "list[int]" = []
 _report_unraisable = sys.unraisablehook
 
 
@@ -29,12 +30,14 @@ def cancel() -> None:
     from baseten_deploy.errors import Cancelled  # noqa: PLC0415 - see above
 
     telling = False
+    _raised.clear()
 
     def raise_once(number: int, _frame: "FrameType | None") -> None:
         if telling:  # within Python's own report what is raised is lost as well
             _soon(number)
             return
         _handle(_pass)
+        _raised.append(number)
         raise Cancelled
 
     def again(lost: "sys.UnraisableHookArgs") -> None:
@@ -54,6 +57,11 @@ def cancel() -> None:
         _pending.clear()
         let_pass()
         raise Cancelled
+
+
+def has_cancelled() -> bool:
+    """Whether a signal was raised since `cancel`: C code that imports may put an error of its own in its place."""
+    return bool(_raised)
 
 
 def let_pass() -> None:

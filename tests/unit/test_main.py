@@ -166,6 +166,21 @@ class TestEnds:
         assert job.summary.startswith("## ⚠️ Cancelled")
         assert [] == job.log.annotations
 
+    def test_a_cancel_that_becomes_another_error(self, job):
+        """C code that imports puts an `ImportError` in the place of whatever a signal raises meanwhile."""
+
+        class Importing(list[str]):
+            def __iter__(self):
+                try:
+                    os.kill(os.getpid(), signal.SIGTERM)
+                    time.sleep(30)
+                except BaseException:  # noqa: BLE001 - as C code does
+                    raise ImportError('PyCapsule_Import could not import module "_socket"') from None
+
+        assert 130 == job.run(arguments=Importing(["--help"]))
+        assert "cancelled" == job.outputs["status"]
+        assert [] == job.log.annotations
+
     @pytest.mark.parametrize("error", [RuntimeError("boom\n::error::x"), SystemExit(3), MemoryError()])
     def test_a_bug_of_ours(self, job, error):
         """The traceback in a folded group, without obeying anything in it, and where to report it."""

@@ -94,10 +94,12 @@ class Release:
                 self.engine.index(self.image_of(target), [named], version.moving_tag)
         return commit
 
-    def notes(self, version: Version, digest: str, repository: str) -> str:
-        """The text of the release."""
-        changelog = self.read("CHANGELOG.md")
-        return versioning.release_notes(changelog, version, repository=repository, image=self.image, digest=digest)
+    def notes(self, version: Version, digest: str, repository: str, chain: str = "") -> str:
+        """The text of the release; `chain` is the digest of the image for Chains."""
+        named = f"{self.image_of('chain')}@{chain}" if chain else ""
+        return versioning.release_notes(
+            self.read("CHANGELOG.md"), version, repository=repository, image=self.image, digest=digest, chain=named
+        )
 
     def sbom(self, version: Version, digest: str, dpkg_status: str, target: str = "", listing: str = "") -> str:
         """The bill of materials of a stage's image, as JSON. `listing` is what `list_packages` printed in it."""
@@ -150,7 +152,7 @@ def _step(options: argparse.Namespace, release: Release) -> None:
         case "publish":
             _tell("commit", release.publish(version, options.digest, options.chain))
         case "notes":
-            print(release.notes(version, options.digest, options.repository), end="")
+            print(release.notes(version, options.digest, options.repository, options.chain), end="")
         case "sbom":
             print(_bills(options, release, version)["chain" if options.chain else ""], end="")
         case "announce":
@@ -162,7 +164,7 @@ def _announce(options: argparse.Namespace, release: Release, version: Version) -
     latest = versioning.released(release.repository.tags())[-1] <= version
     with tempfile.TemporaryDirectory() as directory:
         notes = Path(directory) / "notes.md"
-        notes.write_text(release.notes(version, options.digest, options.repository), encoding="utf-8")
+        notes.write_text(release.notes(version, options.digest, options.repository, options.chain), encoding="utf-8")
         files = []
         for target, bill in _bills(options, release, version).items():
             files.append(Path(directory) / SBOM_NAMES[target])
@@ -209,7 +211,7 @@ def _parser() -> argparse.ArgumentParser:
     made["prepare"].add_argument("--date", default=datetime.now(UTC).date().isoformat())
     for step in (image, made["index"]):
         step.add_argument("--target", default="", help="a stage of the Dockerfile, with an image of its own")
-    for name in ("publish", "sbom", "announce"):
+    for name in ("publish", "notes", "sbom", "announce"):
         made[name].add_argument("--chain", default="", help="digest of the image for chain/action.yml")
     made["index"].add_argument("digests", nargs="+")
     for name in ("publish", "notes", "sbom", "announce"):

@@ -154,14 +154,22 @@ def pinned_action(action: str, image: str, digest: str) -> str:
     return _IMAGE.sub(f"  image: docker://{image}@{digest}", action)
 
 
-def release_notes(changelog: str, version: Version, *, repository: str, image: str, digest: str) -> str:
-    """The text of the release: what changed, and how to pin exactly this. Raises `NotReadyError`."""
+def release_notes(
+    changelog: str, version: Version, *, repository: str, image: str, digest: str, chain: str = ""
+) -> str:
+    """The text of the release: what changed, and how to pin exactly this. Raises `NotReadyError`.
+
+    `chain` is the image for Chains, with its digest.
+    """
     told = section(changelog, str(version))
     if told is None or not told.body:
         raise NotReadyError(f"CHANGELOG.md has no section [{version}]")
+    verify = "$ gh attestation verify oci://{} --repo " + repository
+    named = f"`{image}@{digest}`" + (f", that for Chains `{chain}`" if chain else "")
+    checks = "\n".join(verify.format(each) for each in (f"{image}@{digest}", chain) if each)
     return (
         f"{told.body}\n\n### Use it\n\n"
         f"```yaml\n- uses: {repository}@{version.tag}\n```\n\n"
-        f"The image is `{image}@{digest}`, for linux/amd64 and linux/arm64. Check where it was built:\n\n"
-        f"```console\n$ gh attestation verify oci://{image}@{digest} --repo {repository}\n```\n"
+        f"The image is {named}, for linux/amd64 and linux/arm64. Check where it was built:\n\n"
+        f"```console\n{checks}\n```\n"
     )

@@ -292,7 +292,7 @@ class TestCommandLine:
         released(checkout, Version(1, 0, 0))
         tool, packages = tmp_path / "bin" / "gh", tmp_path / "packages"
         tool.parent.mkdir()
-        tool.write_text(f'#!/bin/sh\ncp "${{10}}" "${{11}}" {tmp_path}\n')
+        tool.write_text(f'#!/bin/sh\ncp "$8" {tmp_path}/notes\ncp "${{10}}" "${{11}}" {tmp_path}\n')
         tool.chmod(0o755)
         packages.write_text('[["httpx", "0.0.1", ""], ["truss", "0.18.35", "MIT"]]')
         monkeypatch.setenv("PATH", f"{tool.parent}:{os.environ['PATH']}")
@@ -304,6 +304,7 @@ class TestCommandLine:
             (each[0], each.count("truss"), each.count("httpx")) for each in names
         ]
         assert f"{IMAGE}-chain@{TWO}" == bills[1]["name"]
+        assert f"that for Chains `{IMAGE}-chain@{TWO}`" in (tmp_path / "notes").read_text()
 
 
 class TestDocker:

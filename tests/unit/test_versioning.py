@@ -176,6 +176,17 @@ def test_the_notes_say_what_changed_and_how_to_pin_it():
     assert f"gh attestation verify oci://{IMAGE}@{DIGEST} --repo octo-org/baseten-deploy" in notes
 
 
+def test_the_notes_name_both_images():
+    """That for Chains has a digest and a provenance of its own."""
+    chain = f"{IMAGE}-chain@sha256:{'c' * 64}"
+    notes = versioning.release_notes(
+        CHANGELOG, Version(1, 1, 0), repository="octo-org/baseten-deploy", image=IMAGE, digest=DIGEST, chain=chain
+    )
+    assert f"The image is `{IMAGE}@{DIGEST}`, that for Chains `{chain}`, for linux/amd64" in notes
+    for image in (f"{IMAGE}@{DIGEST}", chain):
+        assert f"$ gh attestation verify oci://{image} --repo octo-org/baseten-deploy\n" in notes
+
+
 def test_sections_are_found_in_any_order():
     """Each has its own lines, whatever stands above and below."""
     parts = [f"## [{number}.0.0] - 2026-01-0{number}\n\n- {number}\n\n" for number in (1, 2, 3)]

@@ -1,5 +1,6 @@
 """Time, sleep and chance, in one object that is passed down, so that tests neither wait nor flake."""
 
+import random
 import time
 
 
@@ -24,6 +25,4 @@ class Clock:
 
     def chance(self) -> float:
         """A number in [0, 1): the jitter of retries."""
-        import random  # noqa: PLC0415 - most runs try nothing again
-
         return random.random()  # noqa: S311 - jitter, not cryptography

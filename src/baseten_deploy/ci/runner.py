@@ -24,6 +24,7 @@ from enum import StrEnum
 from typing import TextIO
 
 from actions_toolkit.command import Command
+from actions_toolkit.file_command import prepare_key_value_message
 
 from baseten_deploy.errors import Problem
 from baseten_deploy.report.amounts import duration
@@ -196,8 +197,6 @@ class Runner:
         return printable(self.redactor.redact(without_escapes(text)))
 
     def _file_command(self, variable: str, name: str, value: str) -> None:
-        from actions_toolkit.file_command import prepare_key_value_message  # noqa: PLC0415 - not before there is one
-
         text = prepare_key_value_message(name, self.redactor.redact(value)) + "\n"
         self._append(variable, lambda _size: text.encode("utf-8", "replace"))
 

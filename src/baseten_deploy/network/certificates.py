@@ -9,7 +9,6 @@ import os
 import ssl
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from importlib.machinery import PathFinder
 from pathlib import Path
 
 from .proxies import Unusable
@@ -35,7 +34,9 @@ def load(environment: Mapping[str, str]) -> tuple[ssl.SSLContext, dict[str, Unus
     writes no keys to `SSLKEYLOGFILE`.
     """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # checks certificate and host name, TLS 1.2 or newer
-    context.load_verify_locations(public())
+    import certifi  # noqa: PLC0415 - beside the other work of a start
+
+    context.load_verify_locations(certifi.where())
     wrong: dict[str, Unusable] = {}
     variables = named(environment)
     if variables:  # an authority in the middle of a chain is enough, as for OpenSSL's own tools and Go
@@ -46,14 +47,6 @@ def load(environment: Mapping[str, str]) -> tuple[ssl.SSLContext, dict[str, Unus
         except Unusable as problem:
             wrong[variable] = problem
     return context, wrong
-
-
-def public() -> str:
-    """The file of the public authorities: what `certifi.where()` answers, a hundredth of a second sooner."""
-    spec = PathFinder.find_spec("certifi")
-    assert spec is not None
-    assert spec.origin is not None
-    return str(Path(spec.origin).with_name("cacert.pem"))
 
 
 def files(environment: Mapping[str, str]) -> list[str]:

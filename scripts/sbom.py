@@ -10,8 +10,9 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from importlib import metadata
 from typing import Any
+
+from list_packages import installed
 
 _PIN = re.compile(r"^(?P<name>[a-z0-9][a-z0-9.-]*)==(?P<version>[^\s;]+)(?P<marker> ;[^\\\n]*)?", re.MULTILINE)
 _BASE = re.compile(r"^FROM (?P<name>[a-z0-9./-]+):(?P<version>[^\s@]+)", re.MULTILINE)
@@ -59,12 +60,7 @@ def listed_packages(listing: str) -> list[Package]:
 
 def installed_licences() -> dict[str, str]:
     """What the packages installed here say of their licence as an SPDX expression (PEP 639), by normalized name."""
-    found = {}
-    for package in metadata.distributions():
-        name = re.sub(r"[-_.]+", "-", package.name).lower()
-        if "License-Expression" in package.metadata:
-            found[name] = str(package.metadata["License-Expression"])
-    return found
+    return {name: licence for name, (_, licence) in installed().items() if licence}
 
 
 def debian_packages(status: str) -> list[Package]:

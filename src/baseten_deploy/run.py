@@ -61,7 +61,6 @@ class Run:
     phases: list[Phase] = field(default_factory=list)
     log: Log | None = None
     transport: Transport = PREDICT  # of what is asked
-    deploy_key: str = ""  # the label by which a commit that was sent can be found
     sent: Any = None  # the `Sent` of a commit that is on its way, `None` before there is one
     notes: list[str] = field(default_factory=list)  # Markdown for the summary
     blocks: list[Block] = field(default_factory=list)  # what steps have to show on the pages; see `report.blocks`

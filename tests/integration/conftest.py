@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import signal
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -78,15 +77,6 @@ def driver(sandbox: Sandbox) -> Iterator[Driver]:
     made = Driver(sandbox)
     yield made
     made.close()
-
-
-@pytest.fixture
-def own_signals() -> Iterator[None]:
-    """The action sets signal handlers for its process, which here is the tests'."""
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-    yield
-    for number, handler in before.items():
-        signal.signal(number, handler)
 
 
 @pytest.fixture(scope="session")

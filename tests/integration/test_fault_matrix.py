@@ -14,7 +14,7 @@ from baseten_sandbox import Sandbox
 from baseten_sandbox.control.faults import matrix
 from runner import Runner, push
 
-pytestmark = pytest.mark.usefixtures("own_signals")
+pytestmark = pytest.mark.usefixtures("restored_signals")
 FAST = 50.0
 FAULTS = matrix()
 # Called by a deploy into a new model with a clean-up, in this order: method, path, which match, service.

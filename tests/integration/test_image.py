@@ -11,6 +11,7 @@ import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -238,18 +239,22 @@ def own_command_files(runner: Runner, uid: int) -> None:
         os.chown(path, uid, uid)
 
 
+def deploy_confined(runner: Runner, uid: int, said: Callable[[Sandbox], dict[str, str]]) -> None:
+    """A whole deploy, which must succeed."""
+    own_command_files(runner, uid)
+    with Sandbox(speed=20) as sandbox:
+        result = runner.run(said(sandbox))
+    assert result.outcome == "success", result.log.text
+    assert result.outputs["status"] == "success"
+    assert result.outputs["deployment-id"] in result.summary
+
+
 @pytest.mark.parametrize(
     ("uid", "home"), [(0, True), (STRANGER, True), (STRANGER, False)], ids=["root", "a stranger", "a stranger, no HOME"]
 )
 def test_runs_confined(run_sh, tmp_path, uid, home):
     """A whole deploy with nothing writable but the command files, no capability, any uid, with HOME and without."""
-    runner = confined(tmp_path, run_sh, uid, home=home)
-    own_command_files(runner, uid)
-    with Sandbox(speed=20) as sandbox:
-        result = runner.run(inputs(sandbox))
-    assert result.outcome == "success", result.log.text
-    assert result.outputs["status"] == "success"
-    assert result.outputs["deployment-id"] in result.summary
+    deploy_confined(confined(tmp_path, run_sh, uid, home=home), uid, inputs)
 
 
 def chain_inputs(sandbox: Sandbox) -> dict[str, str]:
@@ -331,12 +336,7 @@ def test_deploys_a_chain_confined(run_sh, chain_image, tmp_path, uid, home):
     """The root file system is read-only, no capability is there, any uid: `truss` needs a /tmp that it may write to."""
     options = ("--tmpfs=/tmp:mode=1777",)
     runner = confined(tmp_path, run_sh, uid, *options, tag=chain_image, example="hello-chain", home=home)
-    own_command_files(runner, uid)
-    with Sandbox(speed=20) as sandbox:
-        result = runner.run(chain_inputs(sandbox))
-    assert result.outcome == "success", result.log.text
-    assert result.outputs["status"] == "success"
-    assert result.outputs["deployment-id"] in result.summary
+    deploy_confined(runner, uid, chain_inputs)
 
 
 def test_a_chain_without_a_place_to_write(run_sh, chain_image, tmp_path):

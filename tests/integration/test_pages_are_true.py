@@ -22,7 +22,7 @@ from baseten_sandbox.state import lifecycle
 from runner import ROOT, Runner, pull_request
 from workflow_commands import parse_command_file
 
-pytestmark = pytest.mark.usefixtures("own_signals")
+pytestmark = pytest.mark.usefixtures("restored_signals")
 RUNS = 32
 LIVE = {"ACTIVE", "SCALED_TO_ZERO", "WAKING_UP"}  # a request wakes it
 FAILED = {"BUILD_FAILED", "BUILD_STOPPED", "DEPLOY_FAILED", "FAILED", "INACTIVE", "DEACTIVATING"}

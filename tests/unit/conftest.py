@@ -1,6 +1,5 @@
 """Fixtures of the unit tests, none of which may reach another machine: what they need is on loopback, or faked."""
 
-import signal
 import sys
 from collections.abc import Callable, Iterator
 from ipaddress import ip_address
@@ -49,15 +48,6 @@ def _no_network() -> Iterator[None]:
     _guard["active"] = True
     yield
     _guard["active"] = False
-
-
-@pytest.fixture
-def restored_signals() -> Iterator[None]:
-    """Put the handlers of SIGINT and SIGTERM back after a test that runs `main`."""
-    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-    yield
-    for number, handler in handlers.items():
-        signal.signal(number, handler)
 
 
 @pytest.fixture

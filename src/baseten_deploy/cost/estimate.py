@@ -65,16 +65,17 @@ class Estimate:
     @property
     def difference(self) -> float | None:
         """By how much it gets dearer per hour at the largest number of replicas, in USD; `None` for unknown."""
-        if self.then is None or (self.now is None and self.serves):
-            return None
-        return self.then.most - (self.now.most if self.now else 0.0)
+        return self._difference(lambda cost: cost.most)
 
     @property
     def difference_at_least(self) -> float | None:
         """The same at the smallest number of replicas."""
+        return self._difference(lambda cost: cost.least)
+
+    def _difference(self, end: Callable[[Cost], float]) -> float | None:
         if self.then is None or (self.now is None and self.serves):
             return None
-        return self.then.least - (self.now.least if self.now else 0.0)
+        return end(self.then) - (end(self.now) if self.now else 0.0)
 
 
 def estimate(

@@ -115,7 +115,7 @@ def _difference(found: Estimate) -> str:
         return "where nothing is served now"
     if abs(difference) < _SAME_USD:
         return "the same as now"
-    return f"**{usd(abs(difference))} {'more' if difference > 0 else 'less'}** than now{_share(found)}"
+    return f"{_change(difference)}{_share(found)}"
 
 
 def _at_least(found: Estimate) -> str:
@@ -128,7 +128,11 @@ def _at_least(found: Estimate) -> str:
         return least if then.least else ""
     if abs(difference) < _SAME_USD:
         return ""
-    return f"{least}, **{usd(abs(difference))} {'more' if difference > 0 else 'less'}** than now"
+    return f"{least}, {_change(difference)}"
+
+
+def _change(difference: float) -> str:
+    return f"**{usd(abs(difference))} {'more' if difference > 0 else 'less'}** than now"
 
 
 def _share(found: Estimate) -> str:

@@ -112,7 +112,7 @@ class Saved:
 
 def remember(run: Run, sent: Sent) -> None:
     """Note, before a commit is sent, how to find what it may make."""
-    run.deploy_key, run.sent = sent.deploy_key, sent
+    run.sent = sent
     Saved.of(sent).write(run)
 
 

@@ -39,7 +39,7 @@ def _look(run: Run, model_id: str, name: str) -> None:
 
 def _is_ours(run: Run, model_id: str, current: Deployment) -> bool:
     """Whether it is the deployment of this run, or the copy that a promotion made of it. Raises `HttpError`."""
-    account, key = run.ledger.account, run.deploy_key
+    account, key = run.ledger.account, run.sent.deploy_key if run.sent else ""
     if account.is_ours(current.id):
         return True
     if not key or current.id in {target.before.deployment_id for target in account.targets}:

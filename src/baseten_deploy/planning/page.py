@@ -227,19 +227,22 @@ class _Description(Words):
         """What `environment-settings` change."""
         if not self._settings.environment_settings or self._plan.offline:
             return
-        rows = [
+        changed = self._changed_settings()
+        rows: list[tuple[str, ...]] = [
             (self._name(name), self._setting(change.name), self._name(change.before), self._name(change.after))
-            for name, change in self._changed_settings()
+            for name, change in changed
         ]
         if not rows:
             yield Block("`environment-settings`: they are in force already.", Weight.DETAIL, "settings")
             return
-        header, whose, changes = ("Environment", "Setting", "Now", "After"), "", count(len(rows), "change")
-        apart = len({where for where, *_ in rows}) > 1
-        if not apart:  # a column less, for phones
-            whose = f" of <code>{escape(self._redact(self._changed_settings()[0][0]))}</code>"
-        shown = table(header if apart else header[1:], rows if apart else [row[1:] for row in rows])
-        listed = folded(f"Settings{whose}: {changes}", shown, is_open=len(rows) <= OPEN_SETTINGS)
+        title = "Settings"
+        header: tuple[str, ...] = ("Environment", "Setting", "Now", "After")
+        where = {name for name, _ in changed}
+        if len(where) == 1:  # then it is in the title: a column less, for phones
+            title = f"Settings of <code>{escape(self._redact(*where))}</code>"
+            header, rows = header[1:], [row[1:] for row in rows]
+        title = f"{title}: {count(len(rows), 'change')}"
+        listed = folded(title, table(header, rows), is_open=len(rows) <= OPEN_SETTINGS)
         yield Block(listed, Weight.RESULT, "settings")
 
     def _setting(self, name: str) -> str:

@@ -133,9 +133,12 @@ def test_while_a_pattern_is_searched(job):
     """A `predict-expect` that would take for ever delays no cancel."""
     payload = '{"text": "' + "a" * 60 + '!"}'
     step = job.start(predict_expect="/(a|aa)+$/", predict_payload=payload)
-    until(step, lambda: step.outputs().get("predict-response"))
+    until(step, lambda: "Answered in" in step.log.text)
+    time.sleep(0.3)
+    began = time.monotonic()
     step.cancel()
     result = step.wait(10)
+    assert time.monotonic() - began < 5  # the search itself would take ten seconds
     assert (130, "cancelled") == (result.exit_code, result.outputs["status"])
 
 

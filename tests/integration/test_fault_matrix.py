@@ -4,6 +4,7 @@ The run is the whole action, in this process with a clock that goes fifty times 
 take no time; the state at the end is the sandbox's, not what the run believes.
 """
 
+import shutil
 import time
 
 import pytest
@@ -12,7 +13,7 @@ from baseten_deploy.clock import Clock
 from baseten_deploy.main import main
 from baseten_sandbox import Sandbox
 from baseten_sandbox.control.faults import matrix
-from runner import Runner, push
+from runner import ROOT, Runner, push
 
 pytestmark = pytest.mark.usefixtures("restored_signals")
 FAST = 50.0
@@ -61,9 +62,10 @@ def fast():
 
 
 @pytest.fixture
-def act(job, fast, capsys):
+def act(tmp_path, fast, capsys):
     """Run the action in this process; gives its outputs, its summary and its log."""
-    runner = Runner(job.runner.directory, event=push())
+    runner = Runner(tmp_path / "runner", event=push())
+    shutil.copytree(ROOT / "examples" / "hello-truss", runner.workspace / "hello-truss")
     files = runner.directory / "file_commands"
 
     def run(**given):

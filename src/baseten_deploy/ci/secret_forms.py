@@ -150,7 +150,8 @@ def forms(secret: str) -> tuple[Form, ...]:
     """All forms of a secret, which has no blanks around it."""
     overlaps = any(secret.startswith(secret[size:]) for size in range(1, len(secret)))
     found = [Form(tuple(secret), overlaps)]
-    found += [Form(tuple(text), overlaps) for text in _as_markdown(secret) if not found[0].matches(text)]
+    texts = _as_markdown(secret) - {secret}
+    found += [Form(tuple(text), overlaps) for text in texts if not found[0].matches(text)]
     return (*found, *_as_base64(secret.encode("utf-8", "surrogatepass")))
 
 

@@ -5,9 +5,11 @@ moto keeps its buckets per process, so several stand-ins share them; each has it
 
 import secrets
 from collections.abc import Callable, Iterable
+from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
 from xml.sax.saxutils import escape
 
+from flask import Flask
 from moto.core.models import DEFAULT_ACCOUNT_ID
 from moto.moto_server.werkzeug_app import create_backend_app
 from moto.s3.models import FakeBucket, FakeKey, S3Backend, s3_backends
@@ -40,7 +42,7 @@ class Storage:
         self.keyring = Keyring(clock=clock, region=REGION)
         self._seconds = credential_seconds
         self._owner = self.keyring.issue(self.bucket, None, seconds=_FOREVER)
-        self._app = create_backend_app("s3")
+        self._app = _moto()
         self._backend.create_bucket(self.bucket, REGION)
 
     def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
@@ -103,6 +105,13 @@ class Storage:
 
     def _key(self, bucket: str, s3_key: str) -> FakeKey | None:
         return self._backend.get_object(bucket, s3_key)
+
+
+@cache
+def _moto() -> Flask:
+    """moto's S3, which keeps nothing by itself: one does for all buckets of a process."""
+    app: Flask = create_backend_app("s3")
+    return app
 
 
 def error(status: int, code: str, message: str) -> Response:

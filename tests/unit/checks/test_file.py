@@ -350,7 +350,7 @@ documents = st.fixed_dictionaries(
 class TestAnything:
     """Whatever stands in it."""
 
-    @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+    @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
     @given(document=documents)
     def test_a_suite_or_problems(self, place, document):
         """Every document becomes checks, or problems that have a file and a remedy; nothing else comes out."""
@@ -359,7 +359,7 @@ class TestAnything:
         assert (suite is None) == bool(problems)
         assert all(problem.file == "truss/checks.yaml" and problem.remedy for problem in problems)
 
-    @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+    @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
     @given(document=documents)
     def test_what_the_schema_refuses_the_reader_refuses(self, place, document):
         """`schemas/checks.schema.json` and the reader follow one table: an editor never complains about a good file."""

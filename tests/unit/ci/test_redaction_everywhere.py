@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 import httpx
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from transport import FakeClock, Script, make_client, make_http
 
@@ -104,7 +104,6 @@ class TestSinks:
 
     @pytest.mark.parametrize("sink", SINKS)
     @given(form=st.sampled_from(sorted(FORMS)), position=st.integers(0, 640), after=st.sampled_from(["", " .", "=="]))
-    @settings(max_examples=60)
     def test_each_form_at_each_position(self, sink, form, position, after):
         """Also where the text is cut."""
         said = SINKS[sink]("." * position + " " + FORMS[form] + after)

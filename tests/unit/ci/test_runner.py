@@ -8,7 +8,7 @@ import threading
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from baseten_deploy.ci.foreign_text import LINE_BYTES, printable
@@ -71,7 +71,6 @@ class TestForeignText:
     """Nothing that somebody else wrote is ever taken for a command."""
 
     @given(HOSTILE)
-    @settings(max_examples=200)
     def test_foreign(self, text):
         """Logs and answers go out between `stop-commands` and its end."""
         screen = Screen()
@@ -80,7 +79,6 @@ class TestForeignText:
         assert ["stop-commands", "notice"] == screen.obeyed()
 
     @given(HOSTILE)
-    @settings(max_examples=200)
     def test_info(self, text):
         """A line of ours may quote foreign words, at its start or anywhere."""
         for line in (text, f"Model {text}", f"{text} is live"):
@@ -90,7 +88,6 @@ class TestForeignText:
             assert screen.obeyed() in (["stop-commands", "notice"], ["notice"])
 
     @given(HOSTILE, HOSTILE, HOSTILE)
-    @settings(max_examples=200)
     def test_annotations(self, message, remedy, file):
         """An annotation is one command, and says what it should where it should; its text too, which the log shows."""
         screen = Screen()
@@ -103,7 +100,6 @@ class TestForeignText:
         assert ("3", "7") == (annotation.properties["line"], annotation.properties["col"])
 
     @given(HOSTILE, HOSTILE)
-    @settings(max_examples=100)
     def test_groups(self, title, text):
         """A title is one line."""
         screen = Screen()
@@ -112,7 +108,6 @@ class TestForeignText:
         assert ["group", "stop-commands", "endgroup"] == screen.obeyed()
 
     @given(st.lists(HOSTILE, min_size=12, max_size=12))
-    @settings(max_examples=50)
     def test_annotations_beyond_the_tenth(self, messages):
         """They are lines of the log, as GitHub would drop them."""
         screen = Screen()
@@ -425,7 +420,6 @@ class TestCommandFiles:
     """`GITHUB_OUTPUT`, `GITHUB_STATE`, `GITHUB_STEP_SUMMARY`."""
 
     @given(values=st.lists(st.tuples(st.sampled_from(["a", "b-c"]), HOSTILE), min_size=1, max_size=5))
-    @settings(max_examples=200)
     def test_round_trip(self, tmp_path_factory, values):
         """Whatever a value holds, the runner reads it back, and nothing else; the last of a name wins."""
         path = tmp_path_factory.mktemp("files") / "output"

@@ -1,7 +1,7 @@
 """Exactly one deployment, whatever happens on the way: the service is asked at the end how many it has."""
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from transport import AMBIGUOUS, BY_NAME, TRANSIENT, UNSEEN, Fault, Service, make_api, payload_with, refusal
 
@@ -244,7 +244,6 @@ class TestManyFaults:
             send(service, destination, deadline=service.clock.now() + left)
         assert service.clock.now() <= 1000 + left
 
-    @settings(max_examples=150)
     @given(
         st.lists(st.sampled_from(TRANSIENT), max_size=4),
         st.lists(st.tuples(st.integers(1, 3), st.sampled_from(TRANSIENT)), max_size=3),

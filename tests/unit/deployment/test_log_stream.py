@@ -4,7 +4,7 @@ import threading
 from collections import Counter
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from baseten_deploy.deployment import log_stream as module
@@ -219,7 +219,6 @@ def histories(draw):
 class TestProperties:
     """A simulated log server."""
 
-    @settings(max_examples=300)
     @given(
         histories(),
         st.integers(2, 7),

@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 from baseten.client.managementapi import _models as sdk
 from hypothesis import given
-from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from baseten_deploy.ci.origin import Origin
@@ -251,7 +250,6 @@ class TestJudged:
         st.sampled_from([PUSH, PULL_REQUEST, TAG, NOWHERE]),
         st.sampled_from([RAW, None]),
     )
-    @hypothesis_settings(max_examples=150)
     def test_is_always_accepted(self, inputs, origin, raw):
         """And keeps the two labels by which it is found."""
         payload = payload_of(inputs, origin, raw=raw)

@@ -5,7 +5,6 @@ from collections.abc import Mapping
 
 import pytest
 from hypothesis import given
-from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from baseten_deploy.errors import Problem
@@ -377,7 +376,6 @@ class TestObjects:
             max_size=4,
         )
     )
-    @hypothesis_settings(max_examples=100)
     def test_json_is_read_as_json(self, value):
         """Whatever object JSON can write down arrives as it is."""
         assert value == value_of("nemo-entity", json.dumps(value))

@@ -5,7 +5,6 @@ from dataclasses import replace
 
 import pytest
 from hypothesis import given
-from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
@@ -441,7 +440,6 @@ def shape(markdown: str) -> list[str]:
 class TestForeignText:
     """Names, messages and configs are written by others."""
 
-    @hypothesis_settings(max_examples=60)
     @given(st.lists(HOSTILE, min_size=8, max_size=8))
     def test_no_text_changes_the_structure(self, texts):
         """Whatever names, configs and messages say, the plan has the same headings, tables, cells, lists and code."""

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Iterator
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
@@ -50,7 +50,6 @@ class TestEscape:
     """Plain words."""
 
     @given(HOSTILE)
-    @settings(max_examples=200)
     def test_is_text_and_nothing_else(self, text):
         """In the middle of a paragraph, at its start behind bold, and in a quote."""
         for before in ("x ", "> x "):
@@ -58,7 +57,6 @@ class TestEscape:
             assert f"x {shown(text)} y".replace("  ", " ") == seen(inline(tokens)).replace("  ", " ")
 
     @given(HOSTILE, st.sampled_from(["", "x", "_", "*", "`", "(", ")", "(http://evil)", "[x](y)", "!", ":"]))
-    @settings(max_examples=300)
     def test_is_text_whatever_is_beside_it(self, text, beside):
         """Also without a space between, and on both sides of text that was escaped by itself."""
         tokens = PARSER.parse(f"x {escape(text)}{escape(beside)}{escape(text)} y")
@@ -67,7 +65,6 @@ class TestEscape:
         )
 
     @given(HOSTILE)
-    @settings(max_examples=150)
     def test_is_one_cell(self, text):
         """A table row keeps its number of cells."""
         tokens = PARSER.parse(f"| a | b |\n|---|---|\n| {escape(text)} | y |")
@@ -113,7 +110,6 @@ class TestCode:
     """Inline code."""
 
     @given(HOSTILE)
-    @settings(max_examples=200)
     def test_is_code_and_nothing_else(self, text):
         """One span, or an element whose content is text."""
         tokens = list(inline(PARSER.parse(f"x {code(text)} y")))
@@ -129,7 +125,6 @@ class TestCode:
             assert "" == shown(text)
 
     @given(HOSTILE)
-    @settings(max_examples=150)
     def test_is_one_cell(self, text):
         """Even code would be split at a bar."""
         tokens = PARSER.parse(f"| a | b |\n|---|---|\n| {code(text)} | y |")
@@ -140,7 +135,6 @@ class TestBlock:
     """A fenced block."""
 
     @given(HOSTILE)
-    @settings(max_examples=200)
     def test_is_a_block_and_nothing_else(self, text):
         """What comes after it is outside again."""
         tokens = PARSER.parse(f"{block(text)}\n\nafter")
@@ -192,7 +186,6 @@ class TestTexts:
     """Messages of ours, which may quote foreign words."""
 
     @given(HOSTILE)
-    @settings(max_examples=200)
     def test_nothing_but_text_and_code(self, message):
         """Whatever the quoted words are, also with backticks of their own."""
         for line in (message, f"`{message}`", f"`name`: {message!r} is not `{message}`"):

@@ -5,7 +5,7 @@ import shlex
 from dataclasses import replace
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
@@ -254,7 +254,6 @@ class TestHostileTexts:
     """Names, messages, answers and log lines that try to be more."""
 
     @given(st.lists(HOSTILE, min_size=8, max_size=8))
-    @settings(max_examples=120)
     def test_stay_what_they_are(self, texts):
         """The document has our headings, our elements and our links, and nothing of theirs."""
         name, response, line, message, remedy, file, warning, other = texts
@@ -309,7 +308,6 @@ class TestHostileTexts:
         assert all(str(url).startswith(("https://app.baseten.co/", "https://model-m1.")) for url in links)
 
     @given(st.dictionaries(st.sampled_from(sorted(OUTPUTS)), HOSTILE))
-    @settings(max_examples=60)
     def test_any_output(self, outputs):
         """Whichever are known."""
         outputs.pop("plan", None)  # Markdown of ours

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import httpx
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from transport import Script, make_api
 
@@ -258,13 +258,11 @@ class TestWhateverIsAnswered:
     """A value, or the call's own error."""
 
     @given(st.sampled_from(sorted(CALLS)), JSON | NEARLY)
-    @settings(max_examples=600)
     def test_any_json(self, name, body):
         """Each decoder, with arbitrary JSON and with good answers that are wrong in one place."""
         _call(CALLS[name], httpx.Response(200, content=json.dumps(body).encode()))
 
     @given(st.sampled_from(sorted(CALLS)), st.integers(200, 599), HEADERS, st.binary(max_size=200) | JSON)
-    @settings(max_examples=600)
     def test_any_status_headers_and_body(self, name, status, headers, body):
         """Each call."""
         content = body if isinstance(body, bytes) else json.dumps(body).encode()

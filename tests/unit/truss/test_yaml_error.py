@@ -5,7 +5,6 @@ from pathlib import Path
 import pytest
 import yaml
 from hypothesis import example, given
-from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from trees import write_tree
 
@@ -130,7 +129,6 @@ def taken_by_truss(text: str) -> bool:
 
 
 @given(st.lists(st.sampled_from(HOSTILE), max_size=12).map("".join))
-@hypothesis_settings(max_examples=800, deadline=None)
 @example("- numpy==1.26.4\t# pinned")
 @example("a:\tb")
 @example("a: [1,\t2]")
@@ -147,7 +145,6 @@ def test_nothing_is_read_that_truss_refuses(text: str) -> None:
 
 
 @given(st.lists(st.sampled_from(HOSTILE), max_size=12).map("".join))
-@hypothesis_settings(max_examples=800, deadline=None)
 def test_a_refusal_of_syntax_is_that_of_truss(text: str) -> None:
     """Line and column of an error of the scanner or parser are those that the pure loader names."""
     error: Exception | None = None

@@ -16,6 +16,9 @@ _EXAMPLES = int(os.environ.get("EXAMPLES", "60"))
 settings.register_profile("patient", deadline=None, suppress_health_check=_UNHEALTHY, max_examples=_EXAMPLES)
 settings.load_profile("patient")
 
+# Collecting makes thousands of things and hardly any garbage.
+gc.disable()
+
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 
 
@@ -24,6 +27,7 @@ def pytest_collection_finish() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(20_000, 50, 100)
+    gc.enable()
 
 
 @pytest.fixture

@@ -29,9 +29,9 @@ Anything else that reaches `main` is a bug of ours: status `internal_error`.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from baseten_deploy.records import dataclass
 from baseten_deploy.status import Status
 
 

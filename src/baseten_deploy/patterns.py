@@ -11,10 +11,11 @@ Ignore patterns, asked thousands of times, are `truss.wildcards`.
 import os
 import re
 import sys
-from dataclasses import dataclass
 from enum import Enum
 from math import ceil
 from pathlib import Path
+
+from baseten_deploy.records import dataclass
 
 # What a pattern may take to be read, seconds.
 COMPILE_SECONDS = 5.0

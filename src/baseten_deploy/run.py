@@ -3,7 +3,7 @@
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -18,6 +18,7 @@ from baseten_deploy.clock import Clock
 from baseten_deploy.errors import Problem
 from baseten_deploy.inputs.settings import Settings
 from baseten_deploy.network.way_out import WayOut
+from baseten_deploy.records import dataclass
 from baseten_deploy.report.account import Account
 from baseten_deploy.report.blocks import Block, Page
 from baseten_deploy.report.ledger import Ledger

@@ -13,8 +13,7 @@ import json
 import math
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import yaml
 
@@ -66,8 +65,7 @@ class TooMuch(YamlError):
     """Deeper or more than anybody writes: no JSON either, which some Pythons read thousands of levels deep."""
 
 
-@dataclass(frozen=True)
-class Document:
+class Document(NamedTuple):
     """A text's value, made of dict, list, str, int, float, bool and None only, and where its parts stand.
 
     `positions` maps the path of a key or a list item to its (line, column), from 1. It is empty for the rare JSON that
@@ -76,7 +74,7 @@ class Document:
 
     value: Any
     positions: Mapping[Path, Position]
-    written: Mapping[Path, str] = field(default_factory=dict, compare=False)
+    written: Mapping[Path, str]
 
 
 def load(text: str) -> Document:
@@ -122,7 +120,7 @@ def _load(text: str, compose: Callable[[str], yaml.Node | None], *, needs_yaml: 
         raise
     except YamlError:
         if is_json and not needs_yaml:
-            return Document(_refuse_infinite(value), {})
+            return Document(_refuse_infinite(value), {}, {})
         raise
     converter = _Converter(is_json=is_json)
     converted = None if node is None else converter.convert(node, ())

@@ -13,6 +13,7 @@ from baseten_deploy.clock import Clock
 from baseten_deploy.main import main
 from baseten_sandbox import Sandbox
 from baseten_sandbox.control.faults import matrix
+from baseten_sandbox.state.entities import Settings
 from runner import ROOT, Runner, push
 
 pytestmark = pytest.mark.usefixtures("restored_signals")
@@ -113,8 +114,8 @@ def test_one_fault(act, fast, fault, call):
 @pytest.mark.parametrize("fault", FAULTS)
 def test_one_fault_while_promoting(act, fast, fault, call):
     """The same for the calls of a promotion: it is asked for once, and the environment serves it in the end."""
-    act(wait="false")
-    fast.clear_requests()
+    model = fast.state.create_model("hello-truss", fast.state.team(None).id)
+    fast.state.add_deployment(model.id, config={"model_name": "hello-truss"}, settings=Settings())
     fast.faults.add(aimed(fault, PROMOTING[call]))
     outputs, _, log = act(promote_to="canary", create_environment="true")
     assert "success" == outputs["status"], log

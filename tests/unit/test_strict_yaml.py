@@ -33,13 +33,14 @@ def test_values_and_positions() -> None:
     expected = Document(
         {"a": 1, "b": ["x", {"c": None}]},
         {("a",): (1, 1), ("b",): (2, 1), ("b", 0): (3, 5), ("b", 1): (4, 5), ("b", 1, "c"): (4, 6)},
+        {("a",): "1", ("b", 1, "c"): "~"},
     )
     assert expected == load("a: 1\nb:\n  - x\n  - {c: ~}\n")
 
 
 def test_an_empty_document_is_none() -> None:
     """So that the caller decides whether nothing is an empty mapping."""
-    assert Document(None, {}) == load("# nothing\n")
+    assert Document(None, {}, {}) == load("# nothing\n")
 
 
 @pytest.mark.parametrize(

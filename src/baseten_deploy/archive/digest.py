@@ -6,8 +6,8 @@ Where an archive will be sent, its beginning is packed in the same pass, so that
 import hashlib
 import threading
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 
+from baseten_deploy.records import dataclass
 from baseten_deploy.truss.packed_file import PackedFile
 
 from . import reading

@@ -8,8 +8,8 @@ import struct
 import threading
 from collections.abc import Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass
 
+from baseten_deploy.records import dataclass
 from baseten_deploy.truss.packed_file import PackedFile
 
 from . import reading

@@ -3,10 +3,10 @@
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from baseten_deploy.background import start
+from baseten_deploy.records import dataclass
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")

@@ -6,9 +6,9 @@ Nothing depends on the machine: names sorted, owner 0, no times.
 import tarfile
 import zlib
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from functools import cache
 
+from baseten_deploy.records import dataclass
 from baseten_deploy.truss.packed_file import PackedFile
 
 from .reading import BLOCK_BYTES  # what a block costs (a future) and lacks (the text before it) does not show

@@ -6,9 +6,10 @@ import signal
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from baseten_deploy.records import dataclass
 
 if TYPE_CHECKING:
     import subprocess

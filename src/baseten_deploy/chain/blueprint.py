@@ -1,13 +1,14 @@
 """What a Chain's file says, found out by importing it where there is no key: name, entry point, chainlets."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Any
 
 from baseten_deploy.ci.workspace import find_truss
 from baseten_deploy.deployment.truss_input import begin
 from baseten_deploy.errors import InvalidInput, Problem
+from baseten_deploy.records import dataclass
 from baseten_deploy.report.amounts import count
 from baseten_deploy.run import Run
 

@@ -16,11 +16,11 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from baseten_deploy.errors import InvalidInput
+from baseten_deploy.records import dataclass
 
 from .aftermath import adopt_orphans, end_all, hide_from_children
 

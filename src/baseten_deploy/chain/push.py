@@ -6,7 +6,7 @@ and exactly one is adopted.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from baseten_deploy.deployment.assembly import find_environments
@@ -17,6 +17,7 @@ from baseten_deploy.deployment.payload import deployment_name
 from baseten_deploy.deployment.sent import Sent
 from baseten_deploy.environment.target import PRODUCTION, Target, ensure_target
 from baseten_deploy.errors import AuthFailed, CommitFailed, DeployError, InvalidInput, Rejected, UploadFailed
+from baseten_deploy.records import dataclass
 from baseten_deploy.run import Run
 from baseten_deploy.service import shapes
 from baseten_deploy.service.answers import Deployment, Model

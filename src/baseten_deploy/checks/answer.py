@@ -7,10 +7,11 @@ import json
 import re
 from bisect import bisect_right
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import cached_property
 from typing import Any
 
+from baseten_deploy.records import dataclass
 from baseten_deploy.service.shapes import is_identifier
 
 from .event_stream import carries, deltas, events

@@ -6,9 +6,10 @@ meanwhile, and a cancel has to get through whatever a model answers. It is loade
 Schema 2020-12.
 """
 
-from dataclasses import dataclass
 from itertools import islice
 from typing import Any
+
+from baseten_deploy.records import dataclass
 
 from .field_table import SCHEMA_ID
 

@@ -3,10 +3,12 @@
 How the file says it is `field_table` and `file`; how it is asked is `session`; whether it holds is `judge`.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from baseten_deploy.records import dataclass
 
 if TYPE_CHECKING:
     from .answer_schema import AnswerSchema

@@ -7,8 +7,8 @@ import codecs
 import hashlib
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 
+from baseten_deploy.records import dataclass
 from baseten_deploy.service.error_answer import error_text
 
 from .event_stream import Event, deltas, is_event_stream, stream_events

@@ -6,9 +6,10 @@ Spec: the event stream format of the HTML standard; the chunks of OpenAI's chat 
 import json
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
+
+from baseten_deploy.records import dataclass
 
 _LINE_END = re.compile(r"\r\n|\n|\r")
 _DONE = "[DONE]"

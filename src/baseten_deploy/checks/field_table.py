@@ -4,9 +4,10 @@ Names, kinds, bounds and texts live here. Which fields go together, and whether 
 `file`.
 """
 
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
+
+from baseten_deploy.records import dataclass
 
 # Beyond these a check is a load test, which wants a tool of its own.
 MOST_REPEATS = 10_000

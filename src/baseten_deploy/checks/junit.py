@@ -7,9 +7,10 @@ take it.
 import os
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from xml.sax.saxutils import escape, quoteattr
+
+from baseten_deploy.records import dataclass
 
 from .results import CheckResult
 

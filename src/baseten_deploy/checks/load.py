@@ -8,9 +8,11 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from itertools import count
 from typing import Generic, Protocol, TypeVar
+
+from baseten_deploy.records import dataclass
 
 T = TypeVar("T")
 

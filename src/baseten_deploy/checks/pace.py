@@ -3,8 +3,7 @@
 The moments are those of `answer`; which answer that is, is its caller's.
 """
 
-from dataclasses import dataclass
-
+from baseten_deploy.records import dataclass
 from baseten_deploy.report.amounts import duration
 
 from .answer import Answer

@@ -5,9 +5,10 @@ pattern of `predict-expect` stays with Python's own, in a process (see `baseten_
 something else to `regex`, and a run without checks does not load it. Here a process would be 20 ms for each repeat.
 """
 
-from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Any
+
+from baseten_deploy.records import dataclass
 
 SECONDS = 0.5  # of one search
 

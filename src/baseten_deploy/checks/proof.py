@@ -5,13 +5,14 @@ Which places, and when, is `pipeline` and `gate`; how one check is run is `suite
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from pathlib import Path
 from typing import Any
 
 from baseten_deploy.deployment.log_stream import format_line
 from baseten_deploy.errors import InvalidInput, PredictFailed, PredictUnseen, Problem
 from baseten_deploy.inputs.chain import route_of
+from baseten_deploy.records import dataclass
 from baseten_deploy.run import Run
 from baseten_deploy.service.http import HttpError
 from baseten_deploy.service.model_urls import own_route, predict_url

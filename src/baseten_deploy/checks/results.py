@@ -1,8 +1,9 @@
 """What came of a check: its calls in numbers, and its first failures in words without secrets. Plain data and pure."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
+from baseten_deploy.records import dataclass
 from baseten_deploy.report.amounts import count, duration
 
 from .answer import Answer, NoAnswer

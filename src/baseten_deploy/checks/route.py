@@ -4,10 +4,10 @@ Spec: Baseten's "Calling your model": `.../predict`, `.../sync/...` and `.../web
 development slot and of an environment.
 """
 
-from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from baseten_deploy.network.way_out import WayOut
+from baseten_deploy.records import dataclass
 
 from .check import Check, Kind
 

@@ -7,7 +7,6 @@ time is up, a connection that breaks some times; an error of the model itself is
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
 from math import inf
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +20,7 @@ from baseten_deploy.inputs.expectation import Expectation
 from baseten_deploy.network.deadline import bounded
 from baseten_deploy.network.interception import recognise
 from baseten_deploy.network.transport import LOCATION, NotReached
+from baseten_deploy.records import dataclass
 from baseten_deploy.report.markdown import escape, texts
 from baseten_deploy.run import Run
 from baseten_deploy.service.error_answer import error_text

@@ -7,10 +7,11 @@ import json
 import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from baseten_deploy.network.way_out import WayOut
+from baseten_deploy.records import dataclass
 
 from .answer import Answer, NoAnswer
 from .check import Check

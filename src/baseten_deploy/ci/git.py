@@ -6,8 +6,10 @@ gitrepository-layout, and for a commit's parents the format of loose objects. Th
 
 import re
 import zlib
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
+
+from baseten_deploy.records import dataclass
 
 from .pack import COMMIT_BYTES, commit_in_packs
 from .regular_files import read_regular

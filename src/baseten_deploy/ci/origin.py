@@ -8,9 +8,10 @@ import json
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from baseten_deploy.records import dataclass
 
 from .git import Head, read_head
 from .regular_files import read_regular

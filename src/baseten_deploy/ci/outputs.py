@@ -5,8 +5,9 @@ A failed, timed-out or cancelled run still names what it made, because nothing w
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from baseten_deploy.records import dataclass
 from baseten_deploy.status import Status
 
 from .foreign_text import without_controls

@@ -8,11 +8,11 @@ secret stands in what was encoded (`user:KEY`, `Bearer KEY`), in both alphabets.
 import re
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from itertools import groupby, product
 from operator import itemgetter
 
+from baseten_deploy.records import dataclass
 from baseten_deploy.report.markdown import escape
 
 _ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"

@@ -6,12 +6,12 @@ GitHub's REST API for issue comments.
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from math import inf
 from typing import Any
 from urllib.parse import quote
 
 from baseten_deploy.clock import Clock
+from baseten_deploy.records import dataclass
 from baseten_deploy.report.markdown import link
 from baseten_deploy.service.http import Http, HttpError
 from baseten_deploy.service.retry import Failure, Fault, Tries

@@ -2,11 +2,12 @@
 
 import os
 import re
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from urllib.parse import quote, unquote
 
 from baseten_deploy.inputs.settings import Settings
+from baseten_deploy.records import dataclass
 
 _LINE = re.compile(r"<!-- baseten-deploy: (\S+(?: \S+)*) -->")
 _PAIR = re.compile(r"([a-z]+)=(\S*)")

@@ -6,10 +6,10 @@ asks for.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from baseten_deploy.inputs.settings import Settings
+from baseten_deploy.records import dataclass
 from baseten_deploy.service.answers import Environment
 from baseten_deploy.service.instance_types import InstanceType, PricedInstanceType
 

@@ -7,9 +7,9 @@ accelerator, its number, the cores and the memory, where what is left out is 1 c
 import math
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
+from baseten_deploy.records import dataclass
 from baseten_deploy.service.instance_types import InstanceType, PricedInstanceType
 
 _MILLICPU = 1000

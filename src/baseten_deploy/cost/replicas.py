@@ -4,10 +4,10 @@ An enabled schedule has numbers of its own for some hours: the smallest and the 
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from baseten_deploy.inputs.objects import merged
+from baseten_deploy.records import dataclass
 
 from .machine import Unknown
 

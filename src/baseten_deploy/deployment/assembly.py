@@ -3,12 +3,13 @@
 import threading
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Any, Protocol
 
 from baseten_deploy.background import in_background
 from baseten_deploy.inputs.objects import merged
 from baseten_deploy.inputs.settings import Mode
+from baseten_deploy.records import dataclass
 from baseten_deploy.run import Run
 from baseten_deploy.service.answers import Environment
 from baseten_deploy.service.model_lookup import Destination, resolve

@@ -5,12 +5,12 @@ puts on it, adopted if it is there, and sent again only if it is not.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 from baseten_deploy.clock import Clock
 from baseten_deploy.errors import CommitFailed, CommitUnseen
 from baseten_deploy.inputs.settings import DEPLOY_KEY_LABEL
+from baseten_deploy.records import dataclass
 from baseten_deploy.report.amounts import duration
 from baseten_deploy.service.answers import Deployment, Model
 from baseten_deploy.service.api import Api

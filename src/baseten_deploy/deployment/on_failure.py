@@ -7,13 +7,14 @@ the facts saved as the step's state, to the post step (`post`).
 import json
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TypeVar
 
 from baseten_deploy.background import in_background
 from baseten_deploy.environment.ours import Ours
 from baseten_deploy.errors import Cancelled, DeployError, Problem
 from baseten_deploy.inputs.settings import Aftermath, Mode
+from baseten_deploy.records import dataclass
 from baseten_deploy.report.blocks import Block, Weight
 from baseten_deploy.report.markdown import code
 from baseten_deploy.run import Run, make_api

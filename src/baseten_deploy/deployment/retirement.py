@@ -5,12 +5,12 @@ either. Which ones go is a pure decision, looked at again right before each.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from baseten_deploy.environment.target import serving
 from baseten_deploy.errors import CleanupFailed, Problem, Rejected
 from baseten_deploy.inputs.settings import Aftermath
+from baseten_deploy.records import dataclass
 from baseten_deploy.report.markdown import code, escape, table
 from baseten_deploy.run import Run
 from baseten_deploy.service.answers import Deployment, Model

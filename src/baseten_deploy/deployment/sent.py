@@ -4,9 +4,8 @@ A model's deployment has a label that is this run's alone. A Chain's has none: t
 before, when it is exactly one. What is done with what is found is `on_failure`'s business.
 """
 
-from dataclasses import dataclass
-
 from baseten_deploy.clock import Clock
+from baseten_deploy.records import dataclass
 from baseten_deploy.service.answers import Model
 from baseten_deploy.service.api import Api
 from baseten_deploy.service.model_lookup import Destination

@@ -6,7 +6,6 @@ and what a read means that fails, is `service.polling`.
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from baseten_deploy.ci.heartbeat import SILENCE_SECONDS
@@ -16,6 +15,7 @@ from baseten_deploy.environment.ours import Ours
 from baseten_deploy.environment.overtaken import Lookout
 from baseten_deploy.errors import DeployFailed, DeployTimeout, DeployUnseen
 from baseten_deploy.inputs.settings import Mode
+from baseten_deploy.records import dataclass
 from baseten_deploy.report.account import State
 from baseten_deploy.report.amounts import duration
 from baseten_deploy.run import Run

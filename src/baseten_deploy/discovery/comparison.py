@@ -5,7 +5,6 @@ newest deployment. One list of all models stands for a look-up each. What cannot
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from enum import StrEnum
 
 from baseten_deploy.cost.estimate import Estimate, estimate
@@ -13,6 +12,7 @@ from baseten_deploy.cost.pricing import Prices, read_prices
 from baseten_deploy.environment.target import PRODUCTION, Target
 from baseten_deploy.errors import InvalidInput, Problem, Rejected
 from baseten_deploy.planning.live_deployment import Live, in_environment
+from baseten_deploy.records import dataclass
 from baseten_deploy.run import Run
 from baseten_deploy.service.answers import Deployment, Environment, Model, Team
 from baseten_deploy.service.http import HttpError

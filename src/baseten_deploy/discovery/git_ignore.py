@@ -6,10 +6,10 @@ git would not take for a pattern is left out, as git does. Spec: gitignore(5).
 """
 
 import re
-from dataclasses import dataclass
 
 from pathspec.patterns.gitignore import GitIgnorePatternError
 
+from baseten_deploy.records import dataclass
 from baseten_deploy.truss.ignore_rules import IgnoreRules
 from baseten_deploy.truss.wildcards import compile_wildcards
 

@@ -1,12 +1,13 @@
 """Reads and checks the Trusses that were found, one after the other, and keeps of each what a comparison needs."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Any
 
 from baseten_deploy.archive.digest import content_digest
 from baseten_deploy.errors import DeployError, InvalidTruss, Problem
+from baseten_deploy.records import dataclass
 from baseten_deploy.run import Run
 from baseten_deploy.truss.directory import Truss, place_of, read_truss
 from baseten_deploy.truss.packing_list import printable

@@ -1,8 +1,9 @@
 """Which deployments are this run's own, by all the ids that a promotion may give them. Pure."""
 
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from baseten_deploy.inputs.settings import DEPLOY_KEY_LABEL
+from baseten_deploy.records import dataclass
 from baseten_deploy.service.answers import Deployment, Environment
 
 

@@ -1,11 +1,11 @@
 """Makes sure, before the push, that the environment is there. How it gets its settings is `settings`."""
 
-from dataclasses import dataclass
 from typing import Any
 
 from baseten_deploy.clock import Clock
 from baseten_deploy.errors import InvalidInput, PromotionFailed, Rejected
 from baseten_deploy.inputs.settings import suggestion
+from baseten_deploy.records import dataclass
 from baseten_deploy.report.account import Serving
 from baseten_deploy.run import Run
 from baseten_deploy.service.answers import Environment

@@ -1,7 +1,8 @@
 """How an input is declared. All of them are in `table`; how the text of one is read, is `settings`."""
 
-from dataclasses import dataclass
 from enum import StrEnum
+
+from baseten_deploy.records import dataclass
 
 
 class Kind(StrEnum):

@@ -6,10 +6,10 @@ the response's text; how that is kept from taking for ever is `patterns`.
 
 import json
 import re
-from dataclasses import dataclass
 from typing import Any
 
 from baseten_deploy.patterns import SEARCH_SECONDS, Outcome, Pattern, PatternError, compile_pattern
+from baseten_deploy.records import dataclass
 from baseten_deploy.strict_yaml import refuse_duplicates
 
 # What other languages write behind a pattern, and which of it Python can be told inside.

@@ -7,12 +7,13 @@ the real service. It ignores a key that it does not know; here that is a mistake
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import Enum
 from typing import Any
 from urllib.parse import urlsplit
 
 from baseten_deploy.errors import Problem
+from baseten_deploy.records import dataclass
 
 from .settings import suggestion
 

@@ -8,11 +8,12 @@ import hashlib
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from baseten_deploy.errors import Problem
+from baseten_deploy.records import dataclass
 from baseten_deploy.strict_yaml import YamlError, load_texts, refuse_duplicates
 from baseten_deploy.strict_yaml import load as load_yaml
 
@@ -345,6 +346,3 @@ def _is_text(text: str) -> bool:
 
 def _listed(names: tuple[str, ...]) -> str:
     return ", ".join(f"`{name}`" for name in names)
-
-
-assert {f.name for f in fields(Settings)} == {i.name.replace("-", "_") for i in INPUTS}

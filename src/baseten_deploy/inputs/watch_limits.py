@@ -2,10 +2,11 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from baseten_deploy.errors import Problem
+from baseten_deploy.records import dataclass
 
 from .settings import Settings, suggestion
 

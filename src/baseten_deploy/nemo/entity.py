@@ -5,12 +5,12 @@ the service's `/openapi.json` (nemo-platform 0.3.0).
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from baseten_deploy.errors import Problem
 from baseten_deploy.inputs.nemo import AUTH_HEADER_FORMAT, NO_KEY, default_entity_name
 from baseten_deploy.inputs.settings import Settings
+from baseten_deploy.records import dataclass
 
 JsonObject = dict[str, Any]
 

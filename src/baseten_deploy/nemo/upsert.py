@@ -5,9 +5,9 @@ first. What is sent is `entity`, the calls are `api`, what to do about a failure
 """
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 
 from baseten_deploy.errors import Problem
+from baseten_deploy.records import dataclass
 from baseten_deploy.report.amounts import duration
 from baseten_deploy.service.http import HttpError
 from baseten_deploy.service.retry import Tries

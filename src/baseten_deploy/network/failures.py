@@ -6,7 +6,8 @@ the credentials that it was sent: whoever shows a message redacts it first.
 
 import ssl
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+from baseten_deploy.records import dataclass
 
 from .no_proxy import is_loopback
 from .proxies import Proxy

@@ -7,9 +7,10 @@ is about by its title and its words. What is shown of it is foreign text: whoeve
 import html
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import Enum, auto
 from urllib.parse import urlsplit
+
+from baseten_deploy.records import dataclass
 
 _PAGE_CHARACTERS = 64 * 1024
 _TITLE = re.compile(r"<title\b[^<>]{0,500}>([^<]{0,2000})", re.IGNORECASE)

@@ -18,8 +18,9 @@ because whoever lists a host there wants that. A part that is in none of the for
 import re
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+
+from baseten_deploy.records import dataclass
 
 _Address = IPv4Address | IPv6Address
 _SEPARATORS = re.compile(r"[\s,]+")

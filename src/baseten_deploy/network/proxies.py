@@ -5,8 +5,10 @@ No text from here repeats any part of a value that cannot be used: where a passw
 
 import base64
 import re
-from dataclasses import dataclass, field
+from dataclasses import field
 from urllib.parse import quote, unquote
+
+from baseten_deploy.records import dataclass
 
 from .no_proxy import PORTS, as_address
 

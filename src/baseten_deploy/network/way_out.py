@@ -10,10 +10,10 @@ not take `HTTP_PROXY`, which a web server's client could set; Go and Python do, 
 import ssl
 import threading
 from collections.abc import Mapping
-from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from baseten_deploy.errors import InvalidInput, Problem
+from baseten_deploy.records import dataclass
 
 from . import certificates
 from .no_proxy import PORTS, NoProxy, is_loopback

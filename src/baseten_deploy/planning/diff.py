@@ -3,12 +3,13 @@
 import difflib
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 import yaml
 
 from baseten_deploy.ci.redaction import PLACEHOLDER
+from baseten_deploy.records import dataclass
 from baseten_deploy.truss.packed_file import PackedFile
 
 from .text_diff import text_diff

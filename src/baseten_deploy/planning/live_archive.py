@@ -13,7 +13,6 @@ import posixpath
 import tarfile
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 
@@ -23,6 +22,7 @@ from baseten_deploy.archive.deflate import DAMAGED, open_gzip
 from baseten_deploy.inputs.combinations import is_loopback
 from baseten_deploy.network.deadline import bounded
 from baseten_deploy.network.transport import NotReached
+from baseten_deploy.records import dataclass
 from baseten_deploy.report import amounts
 
 from .diff import ArchivedFile

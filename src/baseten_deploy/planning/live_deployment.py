@@ -5,10 +5,10 @@ development push, the development deployment.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from baseten_deploy.environment.target import Target
 from baseten_deploy.inputs.settings import CONTENT_DIGEST_LABEL, TRIGGER_LABEL
+from baseten_deploy.records import dataclass
 from baseten_deploy.run import Run
 from baseten_deploy.service.answers import Deployment, Model
 from baseten_deploy.service.api import Api

@@ -4,13 +4,14 @@ How the facts are found out is `plan`, how they read is `page`.
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from baseten_deploy.cost.estimate import Estimate
 from baseten_deploy.environment.target import Target
 from baseten_deploy.errors import Problem
 from baseten_deploy.inputs.settings import Settings
+from baseten_deploy.records import dataclass
 from baseten_deploy.report.amounts import count, size
 from baseten_deploy.report.blocks import Block
 from baseten_deploy.report.markdown import code

@@ -5,8 +5,10 @@ said to be: a status tells how a run ended, and never what became of a deploymen
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from enum import StrEnum
+
+from baseten_deploy.records import dataclass
 
 
 class Known(StrEnum):

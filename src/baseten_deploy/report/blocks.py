@@ -12,8 +12,9 @@ the account (`report.heading`, `report.verdict`).
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from enum import IntEnum
+
+from baseten_deploy.records import dataclass
 
 from .markdown import cut
 

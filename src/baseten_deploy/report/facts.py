@@ -1,9 +1,10 @@
 """What is known at the end of a run, without secrets: what its pages, annotations and last lines are written of."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from baseten_deploy.errors import Problem
+from baseten_deploy.records import dataclass
 from baseten_deploy.status import Status
 
 from .account import Account

@@ -6,7 +6,8 @@ for syntax is replaced.
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+from baseten_deploy.records import dataclass
 
 from .amounts import duration
 from .markdown import block

@@ -4,8 +4,10 @@ Every answer is checked for the fields that the run relies on, and those for the
 values are left alone, since the API grows. The calls are `api`.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
+
+from baseten_deploy.records import dataclass
 
 from . import shapes
 from .http import HttpError

@@ -4,8 +4,9 @@ Spec: `InstanceType` and `InstanceTypePrices` of the management API. What one co
 """
 
 import math
-from dataclasses import dataclass
 from typing import Any
+
+from baseten_deploy.records import dataclass
 
 from . import shapes
 

@@ -6,8 +6,10 @@ is no data. A metric that does not apply is left out of the answer, which is not
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
+
+from baseten_deploy.records import dataclass
 
 from . import shapes
 from .answers import JsonObject, optional_text, rows

@@ -1,9 +1,8 @@
 """Which model and team the inputs mean, asked of the service. Refuses what is ambiguous instead of guessing."""
 
-from dataclasses import dataclass
-
 from baseten_deploy.errors import InvalidInput, Rejected
 from baseten_deploy.inputs.settings import Settings, suggestion
+from baseten_deploy.records import dataclass
 
 from .answers import Model, Team
 from .api import Api

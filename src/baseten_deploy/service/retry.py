@@ -5,10 +5,10 @@ asks `Tries`. What is polled (a deployment, an environment, a log) is not tried 
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from enum import Enum, auto
 
 from baseten_deploy.clock import Clock
+from baseten_deploy.records import dataclass
 
 ATTEMPTS = 5
 BASE_SECONDS = 0.5

@@ -4,8 +4,10 @@ Spec: `StartupAttempts` and `StartupSummary` of the management API.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
+
+from baseten_deploy.records import dataclass
 
 from . import shapes
 from .answers import JsonObject, optional_text, rows

@@ -15,7 +15,6 @@ module costs half a second, importing `upload` does not.
 import threading
 from collections.abc import Mapping
 from concurrent.futures import CancelledError
-from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -30,6 +29,7 @@ from botocore.parsers import ResponseParserError
 from baseten_deploy import __version__
 from baseten_deploy.clock import Clock
 from baseten_deploy.network.way_out import WayOut
+from baseten_deploy.records import dataclass
 from baseten_deploy.service.answers import UploadTarget
 from baseten_deploy.service.retry import Tries
 

@@ -9,7 +9,6 @@ import re
 import socket
 import ssl
 from collections.abc import Callable
-from dataclasses import dataclass
 from enum import Enum, auto
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -26,6 +25,7 @@ from baseten_deploy.network.failures import (
     untrusted,
 )
 from baseten_deploy.network.proxies import Proxy
+from baseten_deploy.records import dataclass
 from baseten_deploy.service.answers import UploadTarget
 
 from .client import NotS3Error

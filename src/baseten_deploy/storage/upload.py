@@ -7,12 +7,12 @@ in `preload`.
 
 from collections.abc import Callable
 from contextlib import closing
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from baseten_deploy.clock import Clock
 from baseten_deploy.errors import InvalidInput, UploadFailed
 from baseten_deploy.network.way_out import WayOut
+from baseten_deploy.records import dataclass
 from baseten_deploy.service.answers import UploadTarget
 
 if TYPE_CHECKING:

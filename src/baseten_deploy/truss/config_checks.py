@@ -8,11 +8,11 @@ import os
 import posixpath
 import re
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from baseten_deploy.errors import Problem
+from baseten_deploy.records import dataclass
 
 from . import placeholders, readings, shape
 from .config_file import ConfigFile

@@ -5,7 +5,7 @@ Whether what it says makes sense is `config_checks`.
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ import yaml
 
 from baseten_deploy import strict_yaml
 from baseten_deploy.errors import InvalidInput, Problem
+from baseten_deploy.records import dataclass
 from baseten_deploy.strict_yaml import YamlError
 
 from .bounded_read import TooLarge, read_within

@@ -5,12 +5,12 @@ Here the files are read for them, once.
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from baseten_deploy.errors import Problem
+from baseten_deploy.records import dataclass
 
 from . import credentials, model_code, requirements_encoding, stand_ins
 from .config_file import CONFIG_FILE, ConfigFile

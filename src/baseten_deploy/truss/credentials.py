@@ -6,12 +6,12 @@ manual and a variable that is filled in later are none. Pure.
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from functools import cache
 from itertools import pairwise
 from typing import Any
 
 from baseten_deploy.errors import Problem
+from baseten_deploy.records import dataclass
 from baseten_deploy.strict_yaml import Path
 
 from .config_file import ConfigFile

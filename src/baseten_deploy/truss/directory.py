@@ -5,12 +5,13 @@ Sends nothing. Each part has a module; here they meet.
 
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from pathlib import Path
 from typing import Any
 
 from baseten_deploy import strict_yaml
 from baseten_deploy.errors import InvalidInput, InvalidTruss, Problem
+from baseten_deploy.records import dataclass
 
 from . import config_checks, content_checks, ignore_warnings, stand_ins
 from .config_checks import Contents

@@ -4,12 +4,12 @@ Knows paths as text only, and reads one file. What is walked, and what is said a
 """
 
 import re
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from baseten_deploy.errors import InvalidInput, Problem
+from baseten_deploy.records import dataclass
 
 from .bounded_read import TooLarge, read_within
 from .sieve import Sieve, literal

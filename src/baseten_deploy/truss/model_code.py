@@ -11,11 +11,11 @@ import sys
 import tokenize
 import warnings
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
 
 from baseten_deploy.errors import Problem
+from baseten_deploy.records import dataclass
 from baseten_deploy.report.amounts import count
 
 from .config_checks import model_class_file

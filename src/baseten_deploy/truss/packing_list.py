@@ -8,10 +8,10 @@ import os
 import re
 import stat
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from baseten_deploy.errors import Problem
+from baseten_deploy.records import dataclass
 
 from .first_bytes import FIRST_BYTES, TEXT_BYTES, is_text
 from .ignore_rules import IGNORE_FILE, UNREMARKABLE, IgnoreRules

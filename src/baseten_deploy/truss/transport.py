@@ -5,8 +5,9 @@ From the config alone, as `truss` reads it: `runtime.transport.kind`, the older 
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
+
+from baseten_deploy.records import dataclass
 
 
 @dataclass(frozen=True)

@@ -3,8 +3,7 @@
 What they mean is `judgement`, and what becomes of the run `following`.
 """
 
-from dataclasses import dataclass
-
+from baseten_deploy.records import dataclass
 from baseten_deploy.run import Run
 from baseten_deploy.service.http import HttpError
 

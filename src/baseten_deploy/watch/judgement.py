@@ -5,10 +5,10 @@ is left out of the row, and too many of them end the watch too, as what they are
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from enum import Enum, auto
 
 from baseten_deploy.inputs.watch_limits import ERROR_RATE, Limits
+from baseten_deploy.records import dataclass
 from baseten_deploy.service.metrics import Metrics
 
 # On so many looks in a row a limit is crossed for good.

@@ -109,7 +109,7 @@ class Storage:
 
 @cache
 def _moto() -> Flask:
-    """moto's S3, which keeps nothing by itself: one does for all buckets of a process."""
+    """Moto's S3, which keeps nothing by itself: one does for all buckets of a process."""
     app: Flask = create_backend_app("s3")
     return app
 

@@ -1,11 +1,12 @@
 """Write what the code says once into the files that repeat it: both action.yml, README.md, docs/ and CONTRIBUTING.md.
 
-    python scripts/generate.py            rewrite the blocks between the markers, and the schemas
+    python scripts/generate.py            rewrite the blocks between the markers, and the whole files
     python scripts/generate.py --check    change nothing; exit 1 and name the files whose blocks are out of date
 
 A block stands between a pair of markers on lines of their own: `# inputs` ... `# /inputs` in action.yml and
 `<!-- inputs -->` ... `<!-- /inputs -->` in Markdown, likewise `outputs`, `check-fields`, `expect-fields` and `map` (see
-`architecture`). Everything outside of them is written by hand. `schemas/checks.schema.json` is generated whole.
+`architecture`). Everything outside of them is written by hand. `schemas/checks.schema.json` and
+`src/baseten_deploy/storage/s3.json` (see `s3_excerpt`) are generated whole.
 """
 
 import json
@@ -17,6 +18,7 @@ from itertools import groupby
 from pathlib import Path
 
 import architecture
+import s3_excerpt
 from baseten_deploy.checks import field_table
 from baseten_deploy.ci.outputs import OUTPUTS
 from baseten_deploy.inputs.declaration import Input, Kind
@@ -114,10 +116,13 @@ def expect_fields() -> Iterator[str]:
     return _fields(field_table.EXPECT)
 
 
-def schemas() -> dict[str, str]:
+def whole_files() -> dict[str, str]:
     """The files that are generated whole, by their path."""
-    text = json.dumps(field_table.json_schema(), indent=2, ensure_ascii=False)
-    return {"schemas/checks.schema.json": f"{text}\n"}
+    schema = json.dumps(field_table.json_schema(), indent=2, ensure_ascii=False)
+    return {
+        "schemas/checks.schema.json": f"{schema}\n",
+        "src/baseten_deploy/storage/s3.json": s3_excerpt.excerpt(),
+    }
 
 
 def _cell(text: str) -> str:
@@ -171,7 +176,7 @@ def main(arguments: list[str]) -> int:
             stale.append(path)
             if not check:
                 path.write_text(after, encoding="utf-8")
-    for name, after in schemas().items():
+    for name, after in whole_files().items():
         path = ROOT / name
         if not path.exists() or path.read_text(encoding="utf-8") != after:
             stale.append(path)

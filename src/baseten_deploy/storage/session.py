@@ -5,8 +5,11 @@ What is sent by it is `client`.
 
 import json
 from collections.abc import Callable, Mapping
+from functools import cache
+from pathlib import Path
 from typing import Any
 
+import botocore
 from botocore import handlers
 from botocore.configprovider import BOTOCORE_DEFAUT_SESSION_VARIABLES, ConfigValueStore, ConstantProvider
 from botocore.loaders import JSONFileLoader, Loader
@@ -24,8 +27,22 @@ class _Files(JSONFileLoader):
             return None
 
 
+@cache
+def _excerpt() -> dict[str, Any]:
+    """What an upload needs of botocore's description of S3, which `scripts/s3_excerpt.py` takes out of it."""
+    excerpt: dict[str, Any] = json.loads(Path(__file__).with_name("s3.json").read_bytes())
+    return excerpt
+
+
 class _Loader(Loader):
     """Knows one service without looking into the directories of all 400."""
+
+    def load_service_model(self, service_name: str, type_name: str, api_version: str | None = None) -> Any:
+        """The excerpt, where it is of this botocore: 20 ms less."""
+        excerpt = _excerpt()
+        if excerpt["botocore"] == botocore.__version__ and type_name in excerpt:
+            return excerpt[type_name]
+        return super().load_service_model(service_name, type_name, api_version)
 
     def list_available_services(self, type_name: str) -> list[str]:  # noqa: ARG002 - botocore's signature
         """Those that are asked for here."""

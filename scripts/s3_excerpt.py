@@ -2,7 +2,7 @@
 
 `make generate` writes it to `src/baseten_deploy/storage/s3.json`; how it is used is `storage.session`. It holds the
 operations that are called here, and the rules by which the host of a bucket is found, without those for what no client
-here asks for. `tests/unit/storage/test_excerpt.py` compares it with the whole.
+here asks for. `tests/unit/test_s3_excerpt.py` compares it with the whole.
 """
 
 import json

@@ -8,6 +8,7 @@ Run as a program, this file is the process that forks: it reads requests from fi
 """
 
 import contextlib
+import dataclasses
 import gc
 import io
 import json
@@ -128,8 +129,11 @@ def hurry(pace: float) -> None:
 
 def serve(entry_point: str) -> None:
     """Fork for each request, and tell of each child that ended; until the other side is gone."""
-    for name in (*PACKAGES, *own_modules(entry_point)):
-        __import__(name)
+    modules = own_modules(entry_point)
+    sys.modules["baseten_deploy.records"] = dataclasses  # whose classes are made at once, and not by each run anew
+    for name in (*PACKAGES, *modules):
+        if name not in sys.modules:
+            __import__(name)
     sys.modules["baseten_deploy.storage.client"].preload()
     gc.collect()
     gc.freeze()

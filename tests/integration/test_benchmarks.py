@@ -10,20 +10,15 @@ from benchmarks.document import BEGIN, END, write
 
 def test_every_case_gets_a_row(capsys: pytest.CaptureFixture[str]) -> None:
     """`--quick` measures each Truss on each sink with each contender that is installed, and reports the goals."""
-    assert main(["--quick", "--rounds", "1", "--ends", "1", "--at-once", "3"]) == 0
+    assert main(["--quick", "--rounds", "1", "--ends", "1", "--at-once", "2"]) == 0
     printed = capsys.readouterr().out
     rows = re.findall(r"^\| ([^|]+) \| (unlimited|1 Gbit/s) \| ([^|]+) \|", printed, re.MULTILINE)
-    expected = [
-        (size, sink, contender)
-        for size in ("5 KB", "2 MB code", "12 MB mixed")
-        for sink in ("unlimited", "1 Gbit/s")
-        for contender in ("this action", "tar, gzip, boto3")
-    ]
-    expected += [("500 files", "unlimited", contender) for contender in ("this action", "tar, gzip, boto3")]
-    assert sorted(expected) == sorted((a, b, c) for a, b, c in rows)
+    sent = [(size, "unlimited") for size in ("5 KB", "2 MB code", "12 MB mixed", "500 files")]
+    expected = {(*each, name) for each in [*sent, ("5 KB", "1 Gbit/s")] for name in ("this action", "tar, gzip, boto3")}
+    assert (expected, len(expected)) == (set(rows), len(rows))
     assert "| management API requests to the commit (4) | 4 |" in printed
-    assert 4 == len(re.findall(r"^\| (?:5 KB|2 MB code) \| 50 ms \|", printed, re.MULTILINE))
-    assert re.search(r"^\| 3 runs at once \| nobody refused \| 0 failed; ", printed, re.MULTILINE)
+    assert 2 == len(re.findall(r"^\| 5 KB \| 50 ms \|", printed, re.MULTILINE))
+    assert re.search(r"^\| 2 runs at once \| nobody refused \| 0 failed; ", printed, re.MULTILINE)
     assert re.search(r"^\| offline plan of 300 files, s \| 0.5 \| ", printed, re.MULTILINE)
     assert re.search(r"^\| from live to the end, s, p50 and p95 \| 3 and 6 \| ", printed, re.MULTILINE)
 

@@ -6,6 +6,7 @@ secret stands in what was encoded (`user:KEY`, `Bearer KEY`), in both alphabets.
 """
 
 import re
+from base64 import b64encode
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from functools import cached_property
@@ -165,19 +166,16 @@ def _as_base64(data: bytes) -> Iterator[Form]:
     """In all three alignments: three bytes become four characters. The ends may also tell of a byte beside them."""
     for offset in range(3):
         begin, end = 8 * offset, 8 * (offset + len(data))
-        number = int.from_bytes(data) << -end % 6
-        count = (end + 5) // 6 - begin // 6
-        parts: list[str | frozenset[str]] = []
-        for index in range(count):
-            first = 6 * (begin // 6 + index)
-            value = number >> 6 * (count - 1 - index) & 63
-            known = 63 >> max(0, begin - first) & 63 << max(0, first + 6 - end) & 63
-            if known == 63:
-                parts.append(_ALPHABET[value])
-            else:
-                parts.append(frozenset(char for each, char in enumerate(_ALPHABET) if each & known == value & known))
-        whole = [part for part in parts if isinstance(part, str)]
-        if len(whole) >= 4:
+        first, last = begin // 6, (end - 1) // 6
+        encoded = b64encode(bytes(offset) + data + bytes(-(offset + len(data)) % 3)).decode()
+        parts: list[str | frozenset[str]] = list(encoded[first : last + 1])
+        for place in {first, last}:
+            bit, value = 6 * place, _ALPHABET.index(encoded[place])
+            known = 63 >> max(0, begin - bit) & 63 << max(0, bit + 6 - end) & 63
+            if known != 63:
+                ends = (char for each, char in enumerate(_ALPHABET) if each & known == value & known)
+                parts[place - first] = frozenset(ends)
+        if sum(isinstance(part, str) for part in parts) >= 4:
             yield Form(tuple(parts), is_base64=True)
 
 

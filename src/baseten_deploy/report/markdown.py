@@ -93,6 +93,8 @@ def visible(text: str) -> str:
 
     Line feeds and tabs stay.
     """
+    if text.isascii() and text.isprintable():  # as nearly all are
+        return text
     return "".join(char if char in "\n\t" or _is_drawn(char) else _written_out(char) for char in text)
 
 

@@ -1,6 +1,6 @@
 """Every call of the flow, each fault: exactly one deployment, or none and a status that says so.
 
-The run is the whole action, in this process with a clock that goes fifty times as fast, so that retries and timeouts
+The run is the whole action, in this process with a clock that goes a hundred times as fast, so that retries and timeouts
 take no time; the state at the end is the sandbox's, not what the run believes.
 """
 
@@ -17,7 +17,7 @@ from baseten_sandbox.state.entities import Settings
 from runner import ROOT, Runner, push
 
 pytestmark = pytest.mark.usefixtures("restored_signals")
-FAST = 50.0
+FAST = 100.0
 FAULTS = matrix()
 # Called by a deploy into a new model with a clean-up, in this order: method, path, which match, service.
 CALLS = {

@@ -1,6 +1,6 @@
 """Every call of the flow, each fault: exactly one deployment, or none and a status that says so.
 
-The run is the whole action, in this process with a clock that goes a hundred times as fast, so that retries and timeouts
+The run is the whole action, in this process with a clock that goes a hundred times as fast, so retries and time-outs
 take no time; the state at the end is the sandbox's, not what the run believes.
 """
 

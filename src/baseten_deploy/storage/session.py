@@ -9,7 +9,6 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import botocore
 from botocore import handlers
 from botocore.configprovider import BOTOCORE_DEFAUT_SESSION_VARIABLES, ConfigValueStore, ConstantProvider
 from botocore.loaders import JSONFileLoader, Loader
@@ -38,9 +37,9 @@ class _Loader(Loader):
     """Knows one service without looking into the directories of all 400."""
 
     def load_service_model(self, service_name: str, type_name: str, api_version: str | None = None) -> Any:
-        """The excerpt, where it is of this botocore: 20 ms less."""
+        """Of what the excerpt has, that: 40 ms less."""
         excerpt = _excerpt()
-        if excerpt["botocore"] == botocore.__version__ and type_name in excerpt:
+        if type_name in excerpt:
             return excerpt[type_name]
         return super().load_service_model(service_name, type_name, api_version)
 

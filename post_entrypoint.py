@@ -9,11 +9,11 @@ import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.realpath(__file__)), "src"))  # noqa: PTH118, PTH120
 
-from baseten_deploy import signals
+from baseten_deploy import launch
 
-signals.remember()
+launch.prepare()
 
-from baseten_deploy.main import leave  # noqa: E402 - a signal must find its handler
+from baseten_deploy.main import leave  # noqa: E402 - a job may be cancelled at any moment, also while importing
 from baseten_deploy.post import main  # noqa: E402 - the same
 
 if __name__ == "__main__":

@@ -16,18 +16,20 @@ _EXAMPLES = int(os.environ.get("EXAMPLES", "60"))
 settings.register_profile("patient", deadline=None, suppress_health_check=_UNHEALTHY, max_examples=_EXAMPLES)
 settings.load_profile("patient")
 
-# Collecting makes thousands of things and hardly any garbage.
-gc.disable()
-
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 
 
-def pytest_collection_finish() -> None:
-    """Thousands of tests stay until the end: the collector is not to look at them again and again."""
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(20_000, 50, 100)
-    gc.enable()
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Iterator[None]:
+    """Collecting makes thousands of things that stay, and hardly any garbage: the collector is not to look at them."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(20_000, 50, 100)
+        gc.enable()
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ from baseten_deploy import signals
 def prepare() -> None:
     """Keep signals for later, and leave out of the imports what only takes time."""
     signals.remember()  # a job may be cancelled at any moment
-    gc.disable()  # until `main` says how often to look for garbage: importing makes none
+    # Importing makes no garbage. `main` says how often to look for some; the post step is over before there is much.
+    gc.disable()
     # httpx's command line. It loads rich and click wherever they are installed, which takes as long as all of httpx.
-    sys.modules["httpx._main"] = None  # type: ignore[assignment]
+    sys.modules["httpx._main"] = None  # type: ignore[assignment] # so an import fails, which httpx is prepared for

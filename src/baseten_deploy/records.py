@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
-    from dataclasses import dataclass as dataclass  # noqa: PLC0414 - what this module's is, but for when
+    from dataclasses import dataclass as dataclass  # noqa: PLC0414 - handed on: type checkers see the original
 else:
     import dataclasses
 

@@ -129,11 +129,9 @@ def hurry(pace: float) -> None:
 
 def serve(entry_point: str) -> None:
     """Fork for each request, and tell of each child that ended; until the other side is gone."""
-    modules = own_modules(entry_point)
     sys.modules["baseten_deploy.records"] = dataclasses  # whose classes are made at once, and not by each run anew
-    for name in (*PACKAGES, *modules):
-        if name not in sys.modules:
-            __import__(name)
+    for name in (*PACKAGES, *own_modules(entry_point)):
+        __import__(name)
     sys.modules["baseten_deploy.storage.client"].preload()
     gc.collect()
     gc.freeze()

@@ -34,7 +34,7 @@ def load(environment: Mapping[str, str]) -> tuple[ssl.SSLContext, dict[str, Unus
     writes no keys to `SSLKEYLOGFILE`.
     """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # checks certificate and host name, TLS 1.2 or newer
-    import certifi  # noqa: PLC0415 - beside the other work of a start
+    import certifi  # noqa: PLC0415 - in the thread that needs it, beside the other work of a start
 
     context.load_verify_locations(certifi.where())
     wrong: dict[str, Unusable] = {}

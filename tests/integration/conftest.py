@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import subprocess
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -48,6 +49,18 @@ class Job:
         """As `run`, without waiting for the end."""
         named = {name.replace("_", "-"): value for name, value in given.items()}
         return self.runner.start(self.inputs(named), env)
+
+    def post(
+        self, state: Mapping[str, str], env: Mapping[str, str] | None = None, **given: str
+    ) -> subprocess.CompletedProcess[str]:
+        """Run the post step as the runner does: the same inputs, and the state of the main step."""
+        named = {name.replace("_", "-"): value for name, value in given.items()}
+        variables = self.runner.variables(self.inputs(named), env)
+        variables |= {f"STATE_{name}": value for name, value in state.items()}
+        launcher = self.runner.launcher
+        assert isinstance(launcher, WarmLauncher)
+        assert launcher.python
+        return launcher.python.run(self.runner.workspace, variables, ROOT / "post_entrypoint.py")
 
     def on(self, event: Event) -> "Job":
         """The same job, started by another event."""

@@ -13,7 +13,7 @@ import pytest
 from github_api import github_api
 
 from baseten_sandbox import Answer
-from runner import PUSHED_SHA, ROOT, Event, Runner, from_checkout, pull_request
+from runner import PUSHED_SHA, ROOT, Event, Runner, pull_request
 from workflow_commands import parse_command_file
 
 ENTRYPOINT = [sys.executable, "-I", "-B", "-u", "-X", "utf8", str(ROOT / "entrypoint.py")]
@@ -148,7 +148,7 @@ def test_a_comment_that_hangs_and_a_cancel(job, status):
         job.sandbox.answers.add(Answer(500, text="no"))
     with github_api() as github:
         github.hangs = threading.Event()
-        launcher = replace(from_checkout(), environment={"GITHUB_API_URL": github.url})
+        launcher = replace(job.runner.launcher, environment={"GITHUB_API_URL": github.url})
         runner = Runner(job.runner.directory, event=pull_request(), launcher=launcher)
         step = runner.start(job.inputs({"github-token": "ghs_0123456789abcdef"}))
         end = time.monotonic() + 60
@@ -174,7 +174,7 @@ def test_a_comment_that_hangs_and_a_cancel(job, status):
 def test_events_beside_pull_request(job, event, payload):
     """The comment is on the pull request that the event is about; where there is none, a notice says so."""
     with github_api() as github:
-        launcher = replace(from_checkout(), environment={"GITHUB_API_URL": github.url})
+        launcher = replace(job.runner.launcher, environment={"GITHUB_API_URL": github.url})
         started = Event(event, "refs/heads/main", PUSHED_SHA, payload)
         runner = Runner(job.runner.directory, event=started, launcher=launcher)
         result = runner.run(job.inputs({"mode": "plan", "github-token": "ghs_0123456789abcdef"}))
@@ -188,7 +188,7 @@ def test_events_beside_pull_request(job, event, payload):
 def test_comments_of_runs_at_once_become_one(job):
     """Three of ours, as runs at once may leave them; the next run keeps the oldest and folds the rest."""
     with github_api() as github:
-        launcher = replace(from_checkout(), environment={"GITHUB_API_URL": github.url})
+        launcher = replace(job.runner.launcher, environment={"GITHUB_API_URL": github.url})
         for number in (7, 9, 8):
             runner = Runner(job.runner.directory, event=pull_request(), launcher=launcher, run_id=number)
             result = runner.run(job.inputs({"mode": "plan", "github-token": "ghs_0123456789abcdef"}))

@@ -1,14 +1,11 @@
 """Cancel: the run stops within seconds, names what it made, and clears it away as `on-cancel` says."""
 
 import os
-import subprocess
-import sys
 import time
 
 import pytest
 
 from baseten_sandbox import Fault, Kind
-from runner import ROOT
 
 SECONDS = 5.0  # of GitHub's 7.5 until SIGTERM
 
@@ -25,14 +22,6 @@ def until(step, condition, seconds=30):
 def sent(job, method, ending):
     """Whether a request has come."""
     return any(r.method == method and r.path.endswith(ending) for r in job.sandbox.requests)
-
-
-def post(job, step_inputs, state):
-    """Run the post step as the runner does: the same inputs, and the state of the main step."""
-    variables = job.runner.variables(job.inputs(step_inputs))
-    variables |= {f"STATE_{name}": value for name, value in state.items()}
-    command = [sys.executable, "-I", "-B", "-u", str(ROOT / "post_entrypoint.py")]
-    return subprocess.run(command, env=variables, cwd=job.runner.workspace, capture_output=True, text=True, check=False)
 
 
 @pytest.mark.parametrize("how", ["keep", "deactivate", "delete"])
@@ -103,7 +92,7 @@ def test_the_post_step_does_what_is_left(job):
     step.cancel()
     result = step.wait(10)
     assert "cancelled" == result.outputs["status"]
-    done = post(job, {"on-cancel": "delete"}, result.state)
+    done = job.post(result.state, on_cancel="delete")
     assert (0, "") == (done.returncode, done.stderr)
     assert [] == job.sandbox.state.deployments(result.outputs["model-id"])
 
@@ -112,7 +101,7 @@ def test_the_post_step_after_a_run_that_ended(job):
     """A run that ended by itself leaves the post step nothing to do."""
     result = job.run(on_cancel="delete")
     before = len(job.sandbox.requests)
-    assert 0 == post(job, {"on-cancel": "delete"}, result.state).returncode
+    assert 0 == job.post(result.state, on_cancel="delete").returncode
     assert before == len(job.sandbox.requests)
 
 
@@ -125,7 +114,7 @@ def test_the_post_step_finds_a_commit_without_an_answer(job):
     step._process.kill()
     state = step.wait(10).state
     model = job.sandbox.state.models()[0].model.id
-    assert 0 == post(job, {"on-cancel": "delete"}, state).returncode
+    assert 0 == job.post(state, on_cancel="delete").returncode
     assert [] == job.sandbox.state.deployments(model)
 
 

@@ -1,8 +1,6 @@
 """Modes that need no `truss`, on Chains: whole runs against the sandbox, by the code that does them for models."""
 
 import json
-import subprocess
-import sys
 import time
 
 import pytest
@@ -231,13 +229,10 @@ def test_a_cancelled_promotion_of_somebody_elses_goes_on(chains, mode, how):
 
 def post(chains, known, how="delete", **saved):
     """Run the post step of a run that was killed while its push was on its way; what it printed."""
-    job = chains.job
-    inputs = {**chains.job.sandbox.chain_inputs, "truss-directory": "hello-chain/hello.py", "on-cancel": how}
     facts = {"model_id": chains.id, "model_name": "Hello Chain", "team_id": "", "deploy_key": "", "deployment_ids": []}
-    variables = job.runner.variables(job.inputs(inputs))
-    variables |= {"STATE_deployment": json.dumps({**facts, "known": known, **saved}), "STATE_status": "cancelled"}
-    command = [sys.executable, "-I", "-B", "-u", str(ROOT / "post_entrypoint.py")]
-    done = subprocess.run(command, env=variables, cwd=job.runner.workspace, capture_output=True, text=True, check=False)
+    state = {"deployment": json.dumps({**facts, "known": known, **saved}), "status": "cancelled"}
+    inputs = {"truss-directory": "hello-chain/hello.py", "on-cancel": how}
+    done = chains.job.post(state, **chains.job.sandbox.chain_inputs, **inputs)
     assert (0, "") == (done.returncode, done.stderr)
     return done.stdout
 

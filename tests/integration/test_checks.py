@@ -10,7 +10,7 @@ import pytest
 from github_api import github_api
 
 from baseten_sandbox import Answer
-from runner import Runner, from_checkout, pull_request
+from runner import Runner, pull_request
 
 REPORT = "out/checks.xml"
 
@@ -368,7 +368,7 @@ class TestGates:
         """One row a check; the failed one unfolded, those that passed folded: they are more than five."""
         write(job, wishes("fails", status=500), *(asks(f"passes {number}") for number in range(6)))
         with github_api() as github:
-            launcher = replace(from_checkout(), environment={"GITHUB_API_URL": github.url})
+            launcher = replace(job.runner.launcher, environment={"GITHUB_API_URL": github.url})
             runner = Runner(job.runner.directory, event=pull_request(), launcher=launcher)
             runner.run(job.inputs({"checks": "checks.yaml", "github-token": "ghs_0123456789abcdef"}))
             [comment] = github.bodies()

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 from github_api import github_api
 
-from runner import Runner, from_checkout, pull_request
+from runner import Runner, pull_request
 
 TOKEN = "ghs_0123456789abcdef"
 
@@ -97,7 +97,7 @@ def test_no_truss_at_all(job):
 def test_one_comment(repository):
     """The table of all, kept up to date; the comment of a matrix job stands beside it."""
     with github_api() as github:
-        launcher = replace(from_checkout(), environment={"GITHUB_API_URL": github.url})
+        launcher = replace(repository.runner.launcher, environment={"GITHUB_API_URL": github.url})
         repository.runner = Runner(repository.runner.directory, event=pull_request(), launcher=launcher)
         discover(repository, github_token=TOKEN)
         repository.run(truss_directory="models/a", mode="plan", github_token=TOKEN)

@@ -8,7 +8,7 @@ import yaml
 from github_api import github_api
 from workflow_file import OURS, Interpreter
 
-from runner import ROOT, Runner, from_checkout, pull_request, push
+from runner import ROOT, Runner, pull_request, push
 
 EXAMPLES = ROOT / "examples" / "workflows"
 
@@ -190,7 +190,7 @@ def test_nothing_to_retire(checkout):
 def test_plan_on_pr(checkout):
     """The plan stands in one comment, and nothing was sent but reads and a dry run."""
     with github_api() as github:
-        launcher = replace(from_checkout(), environment={"GITHUB_API_URL": github.url})
+        launcher = replace(checkout.runner.launcher, environment={"GITHUB_API_URL": github.url})
         checkout.runner = Runner(checkout.runner.directory, event=pull_request(12), launcher=launcher)
         done = run_here(checkout, "plan-on-pr.yml", pull_request(12))
         [comment] = github.bodies()

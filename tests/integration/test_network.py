@@ -5,8 +5,6 @@ them to TLS servers with a private authority's certificates, and those to the sa
 """
 
 import os
-import subprocess
-import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -15,7 +13,6 @@ import pytest
 from way_servers import Answering, Authority, Proxy, TlsFront, answer, make_authority
 
 from baseten_sandbox import Fault, Kind
-from runner import ROOT
 
 API, MODELS, S3 = "api.baseten.test", "models.baseten.test", "objects"
 PASSWORD, WRITTEN, BASIC = "Winter#2026", "Winter%232026", "Ym9iOldpbnRlciMyMDI2"
@@ -114,10 +111,7 @@ UNUSABLE = {
 
 def post(job: Any, environment: Mapping[str, str], state: Mapping[str, str] | None = None) -> tuple[int, str, str]:
     """Exit code, stderr and stdout of the post step after a cancelled run."""
-    variables = job.runner.variables(job.inputs({"on-cancel": "delete"}), environment)
-    variables |= {f"STATE_{name}": value for name, value in (state or {}).items()}
-    command = [sys.executable, "-I", "-B", "-u", str(ROOT / "post_entrypoint.py")]
-    done = subprocess.run(command, env=variables, cwd=job.runner.workspace, capture_output=True, text=True, check=False)
+    done = job.post(state or {}, environment, on_cancel="delete")
     return done.returncode, done.stderr, done.stdout
 
 

@@ -7,7 +7,7 @@ import pytest
 from github_api import github_api
 
 from baseten_sandbox import Answer, Fault, Kind
-from runner import Runner, from_checkout, pull_request
+from runner import Runner, pull_request
 
 WRONG = '{"greeting": "no such answer"}'
 TOKEN = "ghs_0123456789abcdef"
@@ -180,7 +180,7 @@ def test_nothing_to_clean_up(job):
 def test_a_comment_follows_its_truss(job):
     """A Truss that cannot be read any more takes its comment along, with the line, a caret and what is wrong there."""
     with github_api() as github:
-        launcher = replace(from_checkout(), environment={"GITHUB_API_URL": github.url})
+        launcher = replace(job.runner.launcher, environment={"GITHUB_API_URL": github.url})
         job.runner = Runner(job.runner.directory, event=pull_request(), launcher=launcher)
         job.run(mode="plan", environment="production", github_token=TOKEN)
         config = job.truss / "config.yaml"

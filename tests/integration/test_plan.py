@@ -12,7 +12,7 @@ from github_api import github_api
 
 from baseten_sandbox.control import faults
 from baseten_sandbox.control.faults import Fault, Kind
-from runner import Runner, from_checkout, pull_request, push
+from runner import Runner, pull_request, push
 
 TOKEN = "ghs_0123456789abcdef"
 
@@ -29,7 +29,7 @@ def on_pull_request(job, github):
     """The job on a pull request, told where that GitHub is."""
 
     def on(event=None):
-        launcher = replace(from_checkout(), environment={"GITHUB_API_URL": github.url})
+        launcher = replace(job.runner.launcher, environment={"GITHUB_API_URL": github.url})
         job.runner = Runner(job.runner.directory, event=event or pull_request(), launcher=launcher)
         return job
 
@@ -357,7 +357,7 @@ class TestComment:
         job = on_pull_request()
         config = job.truss / "config.yaml"
         config.write_text(config.read_text() + f"\ndescription: {job.sandbox.api_key} {TOKEN}\n")
-        deployed(job, environment="production", wait="false")
+        deployed(job, environment="production")
         config.write_text(config.read_text() + f"\nenvironment_variables: {{A: {job.sandbox.api_key}, B: {TOKEN}}}\n")
         plan(job, github_token=TOKEN)
         assert "+  A: ***\n" in github.bodies()[0] or "A: ***" in github.bodies()[0]
@@ -371,7 +371,7 @@ class TestComment:
         config = job.truss / "config.yaml"
         plain = config.read_text()
         config.write_text(f"{plain}\nbuild_commands: ['login {before}']\n")
-        deployed(job, environment="production", wait="false")
+        deployed(job, environment="production")
         config.write_text(f"{plain}\nbuild_commands: ['login {after}']\nenvironment_variables: {{NAME: {after}}}\n")
         (job.truss / ".env.production").write_text(f"TOKEN={before}\n")
         (job.truss / "server.key").write_text(f"{key}\n{before}\n")

@@ -18,6 +18,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 from collections.abc import Mapping
 from pathlib import Path
@@ -68,6 +69,7 @@ class WarmPython:
     """The process that forks."""
 
     def __init__(self, entry_point: Path) -> None:
+        self._entry_point = entry_point
         self._socket, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         options = ("-I", "-B", "-u", "-X", "utf8")
         self._server = subprocess.Popen([sys.executable, *options, __file__, str(entry_point)], stdin=theirs)
@@ -77,16 +79,40 @@ class WarmPython:
         self._forked: SimpleQueue[int] = SimpleQueue()
         threading.Thread(target=self._listen, daemon=True).start()
 
-    def start(self, directory: Path, environment: Mapping[str, str], pace: float) -> Process:
-        """Fork a run of the entry point in `directory`; what it waits for passes `pace` times as fast."""
+    def start(
+        self,
+        directory: Path,
+        environment: Mapping[str, str],
+        pace: float = 1.0,
+        *,
+        entry_point: Path | None = None,
+        errors: int | None = None,
+    ) -> Process:
+        """Fork a run of an entry point, by default the main one, in `directory`.
+
+        What it waits for passes `pace` times as fast. Its errors go to the file descriptor `errors`, or where its
+        output goes.
+        """
         reader, writer = os.pipe()
-        request = json.dumps([str(directory), dict(environment), pace]).encode()
+        request = json.dumps([str(entry_point or self._entry_point), str(directory), dict(environment), pace]).encode()
         with self._lock:
-            socket.send_fds(self._socket, [request], [writer])
+            socket.send_fds(self._socket, [request], [writer, writer if errors is None else errors])
             os.close(writer)
             pid = self._forked.get()
             process = self._running[pid] = Process(pid, os.fdopen(reader, encoding="utf-8", errors="replace"))
         return process
+
+    def run(
+        self, directory: Path, environment: Mapping[str, str], entry_point: Path
+    ) -> subprocess.CompletedProcess[str]:
+        """Fork a run of an entry point, and wait for its end."""
+        with tempfile.TemporaryFile("w+", encoding="utf-8") as errors:
+            process = self.start(directory, environment, entry_point=entry_point, errors=errors.fileno())
+            with process.stdout as stdout:
+                said = stdout.read()
+            code = process.wait(60)
+            errors.seek(0)
+            return subprocess.CompletedProcess((), code, said, errors.read())
 
     def close(self) -> None:
         """End the process that forks."""
@@ -147,23 +173,24 @@ def serve(entry_point: str) -> None:
 
     signal.signal(signal.SIGCHLD, reap)
     while True:
-        message, descriptors, _, _ = socket.recv_fds(requests, _MESSAGE_BYTES, 1)
+        message, descriptors, _, _ = socket.recv_fds(requests, _MESSAGE_BYTES, 2)
         if not message:
             return
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGCHLD})  # its pid is told before its end
         if pid := os.fork():
-            os.close(descriptors[0])
+            for descriptor in descriptors:
+                os.close(descriptor)
             requests.send(json.dumps([pid, None]).encode())
             signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGCHLD})
             continue
-        directory, environment, pace = json.loads(message)
+        path, directory, environment, pace = json.loads(message)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGCHLD})
         requests.close()
         os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
-        for number in (1, 2):
-            os.dup2(descriptors[0], number)
-        os.close(descriptors[0])
+        for number, descriptor in zip((1, 2), descriptors, strict=True):
+            os.dup2(descriptor, number)
+            os.close(descriptor)
         sys.stdout, sys.stderr = (  # as `-u` makes them: those of before know what they wrote to
             io.TextIOWrapper(os.fdopen(number, "wb", 0), encoding="utf-8", write_through=True) for number in (1, 2)
         )
@@ -171,8 +198,8 @@ def serve(entry_point: str) -> None:
         os.environ.update(environment)
         os.chdir(directory)
         hurry(pace)
-        sys.argv = [entry_point]
-        runpy.run_path(entry_point, run_name="__main__")
+        sys.argv = [path]
+        runpy.run_path(path, run_name="__main__")
         return
 
 

@@ -97,6 +97,9 @@ class _Reader(Values):
         if "name" in defaults:
             self.problem(("defaults", "name"), "`name` cannot be a default: each check has its own", "Remove it.")
         self.unknown(("defaults",), defaults, [name for name in _CHECK if name != "name"], but=("name",))
+        shared: dict[str, Place] = {name: ("defaults", name) for name in defaults if name in _CHECK and name != "name"}
+        for name, place in shared.items():  # one that each check replaces can be wrong, too
+            self.value(_CHECK[name], defaults[name], place)
         rows = value.get("checks")
         if not isinstance(rows, list) or not rows:
             self.problem(("checks",), "`checks` must be a list with at least one check", "See `docs/checks.md`.")
@@ -105,15 +108,18 @@ class _Reader(Values):
             self.problem(("checks",), f"{len(rows)} checks are more than {table.MOST_CHECKS}", "Remove some.")
             rows = rows[: table.MOST_CHECKS]
         lines: dict[str, int] = {}
-        return [check for index, row in enumerate(rows) if (check := self._check(index, row, defaults, lines))]
+        made = (self._check(index, row, defaults, shared, lines) for index, row in enumerate(rows))
+        return [check for check in made if check]
 
-    def _check(self, index: int, row: Any, defaults: dict[str, Any], lines: dict[str, int]) -> Check | None:
+    def _check(
+        self, index: int, row: Any, defaults: dict[str, Any], shared: dict[str, Place], lines: dict[str, int]
+    ) -> Check | None:
         here: Place = ("checks", index)
         if not isinstance(row, dict):
             self.problem(here, "a check must be a mapping", "Write `- name: ...` with its fields below.")
             return None
         self.unknown(here, row, list(_CHECK))
-        places: dict[str, Place] = {name: ("defaults", name) for name in defaults if name in _CHECK and name != "name"}
+        places = dict(shared)
         if "payload" in row or "payload-file" in row:  # its own replaces either
             places.pop("payload", None)
             places.pop("payload-file", None)

@@ -216,6 +216,10 @@ class TestProblems:
             ("defaults: {name: a}\nchecks: [{name: b}]", ["1:12: `name` cannot be a default: each check has its own"]),
             ("defaults: {repeats: 2}\nchecks: [{name: b}, {name: c}]", ["1:12: `repeats` is not a field here"]),
             (
+                "defaults: {kind: null}\nchecks: [{name: b, kind: http}]",
+                ["1:12: `kind`: null is not one of its values"],
+            ),
+            (
                 "defaults: {repeat: x}\nchecks: [{name: b}, {name: c}]",
                 ['1:12: `repeat`: "x" is not a whole number from 1 to 10000'],
             ),

@@ -190,6 +190,7 @@ class TestCertificate:
         assert "firewall" not in error.remedy
         assert (Fault.BARRED, 1, 0) == (error.failure.fault, server.connections, server.handshakes)
 
+    @pytest.mark.usefixtures("public_authorities")
     @pytest.mark.parametrize("variable", ["SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE"])
     def test_a_private_authority_is_trusted_beside_the_public_ones(self, authority, variable):
         """By each variable that users know."""

@@ -103,6 +103,7 @@ def test_secrets_are_those_of_every_proxy():
     assert () == WayOut({"HTTPS_PROXY": SECRET}).secrets
 
 
+@pytest.mark.usefixtures("public_authorities")
 class TestCertificates:
     """The public ones, and those that the environment names."""
 

@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -228,26 +229,40 @@ class TestEnding:
         assert "there is no such input" not in job.log.text
 
 
+def start(directory, *arguments, **files):
+    """Start entrypoint.py outside of GitHub, or with command files."""
+    write_tree(directory / "work", MINIMAL_TRUSS)
+    environment = {"PATH": os.environ["PATH"], "CI_PROJECT_DIR": str(directory / "work")}
+    environment |= {name: str(path) for name, path in files.items()}
+    command = [sys.executable, "-I", "-B", "-u", "-X", "utf8", str(ROOT / "entrypoint.py"), *arguments]
+    return command, environment
+
+
+@pytest.fixture(scope="module")
+def unhindered(tmp_path_factory):
+    """The exit code and the outputs of entrypoint.py, by its arguments, with a stdout that takes all."""
+
+    @cache
+    def run(*arguments):
+        directory = tmp_path_factory.mktemp("unhindered")
+        output = directory / "output"
+        command, environment = start(directory, *arguments, GITHUB_OUTPUT=output)
+        code = subprocess.run(command, env=environment, capture_output=True, check=False).returncode
+        return code, output.read_text(encoding="utf-8") if output.exists() else ""
+
+    return run
+
+
 class TestProcess:
     """A process, its stdout and its signals."""
 
-    def start(self, directory, *arguments, **files):
-        """Start entrypoint.py outside of GitHub, or with command files."""
-        write_tree(directory / "work", MINIMAL_TRUSS)
-        environment = {"PATH": os.environ["PATH"], "CI_PROJECT_DIR": str(directory / "work")}
-        environment |= {name: str(path) for name, path in files.items()}
-        command = [sys.executable, "-I", "-B", "-u", "-X", "utf8", str(ROOT / "entrypoint.py"), *arguments]
-        return command, environment
-
     @pytest.mark.parametrize("arguments", [(), ("--help",), ("--version",), ("--model-nam", "x")])
     @pytest.mark.parametrize("how", ["closed", "gone", "full"])
-    def test_a_stdout_that_takes_nothing(self, tmp_path, arguments, how):
+    def test_a_stdout_that_takes_nothing(self, tmp_path, unhindered, arguments, how):
         """`| head`, `>&-` and a full disk: the same exit code, the same outputs, nothing on stderr."""
         output = tmp_path / "output"
-        command, environment = self.start(tmp_path, *arguments, GITHUB_OUTPUT=output)
-        expected = subprocess.run(command, env=environment, capture_output=True, check=False).returncode
-        written = output.read_text(encoding="utf-8") if output.exists() else ""
-        output.unlink(missing_ok=True)
+        command, environment = start(tmp_path, *arguments, GITHUB_OUTPUT=output)
+        expected, written = unhindered(*arguments)
         if how == "closed":
             command = ["/bin/sh", "-c", '"$@" >&-', "sh", *command]
             stdout = subprocess.DEVNULL
@@ -270,7 +285,7 @@ class TestProcess:
         The process stops itself where a handler is first set, so that no time is measured.
         """
         output = tmp_path / "output"
-        command, environment = self.start(tmp_path, GITHUB_OUTPUT=output)
+        command, environment = start(tmp_path, GITHUB_OUTPUT=output)
         where = "baseten_deploy.signals.remember" if early else "baseten_deploy.signals.cancel"
         program = (
             "import os, runpy, sys; sys.path.insert(0, sys.argv.pop(1))\n"

@@ -15,6 +15,7 @@ module costs half a second, importing `upload` does not.
 import threading
 from collections.abc import Mapping
 from concurrent.futures import CancelledError
+from functools import cache
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -102,8 +103,9 @@ def _make_botocore_client(region: str, endpoint_url: str, keys: Mapping[str, Any
             raise ConfigurationError(f"There cannot be an S3 {place}") from None
 
 
+@cache
 def preload() -> None:
-    """Load what the first client of a process needs."""
+    """Load what the first client of a process needs, once."""
     _make_botocore_client("us-east-1", "", {"aws_access_key_id": "none", "aws_secret_access_key": "none"})
 
 

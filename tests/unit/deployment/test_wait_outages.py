@@ -18,16 +18,17 @@ from baseten_deploy.errors import AuthFailed, DeployFailed, DeployUnseen, Promot
 from baseten_deploy.service.answers import Deployment, Model
 from baseten_deploy.service.http import HttpError
 
-BORN, LIVE_AFTER = 1000.0, 700.0
+BORN = 1000.0
 
 
 class Service:
     """One deployment that goes live and into production, whoever looks; its answers are missing during the outage."""
 
-    def __init__(self, kind, outage, *, of):
+    def __init__(self, kind, outage, *, of, live_after=700.0):
         self.clock = FakeClock()
         self.requests = []
         self._fail, self._outage, self._of = KINDS[kind], outage, of
+        self._live_after = live_after
         self._lines = [f"line {number}" for number in range(900)]
 
     def __call__(self, request):
@@ -39,10 +40,10 @@ class Service:
             return self._fail()
         if path.endswith("/logs"):
             return httpx.Response(200, json={"logs": self._log(request, now)})
-        status = "ACTIVE" if now >= LIVE_AFTER else "BUILDING"
+        status = "ACTIVE" if now >= self._live_after else "BUILDING"
         deployment = {"id": "dep1", "name": "v2", "status": status, "labels": {"deploy-key": "k"}}
         if "/environments/" in path:
-            served = deployment if now >= LIVE_AFTER + 5 else None
+            served = deployment if now >= self._live_after + 5 else None
             return httpx.Response(200, json={"name": "prod", "current_deployment": served})
         return httpx.Response(200, json=deployment)
 
@@ -62,8 +63,8 @@ class Service:
 def outage(make_settings):
     """Wait for the deployment, or for its environment, through an outage; gives the service and the run."""
 
-    def go(kind, seconds, *, environment="", of=".", **inputs):
-        service = Service(kind, seconds, of=of)
+    def go(kind, seconds, *, environment="", of=".", live_after=700.0, **inputs):
+        service = Service(kind, seconds, of=of, live_after=live_after)
         settings = make_settings(on_failure="delete", stream_logs="false", environment=environment, **inputs)
         run = make_run(settings, service, service.clock)
         ours = Ours(Deployment("dep1", "v2", "BUILDING", labels={"deploy-key": "k"}))
@@ -85,7 +86,7 @@ def outage(make_settings):
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_short_one_is_waited_out(outage, kind, seconds, environment):
     """Green, with one warning about the gap, and nothing but reads."""
-    service, run, error = outage(kind, seconds, environment=environment)
+    service, run, error = outage(kind, seconds, environment=environment, live_after=200.0)
     assert error is None
     assert [] == service.undone()
     assert 1 == len([warning for warning in run.warnings if "could not be asked" in warning.message])
@@ -107,7 +108,7 @@ def test_a_long_one_ends_unknown(outage, kind, environment):
 @pytest.mark.parametrize("kind", KINDS)
 def test_of_the_environment_alone(outage, kind):
     """The deployment is seen live, its environment is not seen any more: that is unknown, and nothing is undone."""
-    service, _, error = outage(kind, 3600, environment="prod", of="/environments/")
+    service, _, error = outage(kind, 3600, environment="prod", of="/environments/", live_after=100.0)
     assert PromotionUnseen is type(error)
     assert "The state of the environment 'prod' is unknown" in error.problems[0].message
     assert [] == service.undone()

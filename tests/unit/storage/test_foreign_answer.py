@@ -10,9 +10,10 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from archives import BUCKET, Archive, Immediately, target
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from s3_faults import BUCKET, Archive, FaultyS3, Immediately, error, page, swallow, target
+from s3_faults import FaultyS3, error, page, swallow
 from way_servers import Answering, Listener, Proxy, TlsFront, answer, make_authority
 
 from baseten_deploy.errors import UploadFailed
@@ -296,7 +297,7 @@ def limited(*arguments, **named):
 
 _thread.start_new_thread = limited
 threading._start_new_thread = limited
-from s3_faults import Archive, Immediately, target
+from archives import Archive, Immediately, target
 from baseten_deploy.storage.upload import upload
 from baseten_deploy.errors import UploadFailed
 try:

@@ -8,23 +8,10 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from archives import BUCKET, KEY, Archive, Immediately, target
 from hypothesis import given
 from hypothesis import strategies as st
-from s3_faults import (
-    BUCKET,
-    KEY,
-    REQUEST_ID,
-    Archive,
-    Fault,
-    FaultyS3,
-    Immediately,
-    error,
-    hang,
-    page,
-    reset,
-    reset_after,
-    target,
-)
+from s3_faults import REQUEST_ID, Fault, FaultyS3, error, hang, page, reset, reset_after
 
 from baseten_deploy.errors import DeployError, InvalidInput, UploadFailed
 from baseten_deploy.service.answers import Credentials, UploadTarget

@@ -11,12 +11,13 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from archives import Archive, Immediately, target
 from botocore import exceptions as boto
 from botocore.parsers import ResponseParserError
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
-from s3_faults import Archive, FaultyS3, Immediately, hang, swallow, target
+from s3_faults import FaultyS3, hang, swallow
 from upload_driver import outcome, start
 from urllib3.connection import HTTPSConnection
 from urllib3.exceptions import NameResolutionError, NewConnectionError

@@ -25,6 +25,8 @@ from pathlib import Path
 from queue import SimpleQueue
 from typing import IO, Any
 
+import certifi
+
 # What the action imports of others, sooner or later.
 PACKAGES = (
     *("httpx", "yaml", "pathspec", "isal.igzip_threaded", "actions_toolkit.command", "actions_toolkit.file_command"),
@@ -72,7 +74,8 @@ class WarmPython:
         self._entry_point = entry_point
         self._socket, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         options = ("-I", "-B", "-u", "-X", "utf8")
-        self._server = subprocess.Popen([sys.executable, *options, __file__, str(entry_point)], stdin=theirs)
+        command = [sys.executable, *options, __file__, str(entry_point), certifi.where()]
+        self._server = subprocess.Popen(command, stdin=theirs)
         theirs.close()
         self._lock = threading.Lock()  # held from a request until its process is known
         self._running: dict[int, Process] = {}
@@ -153,8 +156,12 @@ def hurry(pace: float) -> None:
     Clock.sleep = lambda self, seconds: sleep(self, seconds / pace)  # type: ignore[method-assign]
 
 
-def serve(entry_point: str) -> None:
-    """Fork for each request, and tell of each child that ended; until the other side is gone."""
+def serve(entry_point: str, authorities: str) -> None:
+    """Fork for each request, and tell of each child that ended; until the other side is gone.
+
+    The public authorities that runs trust are those of the file `authorities`, as in the tests' own process.
+    """
+    certifi.where = lambda: authorities
     sys.modules["baseten_deploy.records"] = dataclasses  # whose classes are made at once, and not by each run anew
     for name in (*PACKAGES, *own_modules(entry_point)):
         __import__(name)
@@ -204,4 +211,4 @@ def serve(entry_point: str) -> None:
 
 
 if __name__ == "__main__":
-    serve(sys.argv[1])
+    serve(*sys.argv[1:])

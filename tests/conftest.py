@@ -32,6 +32,19 @@ def pytest_collection() -> Iterator[None]:
         gc.enable()
 
 
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Each worker begins with its share of the whole runs, so that what is left for the end is short."""
+    workers = getattr(config, "workerinput", {"workercount": 1})["workercount"]
+    runs = [item for item in items if "integration" in item.path.parts]
+    others = [item for item in items if "integration" not in item.path.parts]
+
+    def share(of: list[pytest.Item], number: int) -> list[pytest.Item]:
+        return of[len(of) * number // workers : len(of) * (number + 1) // workers]
+
+    items[:] = [item for number in range(workers) for item in share(runs, number) + share(others, number)]
+
+
 @pytest.fixture(scope="session", autouse=True)
 def all_authorities(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[], str]]:
     """Where all public authorities are. Of these the tests have the first: on loopback none of them is met.

@@ -21,8 +21,9 @@ from rich.table import Table
 from rich.text import Text
 
 from baseten_sandbox import Sandbox
-from runner import HEAD_SHA, ROOT, Result, Runner, Step, push
+from runner import ROOT, Result, Runner, Step
 from workflow_commands import SHOWN_AS, Line
+from workflow_events import HEAD_SHA, push
 
 STYLES = {"error": "bold red", "warning": "yellow", "notice": "blue"}
 WIDTH = 118

@@ -8,4 +8,4 @@ pytest=("$(dirname "$0")/../.venv/bin/python" -m pytest)
 code=$?
 [ "$code" -eq 1 ] || exit "$code" # 1: tests failed. After all else there is nothing to repeat.
 printf '\n=== what failed, once more\n'
-exec "${pytest[@]}" "$@" --last-failed -n 0 -v
+exec "${pytest[@]}" "$@" --last-failed --last-failed-no-failures none -n 0 -v

@@ -10,7 +10,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from baseten_sandbox import Answer, Fault, Kind, Sandbox
-from runner import ROOT, Event, Result, Runner, pull_request
+from runner import ROOT, Result, Runner
+from workflow_events import Event, pull_request
 
 WRONG = '{"greeting": "Good evening"}'
 

@@ -25,7 +25,8 @@ from way_servers import TlsFront, make_authority
 
 from baseten_deploy.status import Status
 from baseten_sandbox import Sandbox
-from runner import ROOT, Launcher, Result, Runner, from_checkout, pull_request, push
+from runner import ROOT, Launcher, Result, Runner, from_checkout
+from workflow_events import pull_request, push
 
 pytestmark = pytest.mark.hostile
 MEMORY = 512 * 1024 * 1024

@@ -29,7 +29,7 @@ from typing import Any
 
 from containers import BASE, in_storage, machine_environment
 
-from runner import REPOSITORY
+from workflow_events import REPOSITORY
 
 RUNNER_IMAGE = BASE
 

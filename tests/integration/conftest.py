@@ -14,7 +14,8 @@ from sandbox_driver import Clock, Driver
 from warm_start import WarmPython
 
 from baseten_sandbox import Sandbox
-from runner import ROOT, Event, Launcher, Result, Runner, Step, push
+from runner import ROOT, Launcher, Result, Runner, Step
+from workflow_events import Event, push
 
 SPEED = 20.0
 PACE = 8.0

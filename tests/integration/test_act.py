@@ -19,7 +19,8 @@ from containers import build, in_storage, machine_environment, tool
 from fakes.nemo import FakeNemo
 
 from baseten_sandbox import Sandbox
-from runner import PUSHED_SHA, ROOT, Runner, from_image, pull_request, push, read_action
+from runner import ROOT, Runner, from_image, read_action
+from workflow_events import PUSHED_SHA, pull_request, push
 
 pytestmark = pytest.mark.real_act
 

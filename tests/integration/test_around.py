@@ -13,8 +13,9 @@ import pytest
 from github_api import github_api
 
 from baseten_sandbox import Answer
-from runner import PUSHED_SHA, ROOT, Event, Runner, pull_request
+from runner import ROOT, Runner
 from workflow_commands import parse_command_file
+from workflow_events import PUSHED_SHA, Event, pull_request
 
 ENTRYPOINT = [sys.executable, "-I", "-B", "-u", "-X", "utf8", str(ROOT / "entrypoint.py")]
 WAV = "RIFF\0\0\0\0WAVEfmt \x1b[31m\x07" + "\0" * 2026

@@ -17,7 +17,8 @@ pytest.importorskip("truss_chains", reason="pushes with the real truss package, 
 from workflow_file import Interpreter
 
 from baseten_sandbox import Fault, Kind, Sandbox
-from runner import ROOT, Runner, from_checkout, push
+from runner import ROOT, Runner, from_checkout
+from workflow_events import push
 
 PYTHON = {"BASETEN_DEPLOY_TRUSS_PYTHON": sys.executable}
 PAYLOAD = '{"max_value": 6}'

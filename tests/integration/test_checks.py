@@ -10,7 +10,8 @@ import pytest
 from github_api import github_api
 
 from baseten_sandbox import Answer
-from runner import Runner, pull_request
+from runner import Runner
+from workflow_events import pull_request
 
 REPORT = "out/checks.xml"
 

@@ -5,7 +5,7 @@ import time
 import pytest
 
 from baseten_sandbox.control import faults
-from runner import pull_request
+from workflow_events import pull_request
 
 GPU = "\nsecrets:\n  hf_access_tokn: null\nresources:\n  accelerator: {}\n"
 

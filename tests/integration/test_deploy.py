@@ -13,7 +13,7 @@ import pytest
 from trees import write_tree
 
 from baseten_sandbox import Answer
-from runner import HEAD_SHA, pull_request
+from workflow_events import HEAD_SHA, pull_request
 
 HOSTILE_AWS = {
     "AWS_ACCESS_KEY_ID": "AKIAHOSTILE",

@@ -7,7 +7,8 @@ from dataclasses import replace
 import pytest
 from github_api import github_api
 
-from runner import Runner, pull_request
+from runner import Runner
+from workflow_events import pull_request
 
 TOKEN = "ghs_0123456789abcdef"
 

@@ -8,7 +8,8 @@ import yaml
 from github_api import github_api
 from workflow_file import OURS, Interpreter
 
-from runner import ROOT, Runner, pull_request, push
+from runner import ROOT, Runner
+from workflow_events import pull_request, push
 
 EXAMPLES = ROOT / "examples" / "workflows"
 

@@ -14,7 +14,8 @@ from baseten_deploy.main import main
 from baseten_sandbox import Sandbox
 from baseten_sandbox.control.faults import matrix
 from baseten_sandbox.state.entities import Settings
-from runner import ROOT, Runner, push
+from runner import ROOT, Runner
+from workflow_events import push
 
 pytestmark = pytest.mark.usefixtures("restored_signals")
 FAST = 100.0

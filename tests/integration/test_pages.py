@@ -7,7 +7,8 @@ import pytest
 from github_api import github_api
 
 from baseten_sandbox import Answer, Fault, Kind
-from runner import Runner, pull_request
+from runner import Runner
+from workflow_events import pull_request
 
 WRONG = '{"greeting": "no such answer"}'
 TOKEN = "ghs_0123456789abcdef"

@@ -19,8 +19,9 @@ from baseten_deploy.errors import Cancelled
 from baseten_deploy.main import main
 from baseten_sandbox import Answer, Fault, Kind, Sandbox
 from baseten_sandbox.state import lifecycle
-from runner import ROOT, Runner, pull_request
+from runner import ROOT, Runner
 from workflow_commands import parse_command_file
+from workflow_events import pull_request
 
 pytestmark = pytest.mark.usefixtures("restored_signals")
 RUNS = 32

@@ -12,7 +12,8 @@ from github_api import github_api
 
 from baseten_sandbox.control import faults
 from baseten_sandbox.control.faults import Fault, Kind
-from runner import Runner, pull_request, push
+from runner import Runner
+from workflow_events import pull_request, push
 
 TOKEN = "ghs_0123456789abcdef"
 

@@ -23,7 +23,8 @@ from loopback import GitServer, Registry, git_server, registry, with_authority
 
 import versioning
 from build_context import copy_checkout
-from runner import ROOT, push
+from runner import ROOT
+from workflow_events import push
 
 pytestmark = pytest.mark.real_release
 

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from runner import Action, Launcher, Runner, Step, input_variables, pull_request, push, read_action
+from runner import Action, Launcher, Runner, Step, input_variables, read_action
 from workflow_commands import CommandFileError, Log, parse_command, parse_command_file
+from workflow_events import pull_request, push
 
 
 def log_of(*lines: str) -> Log:

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from baseten_deploy.ci.origin import Origin, read_origin
-from runner import HEAD_SHA, MERGE_SHA, PUSHED_SHA, Action, Event, Runner, pull_request, push
+from runner import Action, Runner
+from workflow_events import HEAD_SHA, MERGE_SHA, PUSHED_SHA, Event, pull_request, push
 
 SHA = "1234567890abcdef1234567890abcdef12345678"
 OTHER = "fedcba0987654321fedcba0987654321fedcba09"

@@ -31,6 +31,8 @@ import certifi
 PACKAGES = (
     *("httpx", "yaml", "pathspec", "isal.igzip_threaded", "actions_toolkit.command", "actions_toolkit.file_command"),
     *("boto3", "botocore.session", "botocore.awsrequest", "botocore.httpsession", "s3transfer.manager"),
+    *("regex", "jsonschema_rs", "websockets.sync.client", "idna", "difflib", "mimetypes", "subprocess"),
+    *("pkgutil", "encodings.idna", "encodings.utf_8_sig"),
     *("email.utils", "json", "logging", "urllib.parse", "concurrent.futures"),
 )
 _MESSAGE_BYTES = 1 << 20

@@ -4,7 +4,7 @@ import os
 import shutil
 import subprocess
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -34,11 +34,14 @@ class Job:
         return self.runner.workspace / "hello-truss"
 
     def inputs(self, given: Mapping[str, str]) -> dict[str, str]:
-        """`given`, with where the sandbox is and its key; an input given as `-` is left to its default."""
+        """`given`, with where the sandbox is and its key; an input given as `-` is left to its default.
+
+        Underscores in names are hyphens: of keyword arguments.
+        """
         inputs = {
             **self.sandbox.inputs,
             "truss-directory": "hello-truss",
-            **given,
+            **{name.replace("_", "-"): value for name, value in given.items()},
         }
         return {name: value for name, value in inputs.items() if value != "-"}
 
@@ -48,24 +51,25 @@ class Job:
 
     def start(self, env: Mapping[str, str] | None = None, **given: str) -> Step:
         """As `run`, without waiting for the end."""
-        named = {name.replace("_", "-"): value for name, value in given.items()}
-        return self.runner.start(self.inputs(named), env)
+        return self.runner.start(self.inputs(given), env)
 
     def post(
         self, state: Mapping[str, str], env: Mapping[str, str] | None = None, **given: str
     ) -> subprocess.CompletedProcess[str]:
         """Run the post step as the runner does: the same inputs, and the state of the main step."""
-        named = {name.replace("_", "-"): value for name, value in given.items()}
-        variables = self.runner.variables(self.inputs(named), env)
+        variables = self.runner.variables(self.inputs(given), env)
         variables |= {f"STATE_{name}": value for name, value in state.items()}
         launcher = self.runner.launcher
         assert isinstance(launcher, WarmLauncher)
         assert launcher.python
         return launcher.python.run(self.runner.workspace, variables, ROOT / "post_entrypoint.py")
 
-    def on(self, event: Event) -> "Job":
-        """The same job, started by another event."""
-        return Job(self.sandbox, Runner(self.runner.directory, event=event, launcher=self.runner.launcher))
+    def on(self, event: Event, *, github: str = "", **context: int) -> "Job":
+        """The same job, started by another event; `github` is where GitHub's API is, `context` the runner's own."""
+        launcher = self.runner.launcher
+        if github:
+            launcher = replace(launcher, environment={"GITHUB_API_URL": github})
+        return Job(self.sandbox, Runner(self.runner.directory, event=event, launcher=launcher, **context))
 
     def sent(self, service: str = "management") -> list[str]:
         """The requests of a service so far, as `METHOD /path`."""

@@ -7,17 +7,17 @@ import subprocess
 import sys
 import threading
 import time
-from dataclasses import replace
 
 import pytest
 from github_api import github_api
 
 from baseten_sandbox import Answer
-from runner import ROOT, Runner
+from runner import ROOT
 from workflow_commands import parse_command_file
 from workflow_events import PUSHED_SHA, Event, pull_request
 
 ENTRYPOINT = [sys.executable, "-I", "-B", "-u", "-X", "utf8", str(ROOT / "entrypoint.py")]
+TOKEN = "ghs_0123456789abcdef"
 WAV = "RIFF\0\0\0\0WAVEfmt \x1b[31m\x07" + "\0" * 2026
 
 
@@ -149,9 +149,7 @@ def test_a_comment_that_hangs_and_a_cancel(job, status):
         job.sandbox.answers.add(Answer(500, text="no"))
     with github_api() as github:
         github.hangs = threading.Event()
-        launcher = replace(job.runner.launcher, environment={"GITHUB_API_URL": github.url})
-        runner = Runner(job.runner.directory, event=pull_request(), launcher=launcher)
-        step = runner.start(job.inputs({"github-token": "ghs_0123456789abcdef"}))
+        step = job.on(pull_request(), github=github.url).start(github_token=TOKEN)
         end = time.monotonic() + 60
         while not github.requests:
             assert time.monotonic() < end, step.log.lines
@@ -175,10 +173,8 @@ def test_a_comment_that_hangs_and_a_cancel(job, status):
 def test_events_beside_pull_request(job, event, payload):
     """The comment is on the pull request that the event is about; where there is none, a notice says so."""
     with github_api() as github:
-        launcher = replace(job.runner.launcher, environment={"GITHUB_API_URL": github.url})
         started = Event(event, "refs/heads/main", PUSHED_SHA, payload)
-        runner = Runner(job.runner.directory, event=started, launcher=launcher)
-        result = runner.run(job.inputs({"mode": "plan", "github-token": "ghs_0123456789abcdef"}))
+        result = job.on(started, github=github.url).run(mode="plan", github_token=TOKEN)
         comments = [comment["issue"] for comment in github.comments]
     assert (0, "planned") == (result.exit_code, result.outputs["status"])
     notices = [note.message for note in result.log.annotations if note.kind == "notice"]
@@ -189,10 +185,9 @@ def test_events_beside_pull_request(job, event, payload):
 def test_comments_of_runs_at_once_become_one(job):
     """Three of ours, as runs at once may leave them; the next run keeps the oldest and folds the rest."""
     with github_api() as github:
-        launcher = replace(job.runner.launcher, environment={"GITHUB_API_URL": github.url})
         for number in (7, 9, 8):
-            runner = Runner(job.runner.directory, event=pull_request(), launcher=launcher, run_id=number)
-            result = runner.run(job.inputs({"mode": "plan", "github-token": "ghs_0123456789abcdef"}))
+            run = job.on(pull_request(), github=github.url, run_id=number)
+            result = run.run(mode="plan", github_token=TOKEN)
             assert "planned" == result.outputs["status"], result.log.text
             if number == 7:
                 for _ in range(2):

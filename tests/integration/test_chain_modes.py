@@ -231,8 +231,9 @@ def post(chains, known, how="delete", **saved):
     """Run the post step of a run that was killed while its push was on its way; what it printed."""
     facts = {"model_id": chains.id, "model_name": "Hello Chain", "team_id": "", "deploy_key": "", "deployment_ids": []}
     state = {"deployment": json.dumps({**facts, "known": known, **saved}), "status": "cancelled"}
-    inputs = {"truss-directory": "hello-chain/hello.py", "on-cancel": how}
-    done = chains.job.post(state, **chains.job.sandbox.chain_inputs, **inputs)
+    done = chains.job.post(
+        state, **chains.job.sandbox.chain_inputs, truss_directory="hello-chain/hello.py", on_cancel=how
+    )
     assert (0, "") == (done.returncode, done.stderr)
     return done.stdout
 

@@ -3,14 +3,12 @@
 import json
 import re
 import time
-from dataclasses import replace
 
 import junitparser
 import pytest
 from github_api import github_api
 
 from baseten_sandbox import Answer
-from runner import Runner
 from workflow_events import pull_request
 
 REPORT = "out/checks.xml"
@@ -369,9 +367,7 @@ class TestGates:
         """One row a check; the failed one unfolded, those that passed folded: they are more than five."""
         write(job, wishes("fails", status=500), *(asks(f"passes {number}") for number in range(6)))
         with github_api() as github:
-            launcher = replace(job.runner.launcher, environment={"GITHUB_API_URL": github.url})
-            runner = Runner(job.runner.directory, event=pull_request(), launcher=launcher)
-            runner.run(job.inputs({"checks": "checks.yaml", "github-token": "ghs_0123456789abcdef"}))
+            job.on(pull_request(), github=github.url).run(checks="checks.yaml", github_token="ghs_0123456789abcdef")
             [comment] = github.bodies()
         before, _, folded = comment.partition("<details><summary>6 checks passed</summary>")
         assert "Checks of the deployment: 6 of 7 passed" in before

@@ -2,12 +2,10 @@
 
 import json
 import shutil
-from dataclasses import replace
 
 import pytest
 from github_api import github_api
 
-from runner import Runner
 from workflow_events import pull_request
 
 TOKEN = "ghs_0123456789abcdef"
@@ -98,8 +96,7 @@ def test_no_truss_at_all(job):
 def test_one_comment(repository):
     """The table of all, kept up to date; the comment of a matrix job stands beside it."""
     with github_api() as github:
-        launcher = replace(repository.runner.launcher, environment={"GITHUB_API_URL": github.url})
-        repository.runner = Runner(repository.runner.directory, event=pull_request(), launcher=launcher)
+        repository = repository.on(pull_request(), github=github.url)
         discover(repository, github_token=TOKEN)
         repository.run(truss_directory="models/a", mode="plan", github_token=TOKEN)
         (repository.runner.workspace / "models" / "b" / "config.yaml").write_text("model_name: [\n")

@@ -1,14 +1,13 @@
 """The workflow files that users copy are run, with the inputs that stand in them, against the sandbox."""
 
 import shutil
-from dataclasses import replace
 
 import pytest
 import yaml
 from github_api import github_api
 from workflow_file import OURS, Interpreter
 
-from runner import ROOT, Runner
+from runner import ROOT
 from workflow_events import pull_request, push
 
 EXAMPLES = ROOT / "examples" / "workflows"
@@ -191,9 +190,7 @@ def test_nothing_to_retire(checkout):
 def test_plan_on_pr(checkout):
     """The plan stands in one comment, and nothing was sent but reads and a dry run."""
     with github_api() as github:
-        launcher = replace(checkout.runner.launcher, environment={"GITHUB_API_URL": github.url})
-        checkout.runner = Runner(checkout.runner.directory, event=pull_request(12), launcher=launcher)
-        done = run_here(checkout, "plan-on-pr.yml", pull_request(12))
+        done = run_here(checkout.on(pull_request(12), github=github.url), "plan-on-pr.yml", pull_request(12))
         [comment] = github.bodies()
     assert ["planned"] == statuses(done)
     assert "my-model" in comment

@@ -94,7 +94,8 @@ def test_hosts_without_a_proxy_in_every_form(job):
     }
     result = job.run(env=environment, mode="plan")
     assert "planned" == result.outputs["status"], result.log
-    assert (0, "") == post(job, environment)[:2]
+    done = job.post({}, environment, on_cancel="delete")
+    assert (0, "") == (done.returncode, done.stderr)
 
 
 UNUSABLE = {
@@ -107,12 +108,6 @@ UNUSABLE = {
     "REQUESTS_CA_BUNDLE": "/Winter/ca.pem",
     "SSL_CERT_DIR": "/Winter",
 }
-
-
-def post(job: Any, environment: Mapping[str, str], state: Mapping[str, str] | None = None) -> tuple[int, str, str]:
-    """Exit code, stderr and stdout of the post step after a cancelled run."""
-    done = job.post(state or {}, environment, on_cancel="delete")
-    return done.returncode, done.stderr, done.stdout
 
 
 @pytest.mark.parametrize("variable", UNUSABLE)
@@ -133,10 +128,10 @@ def test_the_post_step_ends_well_with_it(job, variable):
     """It always does; it says what is wrong, and shows nothing of it."""
     step = job.start(on_cancel="delete")
     state = {**step.wait(60).state, "status": "cancelled"}
-    code, errors, said = post(job, {variable: UNUSABLE[variable]}, state)
-    assert (0, "") == (code, errors)
-    assert f"`{variable}`" in said
-    assert "Winter" not in said
+    done = job.post(state, {variable: UNUSABLE[variable]}, on_cancel="delete")
+    assert (0, "") == (done.returncode, done.stderr)
+    assert f"`{variable}`" in done.stdout
+    assert "Winter" not in done.stdout
 
 
 @pytest.mark.parametrize("variable", ["HTTPS_PROXY", "SSL_CERT_FILE"])

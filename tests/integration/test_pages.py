@@ -1,13 +1,11 @@
 """What people read after a run: the cases of the plan's page, the summary, the comment, the annotation and the log."""
 
 import re
-from dataclasses import replace
 
 import pytest
 from github_api import github_api
 
 from baseten_sandbox import Answer, Fault, Kind
-from runner import Runner
 from workflow_events import pull_request
 
 WRONG = '{"greeting": "no such answer"}'
@@ -181,8 +179,7 @@ def test_nothing_to_clean_up(job):
 def test_a_comment_follows_its_truss(job):
     """A Truss that cannot be read any more takes its comment along, with the line, a caret and what is wrong there."""
     with github_api() as github:
-        launcher = replace(job.runner.launcher, environment={"GITHUB_API_URL": github.url})
-        job.runner = Runner(job.runner.directory, event=pull_request(), launcher=launcher)
+        job = job.on(pull_request(), github=github.url)
         job.run(mode="plan", environment="production", github_token=TOKEN)
         config = job.truss / "config.yaml"
         config.write_text("model_name: hello-truss\n description: indented\n")

@@ -12,7 +12,6 @@ from github_api import github_api
 
 from baseten_sandbox.control import faults
 from baseten_sandbox.control.faults import Fault, Kind
-from runner import Runner
 from workflow_events import pull_request, push
 
 TOKEN = "ghs_0123456789abcdef"
@@ -30,9 +29,7 @@ def on_pull_request(job, github):
     """The job on a pull request, told where that GitHub is."""
 
     def on(event=None):
-        launcher = replace(job.runner.launcher, environment={"GITHUB_API_URL": github.url})
-        job.runner = Runner(job.runner.directory, event=event or pull_request(), launcher=launcher)
-        return job
+        return job.on(event or pull_request(), github=github.url)
 
     return on
 

@@ -50,7 +50,7 @@ class Values:
         """Something wrong at a key or an item."""
         line, column = self.at(place)
         found = Problem(message, remedy, self._file, line, column)
-        if found not in self.problems:  # a default is read once for each check
+        if found not in self.problems:  # a default may not fit any check
             self.problems.append(found)
 
     def value(self, field: Field, value: Any, place: Place) -> Any:

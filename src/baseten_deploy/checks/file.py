@@ -19,6 +19,7 @@ from .field_values import BAD, Place, Values
 from .fixture_file import TEXT_BYTES, Unusable, read_fixture, resolve_inside
 
 _CHECK = {field.name: field for field in table.CHECK}
+_PAYLOADS = frozenset({"payload", "payload-file"})
 
 
 def read_checks(
@@ -97,9 +98,7 @@ class _Reader(Values):
         if "name" in defaults:
             self.problem(("defaults", "name"), "`name` cannot be a default: each check has its own", "Remove it.")
         self.unknown(("defaults",), defaults, [name for name in _CHECK if name != "name"], but=("name",))
-        shared: dict[str, Place] = {name: ("defaults", name) for name in defaults if name in _CHECK and name != "name"}
-        for name, place in shared.items():  # one that each check replaces can be wrong, too
-            self.value(_CHECK[name], defaults[name], place)
+        shared = self._values(("defaults",), {name: value for name, value in defaults.items() if name != "name"})
         rows = value.get("checks")
         if not isinstance(rows, list) or not rows:
             self.problem(("checks",), "`checks` must be a list with at least one check", "See `docs/checks.md`.")
@@ -108,29 +107,29 @@ class _Reader(Values):
             self.problem(("checks",), f"{len(rows)} checks are more than {table.MOST_CHECKS}", "Remove some.")
             rows = rows[: table.MOST_CHECKS]
         lines: dict[str, int] = {}
-        made = (self._check(index, row, defaults, shared, lines) for index, row in enumerate(rows))
-        return [check for check in made if check]
+        return [check for index, row in enumerate(rows) if (check := self._check(index, row, shared, lines))]
 
-    def _check(
-        self, index: int, row: Any, defaults: dict[str, Any], shared: dict[str, Place], lines: dict[str, int]
-    ) -> Check | None:
+    def _values(self, place: Place, fields: dict[str, Any]) -> dict[str, Any]:
+        """What the fields of a check, written at `place`, mean; without those that are none."""
+        return {
+            name: self.value(_CHECK[name], value, (*place, name)) for name, value in fields.items() if name in _CHECK
+        }
+
+    def _check(self, index: int, row: Any, shared: dict[str, Any], lines: dict[str, int]) -> Check | None:
+        """A check of its `row` and of what the defaults mean, which is `shared`."""
         here: Place = ("checks", index)
         if not isinstance(row, dict):
             self.problem(here, "a check must be a mapping", "Write `- name: ...` with its fields below.")
             return None
         self.unknown(here, row, list(_CHECK))
-        places = dict(shared)
-        if "payload" in row or "payload-file" in row:  # its own replaces either
-            places.pop("payload", None)
-            places.pop("payload-file", None)
-        places |= {name: (*here, name) for name in row if name in _CHECK}
-        merged = {name: (row if place[0] == "checks" else defaults)[name] for name, place in places.items()}
-        values = {name: self.value(_CHECK[name], value, places[name]) for name, value in merged.items()}
+        own = self._values(here, row)
+        replaced = _PAYLOADS if _PAYLOADS & own.keys() else frozenset()  # its own replaces either
+        below = {name: value for name, value in shared.items() if name not in replaced}
+        places: dict[str, Place] = {name: ("defaults", name) for name in below} | {name: (*here, name) for name in own}
+        values = below | own
         for name in ("headers", "expect"):  # key by key
-            if isinstance(row.get(name), dict) and isinstance(defaults.get(name), dict):
-                below = self.value(_CHECK[name], defaults[name], ("defaults", name))
-                if isinstance(below, dict) and isinstance(values[name], dict):
-                    values[name] = below | values[name]
+            if isinstance(own.get(name), dict) and isinstance(below.get(name), dict):
+                values[name] = below[name] | own[name]
         good = {name: value for name, value in values.items() if value is not BAD}
         return self._made(here, good, places, lines)
 

@@ -27,6 +27,7 @@ from baseten_deploy.network.proxies import Proxy
 from baseten_deploy.network.way_out import WayOut
 from baseten_deploy.service.retry import Failure, Fault
 from baseten_deploy.storage.client import NotS3Error
+from baseten_deploy.storage.connections import Connections
 from baseten_deploy.storage.remedies import Again, Circumstances, again, explain
 from baseten_deploy.storage.trouble import failure_of
 from baseten_deploy.storage.upload import PART_BYTES, Uploaded, upload
@@ -99,6 +100,21 @@ def test_a_private_ca_is_trusted_when_it_is_named(tls, certificate, variable, si
     assert done.sha256 == tls.stored()
     bodies = [request for request in tls.requests if request.operation in {"PutObject", "UploadPart"}]
     assert {"UNSIGNED-PAYLOAD"} == {request.headers["x-amz-content-sha256"] for request in bodies}
+
+
+def test_no_request_waits_for_an_acknowledgement(tls, certificate, monkeypatch):
+    """With Nagle's algorithm the last packet of a request waits for the server, which puts that off for 40 ms."""
+    opened: list[int] = []
+    keep = Connections._opened
+
+    def look(self, connected):
+        opened.append(connected.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
+        keep(self, connected)
+
+    monkeypatch.setattr(Connections, "_opened", look)
+    put(tls.url, {"SSL_CERT_FILE": str(certificate)}, PART_BYTES + 1)
+    assert len(opened) > 1
+    assert all(opened)
 
 
 @pytest.mark.parametrize("environ", [{}, {"AWS_CA_BUNDLE": "set below"}])

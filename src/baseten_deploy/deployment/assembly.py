@@ -70,8 +70,8 @@ def draft_deployment(run: Run, truss: Truss) -> Draft:
         name = run.settings.model_name or str(truss.config.get("model_name") or "").strip()
         resolving = in_background(lambda: resolve(run.api, run.settings, name))
         ahead = _preloading() if run.settings.mode is Mode.DEPLOY else _nothing
-        resolving.add_done_callback(lambda _: ahead())  # not sooner: the first request is not to wait for the imports
-        digest, ready = _read(run, truss)
+        # Not sooner: neither the first request nor the reading is to wait for the imports.
+        digest, ready = _read(run, truss, lambda: resolving.add_done_callback(lambda _: ahead()))
         run.outputs.set("content-digest", digest)
         ahead()
         destination = resolving.result()
@@ -88,13 +88,13 @@ def draft_deployment(run: Run, truss: Truss) -> Draft:
     return Draft(truss, digest, destination, targets, payload, ready)
 
 
-def _read(run: Run, truss: Truss) -> "tuple[str, deque[Packed]]":
+def _read(run: Run, truss: Truss, calm: Callable[[], None]) -> "tuple[str, deque[Packed]]":
     """The content digest; with the beginning of the archive where it will most likely be sent."""
     from baseten_deploy.archive.digest import content_digest, digest_and_pack  # noqa: PLC0415 - the request is sent first
 
     if run.settings.mode is not Mode.DEPLOY or run.settings.skip_unchanged:
-        return content_digest(truss.files), deque()
-    first = digest_and_pack(truss.files)
+        return content_digest(truss.files, calm=calm), deque()
+    first = digest_and_pack(truss.files, calm=calm)
     return first.digest, deque(first.ready)
 
 

@@ -9,7 +9,7 @@ import threading
 import tracemalloc
 import zlib
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from itertools import cycle
 from pathlib import Path
 
@@ -320,6 +320,30 @@ def test_what_is_ready_is_bounded(tmp_path: Path) -> None:
     assert 4 <= len(ready) <= 5
     write_tree(tmp_path, {"03-weights": noise * 3})
     assert 2 >= len(digest_and_pack(listed(tmp_path)).ready)
+
+
+@pytest.mark.parametrize("read", [content_digest, lambda files, calm: digest_and_pack(files, calm=calm, room=1).digest])
+def test_calm_is_when_no_small_files_are_left_to_read(tmp_path: Path, read: Callable[..., str]) -> None:
+    """Many of them are all read by then, whatever large ones there are before and after."""
+    large = b"x" * (2 * BLOCK_BYTES)
+    small = {f"f/{number:03}": b"%d" % number * 2000 for number in range(300)}
+    files = listed(write_tree(tmp_path, {"a": large, "z": large} | small))
+    expected, called = content_digest(files), []
+
+    def calm() -> None:
+        called.append(1)
+        for name in small:
+            (tmp_path / name).unlink()
+
+    assert expected == read(files, calm=calm)
+    assert [1] == called
+
+
+def test_calm_is_at_once_where_there_are_few(tmp_path: Path) -> None:
+    """Large files are read with little of Python."""
+    files = listed(write_tree(tmp_path, {"config.yaml": b"", "weights": b"x" * (2 * BLOCK_BYTES)}))
+    with pytest.raises(UploadFailed, match="`weights`"):
+        digest_and_pack(files, calm=(tmp_path / "weights").unlink)
 
 
 @pytest.mark.parametrize("change", ["content", "longer", "gone", "symlink"])

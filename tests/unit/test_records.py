@@ -93,3 +93,27 @@ def test_by_many_threads_at_once():
         for thread in threads:
             thread.join()
         assert [point(1)] * 8 == made
+
+
+@dataclass(frozen=True)
+class Secretive:
+    """One with a text of its own, and one that holds itself."""
+
+    inside: list[object] = field(default_factory=list)
+    key: str = field(default="", repr=False)
+
+    def __repr__(self):
+        return "Secretive"
+
+
+def test_what_is_shared():
+    """A text of its own stays, one that holds itself ends, what changes has no hash, other classes are others."""
+    assert repr(Secretive(key="k")) == "Secretive"
+    assert Secretive(key="k") != Secretive(key="l")
+    plain = Plain()
+    plain.made.append(plain)
+    assert repr(plain) == "Plain(made=[1, ...])"
+    with pytest.raises(TypeError, match="unhashable"):
+        hash(plain)
+    assert frozen()(1) != frozen()(1) != (1, 2)
+    assert frozen()(1).__eq__(1) is NotImplemented

@@ -11,5 +11,6 @@ def prepare() -> None:
     signals.remember()  # a job may be cancelled at any moment
     # Importing makes no garbage. `main` says how often to look for some; the post step is over before there is much.
     gc.disable()
-    # httpx's command line. It loads rich and click wherever they are installed, which takes as long as all of httpx.
-    sys.modules["httpx._main"] = None  # type: ignore[assignment] # so an import fails, which httpx is prepared for
+    # httpx's command line loads rich and click wherever they are installed, which takes as long as all of httpx, and
+    # httpcore what only its asynchronous half needs. Both are prepared for an import that fails.
+    sys.modules["httpx._main"] = sys.modules["anyio"] = None  # type: ignore[assignment]

@@ -15,6 +15,7 @@ from enum import Enum
 from math import ceil
 from pathlib import Path
 
+from baseten_deploy.expressions import expression
 from baseten_deploy.records import dataclass
 
 # What a pattern may take to be read, seconds.
@@ -23,7 +24,7 @@ COMPILE_SECONDS = 5.0
 SEARCH_SECONDS = 10.0
 MEMORY_BYTES = 2**30
 # In these nothing can be matched in two ways, so a search takes at most so many steps as there are pairs of characters.
-_PLAIN = re.compile(r"[^*+?{(|\[]{0,200}", re.DOTALL)
+_PLAIN = expression(r"[^*+?{(|\[]{0,200}", re.DOTALL)
 _PLAIN_STEPS = 10_000_000
 _WHY = "repetition within repetition, as in `(a+)+`, does that"
 _PROGRAM = Path(__file__).with_name("pattern_process.py")
@@ -66,7 +67,7 @@ class Pattern:
     def search(self, text: str, seconds: float = SEARCH_SECONDS) -> Search:
         """Look for the pattern anywhere in `text`, for so many seconds and never longer than `SEARCH_SECONDS`."""
         if _PLAIN.fullmatch(self.text) and len(self.text) * len(text) <= _PLAIN_STEPS:
-            found = re.compile(self.text, re.DOTALL).search(text)
+            found = re.compile(self.text, re.DOTALL).search(text)  # noqa: TID251 - a user's
             return Search(Outcome.MATCH if found else Outcome.NO_MATCH)
         seconds = min(seconds, SEARCH_SECONDS)
         try:
@@ -102,7 +103,7 @@ def compile_pattern(text: str) -> Pattern:
 def _read_here(text: str) -> str:
     """What the process would answer about a pattern."""
     try:
-        re.compile(text, re.DOTALL)
+        re.compile(text, re.DOTALL)  # noqa: TID251 - a user's
     except (re.error, OverflowError, RecursionError) as error:
         position = error.pos if isinstance(error, re.error) else None
         return f"error {-1 if position is None else position} {error.msg if isinstance(error, re.error) else error}"

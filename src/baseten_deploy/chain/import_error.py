@@ -5,12 +5,13 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from baseten_deploy.errors import Problem
+from baseten_deploy.expressions import expression
 
 from .process import Answer, signal_name
 
 _SHOWN = 2000
 # `ChainsUsageError` lists what is wrong with the classes, one a line: `file:line (Chainlet.method) [kind: X]: what`.
-_USAGE = re.compile(r"^(?P<file>.+?):(?P<line>\d+|None)(?: \((?P<where>[^)]*)\))? \[kind: \w+\]: (?P<what>.*)$")
+_USAGE = expression(r"^(?P<file>.+?):(?P<line>\d+|None)(?: \((?P<where>[^)]*)\))? \[kind: \w+\]: (?P<what>.*)$")
 _PLAIN = "A Chain's file only defines classes: what it does when it is imported is done here too, before the push."
 _SEALED = "The file is imported here apart from the job: without its environment variables, secrets and files in HOME."
 

@@ -11,6 +11,7 @@ from dataclasses import field
 from functools import cached_property
 from typing import Any
 
+from baseten_deploy.expressions import expression
 from baseten_deploy.records import dataclass
 from baseten_deploy.service.shapes import is_identifier
 
@@ -18,7 +19,7 @@ from .event_stream import carries, deltas, events
 
 REQUEST_ID = "x-baseten-request-id"
 NO_JSON: Any = object()
-_DATA_LINE = re.compile(rb"^data:[^\r\n]*", re.MULTILINE)
+_DATA_LINE = expression(rb"^data:[^\r\n]*", re.MULTILINE)
 _TOKEN_COUNTS = ("completion_tokens", "output_tokens")  # of chat completions, and of those who name it otherwise
 _USAGE = b'"usage"'
 

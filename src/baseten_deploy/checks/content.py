@@ -8,6 +8,7 @@ import hashlib
 import re
 from collections.abc import Sequence
 
+from baseten_deploy.expressions import expression
 from baseten_deploy.records import dataclass
 from baseten_deploy.service.error_answer import error_text
 
@@ -15,19 +16,19 @@ from .event_stream import Event, deltas, is_event_stream, stream_events
 
 EVENT_STREAM = "text/event-stream"
 
-_MEDIA_TYPE = re.compile(r"[\w.+-]{1,100}/[\w.+-]{1,100}", re.ASCII)
+_MEDIA_TYPE = expression(r"[\w.+-]{1,100}/[\w.+-]{1,100}", re.ASCII)
 # Of other types what the bytes are tells: text is often sent as `application/octet-stream`, or without a type.
-_BINARY_TYPE = re.compile(r"(?:audio|font|image|video)/(?!svg\+xml)")
-_TEXT_TYPE = re.compile(
+_BINARY_TYPE = expression(r"(?:audio|font|image|video)/(?!svg\+xml)")
+_TEXT_TYPE = expression(
     r"text/|application/(?:[\w.-]+\+)?(?:json|xml|yaml|javascript|x-ndjson|x-www-form-urlencoded)\b"
 )
 # Those of text; Python knows names besides that are none (`rot13`, `idna`, `unicode_escape`).
-_CHARSET = re.compile(
+_CHARSET = expression(
     r""";\s*charset\s*=\s*"?(utf-?(?:8|16|32)(?:-?[lb]e)?|us-ascii|ascii|iso-8859-\d+|latin-?1|windows-\d+
         |shift_jis|euc-(?:jp|kr)|gb(?:k|2312|18030)|big5|koi8-[ru])"?\s*(?:;|$)""",
     re.IGNORECASE | re.VERBOSE,
 )
-_NO_TEXT = re.compile(rb"[\x00-\x06\x0e-\x1a\x1c-\x1f]")
+_NO_TEXT = expression(rb"[\x00-\x06\x0e-\x1a\x1c-\x1f]")
 
 
 @dataclass(frozen=True)

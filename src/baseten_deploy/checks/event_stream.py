@@ -9,9 +9,10 @@ from collections.abc import Iterator
 from functools import cached_property
 from typing import Any
 
+from baseten_deploy.expressions import expression
 from baseten_deploy.records import dataclass
 
-_LINE_END = re.compile(r"\r\n|\n|\r")
+_LINE_END = expression(r"\r\n|\n|\r")
 _DONE = "[DONE]"
 _TOKENS = ("content", "reasoning_content", "reasoning", "refusal", "tool_calls")
 

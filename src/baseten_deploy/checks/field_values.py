@@ -4,12 +4,12 @@ Which kind a field is of is `field_table`; how fields become checks is `file`.
 """
 
 import json
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from baseten_deploy.errors import Problem
+from baseten_deploy.expressions import expression
 from baseten_deploy.inputs.settings import suggestion
 from baseten_deploy.strict_yaml import YamlError
 from baseten_deploy.strict_yaml import load as load_yaml
@@ -30,9 +30,9 @@ _OWN_HEADERS = {
     *("accept-encoding", "authorization", "connection", "content-length", "expect", "host", "te", "trailer"),
     *("transfer-encoding", "upgrade"),
 }
-_HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
-_PATH = re.compile(r"/[!-\"$-~]*")  # printable ASCII without a space and without `#`
-_MEDIA_TYPE = re.compile(r"[\w.+-]+/[\w.+*-]+(\s*;.*)?")
+_HEADER_NAME = expression(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
+_PATH = expression(r"/[!-\"$-~]*")  # printable ASCII without a space and without `#`
+_MEDIA_TYPE = expression(r"[\w.+-]+/[\w.+*-]+(\s*;.*)?")
 
 
 class Values:

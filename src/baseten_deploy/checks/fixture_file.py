@@ -1,15 +1,16 @@
 """Files that a checks file names: payloads and schemas. Read from the workspace, and never from outside of it."""
 
 import os
-import re
 import stat
 from pathlib import Path
+
+from baseten_deploy.expressions import expression
 
 PAYLOAD_BYTES = 64 * 1024 * 1024
 TEXT_BYTES = 1024 * 1024
 
 # Spec: Git LFS, "The Pointer". A text that only quotes one has more around it.
-_LFS_POINTER = re.compile(
+_LFS_POINTER = expression(
     rb"version https://git-lfs\.github\.com/spec/v1\n(?:ext-\d-\S+ \S+\n)*oid sha256:([0-9a-f]{64})\nsize (\d+)\n?"
 )
 _LFS_BYTES = 1024

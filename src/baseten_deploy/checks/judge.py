@@ -5,10 +5,10 @@ What is said here quotes the answer: who passes it on takes the secrets out of t
 
 import difflib
 import json
-import re
 from collections.abc import Iterator
 from typing import Any
 
+from baseten_deploy.expressions import expression
 from baseten_deploy.inputs.expectation import difference
 from baseten_deploy.report.amounts import count
 
@@ -19,7 +19,7 @@ from .patterns import Found, Pattern
 
 _DIFF_LINES = 60
 _CONTEXT = 3  # lines around a difference
-_HUNK = re.compile(r"([-+])(\d+)")
+_HUNK = expression(r"([-+])(\d+)")
 _DIFF_CHARACTERS = 200_000  # of a JSON text; a longer one has no diff
 
 

@@ -8,17 +8,18 @@ import re
 from dataclasses import replace
 
 from baseten_deploy.errors import Problem
+from baseten_deploy.expressions import expression
 from baseten_deploy.inputs.declaration import Kind
 from baseten_deploy.inputs.settings import variable_of
 from baseten_deploy.inputs.table import BY_NAME
 
 # A secret is no option: it would be in the shell's history and in the list of processes.
 _VARIABLES = {"baseten-api-key": "BASETEN_API_KEY"}
-_INPUT = re.compile(r"`(?:the input )?([a-z][a-z0-9-]*)(?:: ([^`]*))?`")
-_THE_INPUT = re.compile(r"\bthe inputs? (?=`--)")
-_SENTENCE = re.compile(r"(?<=[.:]) (?=[A-Z`])")
+_INPUT = expression(r"`(?:the input )?([a-z][a-z0-9-]*)(?:: ([^`]*))?`")
+_THE_INPUT = expression(r"\bthe inputs? (?=`--)")
+_SENTENCE = expression(r"(?<=[.:]) (?=[A-Z`])")
 _ELSEWHERE = "; elsewhere "
-_OF_GITHUB = re.compile(r"\bDependabot\b|\bforks?\b|\bworkflow\b|`actions/|\bthe job's own\b")
+_OF_GITHUB = expression(r"\bDependabot\b|\bforks?\b|\bworkflow\b|`actions/|\bthe job's own\b")
 
 
 def in_words_of_a_shell(problem: Problem) -> Problem:

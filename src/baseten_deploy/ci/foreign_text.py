@@ -8,13 +8,15 @@ sections (`section_start:`), Buildkite's groups (`---`, `+++`, `~~~` and `^^^` a
 
 import re
 
+from baseten_deploy.expressions import expression
+
 # A log line that is longer is no line that somebody reads.
 LINE_BYTES = 16 * 1024
 _CUT = " … cut here"
 
 # Each is dropped whole: with a title or an address in it (OSC, DCS), with its parameters (CSI), or by itself. What is
 # not ended is no more than its beginning, so that nothing of the text behind it is lost.
-_ESCAPES = re.compile(
+_ESCAPES = expression(
     r"""(?: \x1b\] | \x9d ) [^\x07\x1b\x9c\x9d\n]* (?: \x07 | \x1b\\ | \x9c )
       | (?: \x1b[PX^_] | [\x90\x98\x9e\x9f] ) [^\x1b\x90\x98\x9c\x9e\x9f\n]* (?: \x1b\\ | \x9c )
       | (?: \x1b\[ | \x9b ) [0-?]* [ -/]* [@-~]?
@@ -23,13 +25,13 @@ _ESCAPES = re.compile(
 )
 _STARTS = "\x1b\x90\x98\x9b\x9d\x9e\x9f"
 # With what is invisible: .NET skips it when it looks for `::`, and some of it turns the direction of a line.
-_UNSEEN = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\xad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff]")
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+_UNSEEN = expression(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\xad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff]")
+_CONTROL = expression(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 # A visible blank parts what would be obeyed: an invisible character some readers skip.
 _MARKS = (
-    (re.compile(r"##(?=\[|vso\[|teamcity\[)", re.IGNORECASE), "## "),
-    (re.compile(r"(section_(?:start|end)):", re.IGNORECASE), r"\1 :"),
-    (re.compile(r"^(?=---|\+\+\+|~~~|\^\^\^)", re.MULTILINE), " "),
+    (expression(r"##(?=\[|vso\[|teamcity\[)", re.IGNORECASE), "## "),
+    (expression(r"(section_(?:start|end)):", re.IGNORECASE), r"\1 :"),
+    (expression(r"^(?=---|\+\+\+|~~~|\^\^\^)", re.MULTILINE), " "),
 )
 
 

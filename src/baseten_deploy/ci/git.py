@@ -9,13 +9,14 @@ import zlib
 from dataclasses import field
 from pathlib import Path
 
+from baseten_deploy.expressions import expression
 from baseten_deploy.records import dataclass
 
 from .pack import COMMIT_BYTES, commit_in_packs
 from .regular_files import read_regular
 
-_COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
-_MERGE_REF = re.compile(r"refs/remotes/pull/([0-9]+)/merge")
+_COMMIT = expression(r"[0-9a-f]{40}|[0-9a-f]{64}")
+_MERGE_REF = expression(r"refs/remotes/pull/([0-9]+)/merge")
 _NAME_BYTES = 4096  # of a file that holds one name
 _PACKED_BYTES = 64 * 1024 * 1024  # of `packed-refs`: half a million refs
 _PULLS = 1000  # `actions/checkout` keeps one

@@ -6,11 +6,11 @@ its own commit is the one. Outside CI, too, the commit is that of `.git`, see `g
 
 import json
 import os
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from baseten_deploy.expressions import expression
 from baseten_deploy.records import dataclass
 
 from .git import Head, read_head
@@ -20,7 +20,7 @@ from .runner import is_github
 DEPENDABOT = "dependabot[bot]"
 # GitHub sends no larger one.
 _EVENT_BYTES = 25 * 1024 * 1024
-_PULL_REQUEST_REF = re.compile(r"refs/pull/([0-9]+)/(merge|head)")
+_PULL_REQUEST_REF = expression(r"refs/pull/([0-9]+)/(merge|head)")
 # Events for which GitHub makes a merge commit and starts the run with it.
 _MERGING = frozenset({"pull_request", "pull_request_review", "pull_request_review_comment"})
 # Events that are about something which lists its pull requests.

@@ -7,12 +7,14 @@ other CI systems. What a secret may look like by the time that somebody repeats 
 import re
 import threading
 
+from baseten_deploy.expressions import expression
+
 from .secret_forms import Form, forms, with_letters
 
 PLACEHOLDER = "***"
 # The query of a presigned URL is a credential, and nobody knows the URL before a server names it. URLs without a query
 # are matched as well: else those that stand within one would each be looked for to its end.
-_URL = re.compile(r"""(https?:(?:\\?/){2}[^\s?"'<>]*)(\?[^\s"'<>]+)?""", re.IGNORECASE)
+_URL = expression(r"""(https?:(?:\\?/){2}[^\s?"'<>]*)(\?[^\s"'<>]+)?""", re.IGNORECASE)
 # A shorter text is no secret worth the name, and taking it out would shred every message.
 _SHORTEST = 4
 

@@ -27,6 +27,7 @@ from actions_toolkit.command import Command
 from actions_toolkit.file_command import prepare_key_value_message
 
 from baseten_deploy.errors import Problem
+from baseten_deploy.expressions import expression
 from baseten_deploy.report.amounts import duration
 
 from .elsewhere import in_words_of_a_shell
@@ -50,7 +51,7 @@ _OTHERS = (
     *("GITLAB_CI", "JENKINS_URL", "TF_BUILD", "TEAMCITY_VERSION"),
     *("BUILDKITE", "CIRCLECI", "BITBUCKET_BUILD_NUMBER"),
 )
-_COMMAND = re.compile(r"^\s*::", re.MULTILINE)
+_COMMAND = expression(r"^\s*::", re.MULTILINE)
 _NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 _NO_RIGHT = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
 

@@ -13,12 +13,13 @@ from functools import cached_property
 from itertools import groupby, product
 from operator import itemgetter
 
+from baseten_deploy.expressions import expression
 from baseten_deploy.records import dataclass
 from baseten_deploy.report.markdown import escape
 
 _ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
 _URL_SAFE = {"+": "-", "/": "_"}
-_LETTERS = re.compile(r"[A-Za-z0-9]+")
+_LETTERS = expression(r"[A-Za-z0-9]+")
 _WRITTEN = {"\b": "b", "\f": "f", "\n": "n", "\r": "r", "\t": "t"}  # by JSON, behind a backslash
 # HTML's names of what is neither letter nor digit, as far as it has any.
 _NAMES = {
@@ -59,7 +60,7 @@ _PERCENT = "%(?:25){0,3}"
 _AMPERSAND = "&(?:amp;|[#]38;){0,2}"
 # Letters and digits stay as they are in nearly every text. Where they do not, it is read with them as they are.
 _HEX = "(?:3[0-9]|[46][1-9a-fA-F]|[57][0-9aA])"
-_ESCAPED_LETTER = re.compile(
+_ESCAPED_LETTER = expression(
     rf"""{_PERCENT}(?P<percent>{_HEX})
       | {_BACKSLASH}{{1,8}}u00(?P<json>{_HEX})
       | {_AMPERSAND}[#]0{{0,5}}(?P<decimal>4[89]|5[0-7]|6[5-9]|[78][0-9]|90|9[789]|1[01][0-9]|12[0-2]);
@@ -144,7 +145,7 @@ class Form:
                 written.append(f"(?:(?:{_numbers(part)}){{{count}}}|{_BACKSLASH}{{{count},{8 * count}}})")
             else:
                 written.append(f"(?:{_ways(part, in_base64=self.is_base64)})" * count)
-        return re.compile("".join(written))
+        return re.compile("".join(written))  # noqa: TID251 - made here
 
 
 def forms(secret: str) -> tuple[Form, ...]:

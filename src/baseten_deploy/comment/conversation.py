@@ -11,6 +11,7 @@ from typing import Any
 from urllib.parse import quote
 
 from baseten_deploy.clock import Clock
+from baseten_deploy.expressions import expression
 from baseten_deploy.records import dataclass
 from baseten_deploy.report.markdown import link
 from baseten_deploy.service.http import Http, HttpError
@@ -22,7 +23,7 @@ PAGE = 100
 # GitHub ends a conversation at 2500 comments.
 PAGES = 30
 
-_LIMITED = re.compile(r"rate limit|abuse detection|too quickly|secondary limit", re.IGNORECASE)
+_LIMITED = expression(r"rate limit|abuse detection|too quickly|secondary limit", re.IGNORECASE)
 
 
 @dataclass(frozen=True)

@@ -1,16 +1,16 @@
 """The hidden first line of our comments: which Truss, model and target it is about, and which run wrote it. Pure."""
 
 import os
-import re
 from dataclasses import replace
 from pathlib import Path
 from urllib.parse import quote, unquote
 
+from baseten_deploy.expressions import expression
 from baseten_deploy.inputs.settings import Settings
 from baseten_deploy.records import dataclass
 
-_LINE = re.compile(r"<!-- baseten-deploy: (\S+(?: \S+)*) -->")
-_PAIR = re.compile(r"([a-z]+)=(\S*)")
+_LINE = expression(r"<!-- baseten-deploy: (\S+(?: \S+)*) -->")
+_PAIR = expression(r"([a-z]+)=(\S*)")
 # The modes that are about a Truss in a directory.
 _OF_A_TRUSS = frozenset({"deploy", "plan", "discover"})
 FOLDED = "<!-- baseten-deploy: folded=true -->"

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 
 from baseten_deploy.ci.origin import Origin
 from baseten_deploy.errors import Problem
+from baseten_deploy.expressions import expression
 from baseten_deploy.service.http import HttpError
 
 from .conversation import is_throttled
@@ -22,7 +23,7 @@ _FORK = (
 )
 # The first that fits. `%s` of a 403 or 404 that says none of this is the permissions block.
 _BY_WORDS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
-    (re.compile(words, re.IGNORECASE), remedy)
+    (expression(words, re.IGNORECASE), remedy)
     for words, remedy in (
         (r"\blocked\b", "The conversation is locked: unlock it, or remove `github-token` from the step."),
         (r"archived|read-only", "The repository is archived: unarchive it, or remove `github-token` from the step."),

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from baseten_deploy.background import start
 from baseten_deploy.ci.foreign_text import last_states, without_escapes
 from baseten_deploy.errors import Cancelled
+from baseten_deploy.expressions import expression
 from baseten_deploy.service.answers import LogLine
 from baseten_deploy.service.http import HttpError
 
@@ -23,7 +24,7 @@ ERRORS = 20
 
 _ERROR_LEVELS = frozenset({"ERROR", "CRITICAL", "FATAL", "EXCEPTION", "ALERT", "EMERGENCY"})
 # Build tools and frameworks write errors with any level, or none.
-_ERROR_TEXT = re.compile(
+_ERROR_TEXT = expression(
     r"\b(?:error|fatal|critical)\b(?: \[[^\]]*\])?\s?[:\]]|^\s*(?:[\w.]*(?:Error|Exception)\b(?::|$)|Traceback \()"
     r"|\bexit(?:ed with)? (?:code|status):? [1-9]|\bout of memory\b|\bCommand .{0,200}\bfailed\b",
     re.IGNORECASE,
@@ -31,7 +32,7 @@ _ERROR_TEXT = re.compile(
 
 
 # It says that an error follows, and not which.
-_HEAD = re.compile(r"Traceback \(most recent call last\):?$|During handling of the above")
+_HEAD = expression(r"Traceback \(most recent call last\):?$|During handling of the above")
 
 
 class LogReader:

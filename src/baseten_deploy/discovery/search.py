@@ -11,6 +11,7 @@ from pathlib import Path
 
 from baseten_deploy import strict_yaml
 from baseten_deploy.ci.regular_files import read_regular
+from baseten_deploy.expressions import expression
 from baseten_deploy.truss.config_file import CONFIG_BYTES, CONFIG_FILE
 from baseten_deploy.truss.shape import known_keys
 
@@ -22,7 +23,7 @@ _IGNORE_BYTES = 1024 * 1024
 _MODEL_FILE = "model/model.py"
 # A Truss without a model class has one of these.
 _SERVERS = frozenset({"docker_server", "trt_llm", "bis_llm", "base_image"})
-_KEY = re.compile(r"""^(?:"([^"\n]+)"|'([^'\n]+)'|([A-Za-z_][\w.-]*))[ \t]*:(?=\s|$)""", re.MULTILINE)
+_KEY = expression(r"""^(?:"([^"\n]+)"|'([^'\n]+)'|([A-Za-z_][\w.-]*))[ \t]*:(?=\s|$)""", re.MULTILINE)
 
 
 def find_trusses(top: Path, workspace: Path) -> list[Path]:

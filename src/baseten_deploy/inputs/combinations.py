@@ -1,11 +1,11 @@
 """Which inputs go together, and which values no run can use: pure checks of the settings, all reported at once."""
 
-import re
 from collections.abc import Sequence
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
 from baseten_deploy.errors import Problem
+from baseten_deploy.expressions import expression
 
 from .chain import check_chain, check_no_chain, needs_of_chain
 from .echoes import without_echoes
@@ -14,8 +14,8 @@ from .ids import check_names
 from .settings import CONTENT_DIGEST_LABEL, DEPLOY_KEY_LABEL, TRIGGER_LABEL, Aftermath, Mode, Settings
 from .watch_limits import check_watch_limits, job_warnings
 
-DEPLOYMENT_NAME = re.compile(r"[0-9a-zA-Z_.-]+")
-
+DEPLOYMENT_NAME = expression(r"[0-9a-zA-Z_.-]+")
+_NO_URL = expression(r"[\s\\\x00-\x20\x7f]")
 # Fields of the deployment payload that have an input of their own, which knows what else goes with them.
 _PAYLOAD_FIELDS_WITH_AN_INPUT = {
     "raw_config": "config",
@@ -137,7 +137,7 @@ def _url_problem(url: str) -> str:
     except ValueError:
         return f"{url!r} is not a URL"
     # urlsplit drops line breaks, and clients disagree about what a backslash means.
-    if parts.scheme not in ("http", "https") or not host or re.search(r"[\s\\\x00-\x20\x7f]", url):
+    if parts.scheme not in ("http", "https") or not host or _NO_URL.search(url):
         return f"{url!r} is not an http(s) URL"
     if not _is_name(host):
         return f"{url!r} names a host that cannot be looked up"

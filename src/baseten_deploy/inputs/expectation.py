@@ -8,12 +8,13 @@ import json
 import re
 from typing import Any
 
+from baseten_deploy.expressions import expression
 from baseten_deploy.patterns import SEARCH_SECONDS, Outcome, Pattern, PatternError, compile_pattern
 from baseten_deploy.records import dataclass
 from baseten_deploy.strict_yaml import refuse_duplicates
 
 # What other languages write behind a pattern, and which of it Python can be told inside.
-_FLAGS = re.compile(r"/(.+)/([dgimsuvxy]{1,5})", re.DOTALL)
+_FLAGS = expression(r"/(.+)/([dgimsuvxy]{1,5})", re.DOTALL)
 _INSIDE = "imsx"
 
 

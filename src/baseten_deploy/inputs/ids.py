@@ -7,11 +7,12 @@ environment's name as the API documents it for `POST /v1/models/{id}/environment
 import re
 
 from baseten_deploy.errors import Problem
+from baseten_deploy.expressions import expression
 
 from .settings import Settings, suggestion
 
-ID = re.compile(r"[A-Za-z0-9_-]{1,64}", re.ASCII)
-ENVIRONMENT = re.compile(r"[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?", re.ASCII)
+ID = expression(r"[A-Za-z0-9_-]{1,64}", re.ASCII)
+ENVIRONMENT = expression(r"[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?", re.ASCII)
 _TEAM_CHARACTERS = 200
 _SHOWN_CHARACTERS = 80
 _PAGE = "Copy it from {what}'s page, whose address has it: up to 64 letters, digits, `_` and `-`."

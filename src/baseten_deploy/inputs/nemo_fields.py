@@ -13,13 +13,14 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from baseten_deploy.errors import Problem
+from baseten_deploy.expressions import expression
 from baseten_deploy.records import dataclass
 
 from .settings import suggestion
 
 # The create call documents `^[\w\-.]+$`, the store behind it enforces `^[a-z](?!.*--)[a-z0-9\-@.+_]{1,62}(?<!-)$` for
 # the names of entities, providers, workspaces and secrets: both together. Use with `fullmatch`.
-NAME = re.compile(r"[a-z](?!.*--)[a-z0-9._-]{1,62}(?<!-)")
+NAME = expression(r"[a-z](?!.*--)[a-z0-9._-]{1,62}(?<!-)")
 NAME_RULE = (
     "2 to 63 characters: a lower-case letter first, then lower-case letters, digits, `.`, `_` and `-`; no `--`, no `-` "
     "at the end"

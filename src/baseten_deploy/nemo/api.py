@@ -13,6 +13,7 @@ import httpx
 
 from baseten_deploy.ci.redaction import Redactor
 from baseten_deploy.clock import Clock
+from baseten_deploy.expressions import expression
 from baseten_deploy.service import shapes
 from baseten_deploy.service.http import MESSAGE_CHARACTERS, Http, HttpError
 from baseten_deploy.service.retry import Failure, Fault
@@ -20,7 +21,7 @@ from baseten_deploy.service.retry import Failure, Fault
 from .entity import JsonObject
 
 # The store's refusals are a list of errors that Python printed into a text: their places and messages.
-_PRINTED = re.compile(r"""'loc': \[([^\]]*)\], 'msg': (?:"([^"]*)"|'([^']*)')""")
+_PRINTED = expression(r"""'loc': \[([^\]]*)\], 'msg': (?:"([^"]*)"|'([^']*)')""")
 
 
 class Registry:

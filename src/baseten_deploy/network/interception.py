@@ -10,24 +10,25 @@ from collections.abc import Mapping
 from enum import Enum, auto
 from urllib.parse import urlsplit
 
+from baseten_deploy.expressions import expression
 from baseten_deploy.records import dataclass
 
 _PAGE_CHARACTERS = 64 * 1024
-_TITLE = re.compile(r"<title\b[^<>]{0,500}>([^<]{0,2000})", re.IGNORECASE)
-_HEADING = re.compile(r"<h1\b[^<>]{0,500}>([^<]{0,2000})", re.IGNORECASE)
-_SIGN_IN = re.compile(
+_TITLE = expression(r"<title\b[^<>]{0,500}>([^<]{0,2000})", re.IGNORECASE)
+_HEADING = expression(r"<h1\b[^<>]{0,500}>([^<]{0,2000})", re.IGNORECASE)
+_SIGN_IN = expression(
     r"""type\s{0,9}=\s{0,9}["']?password|SAMLRequest|captive.?portal|\b(sign|log)[ -]?(in|on)\b|single sign-on"""
     r"|\bauthenticat(e|ion) (is )?required|accept the terms",
     re.IGNORECASE,
 )
-_BLOCKED = re.compile(
+_BLOCKED = expression(
     r"\bblock(ed|s)?\b|access (is |was |has been )?(denied|restricted|prohibited|forbidden)|request rejected"
     r"|not allowed|firewall|web.?filter|security policy|company policy|acceptable use|zscaler|forti(guard|gate|net)"
     r"|netskope|palo ?alto|umbrella|websense|forcepoint|sophos|check ?point|blue ?coat|squid|incapsula|imperva"
     r"|attention required|too large",
     re.IGNORECASE,
 )
-_MAINTENANCE = re.compile(r"maintenance|be (right |back )+|temporarily (down|closed|offline)", re.IGNORECASE)
+_MAINTENANCE = expression(r"maintenance|be (right |back )+|temporarily (down|closed|offline)", re.IGNORECASE)
 _LET_THROUGH = (
     "This runner's way out is not open: have the network let it reach {host}, or set the proxy that leads there "
     "(`HTTPS_PROXY`, `NO_PROXY` for what goes without)."

@@ -20,10 +20,11 @@ from collections.abc import Iterator
 from contextlib import suppress
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
+from baseten_deploy.expressions import expression
 from baseten_deploy.records import dataclass
 
 _Address = IPv4Address | IPv6Address
-_SEPARATORS = re.compile(r"[\s,]+")
+_SEPARATORS = expression(r"[\s,]+")
 _LONGEST = 64 * 1024  # Linux takes 128 KiB; nobody writes that many hosts
 PORTS = {"http": 80, "https": 443}
 

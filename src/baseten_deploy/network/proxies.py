@@ -8,12 +8,13 @@ import re
 from dataclasses import field
 from urllib.parse import quote, unquote
 
+from baseten_deploy.expressions import expression
 from baseten_deploy.records import dataclass
 
 from .no_proxy import PORTS, as_address
 
-_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
-_HOST = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_.])?")
+_SCHEME = expression(r"([A-Za-z][A-Za-z0-9+.-]*)://")
+_HOST = expression(r"[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_.])?")
 _LONGEST_NAME, _LONGEST_LABEL = 253, 63
 # A user name without a password may be a token. A short one is a name, and to take it out would shred every message.
 _TOKEN = 8

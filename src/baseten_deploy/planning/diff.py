@@ -9,6 +9,7 @@ from typing import Any
 import yaml
 
 from baseten_deploy.ci.redaction import PLACEHOLDER
+from baseten_deploy.expressions import expression
 from baseten_deploy.records import dataclass
 from baseten_deploy.truss.packed_file import PackedFile
 
@@ -18,13 +19,13 @@ from .text_diff import text_diff
 _Dumper: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 _MISSING: Any = object()
 # A key or password in a URL is a secret, whatever the key in the config is called.
-_USERINFO = re.compile(r"(?<=://)[^/\s@]+(?=@)")
+_USERINFO = expression(r"(?<=://)[^/\s@]+(?=@)")
 _SECRETS = "secrets"
 # Keys under which people write secrets against all advice. One that ends in `name` says where a secret is.
-_SECRET_KEY = re.compile(
+_SECRET_KEY = expression(
     r"secret|token(?!iz)|password|passwd|api_?key|access_?key|private_?key|credential", re.IGNORECASE
 )
-_NAME_KEY = re.compile(r"name$", re.IGNORECASE)
+_NAME_KEY = expression(r"name$", re.IGNORECASE)
 
 
 @dataclass(frozen=True)

@@ -4,11 +4,13 @@ import re
 import unicodedata
 from collections.abc import Iterable, Sequence
 
+from baseten_deploy.expressions import expression
+
 # Everything that GitHub-flavoured Markdown gives a meaning, as HTML entities: a backslash would do for most of it, but
 # not inside a table cell or where the text is HTML. The rest should be readable, also in a raw log: `_` stays between
 # letters and digits, where it is no emphasis, `:` before a space, where it begins no URL, and parentheses and `!`,
 # which mean something only beside brackets. But not a `)` that may make a list, nor a `!` that other text may follow.
-_SPECIAL = re.compile(
+_SPECIAL = expression(
     r"""[&<>`*\[\]|~\\#@$\u200b]
       | (?<![A-Za-z0-9])_ | _(?![A-Za-z0-9])
       | :(?![ ])
@@ -18,7 +20,7 @@ _SPECIAL = re.compile(
 )
 # GitHub looks for mentions, issues and bare addresses in what is rendered, where an entity is its character again: a
 # space of no width parts them.
-_REFERENCE = re.compile(r"(?<=[@#])|(?<=www)(?=\.)|(?<=GH)(?=-\d)", re.IGNORECASE)
+_REFERENCE = expression(r"(?<=[@#])|(?<=www)(?=\.)|(?<=GH)(?=-\d)", re.IGNORECASE)
 
 
 def escape(text: str) -> str:

@@ -3,10 +3,12 @@
 import html
 import re
 
-_TAG = re.compile(r"</?(?:details|summary|sub|code|br|b)(?: open)?/?>")
-_SUMMARY = re.compile(r"<details(?: open)?><summary>(.*?)</summary>")
-_ALERT = re.compile(r"> \[!(CAUTION|WARNING|NOTE)\]")
-_LINK = re.compile(r"\[([^\]]*)\]\((https?://[^)\s]+)\)")
+from baseten_deploy.expressions import expression
+
+_TAG = expression(r"</?(?:details|summary|sub|code|br|b)(?: open)?/?>")
+_SUMMARY = expression(r"<details(?: open)?><summary>(.*?)</summary>")
+_ALERT = expression(r"> \[!(CAUTION|WARNING|NOTE)\]")
+_LINK = expression(r"\[([^\]]*)\]\((https?://[^)\s]+)\)")
 _WORDS = {"CAUTION": "Error:", "WARNING": "Warning:", "NOTE": "Note:"}
 
 

@@ -7,6 +7,7 @@ for syntax is replaced.
 import re
 from collections.abc import Sequence
 
+from baseten_deploy.expressions import expression
 from baseten_deploy.records import dataclass
 
 from .amounts import duration
@@ -19,7 +20,7 @@ _LEAST_SECONDS = 0.001  # a task that takes no time is none
 _TICKS = 8
 _INTERVALS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200)
 # What a line of a gantt chart that is no task begins with, in any case; a date is none either.
-_OTHER_LINE = re.compile(
+_OTHER_LINE = expression(
     r"\W|\d|_|gantt|date|inclusive|top|axis|tick|excludes|includes|today|week|title|acc|section|click|call|href|vert",
     re.IGNORECASE,
 )

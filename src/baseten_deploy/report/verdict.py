@@ -5,10 +5,10 @@ The verdict has at most three lines: what serves now; then of a red run the firs
 are; of a green one endpoint and logs; of one that did not wait, or did nothing, that and why.
 """
 
-import re
 from collections import Counter
 
 from baseten_deploy.errors import Problem
+from baseten_deploy.expressions import expression
 from baseten_deploy.status import Status
 
 from .account import Account, Deployment, Known, Serving, State, Switch, Target
@@ -159,7 +159,7 @@ def _red(facts: Facts) -> list[str]:
 
 
 # What follows in a message, and stands elsewhere on the page: what was answered, and what serves now.
-_AFTERWARDS = re.compile(r"\. It was: |\. '[^']+' serves the previous ")
+_AFTERWARDS = expression(r"\. It was: |\. '[^']+' serves the previous ")
 
 
 def _message(problem: Problem) -> str:

@@ -8,12 +8,13 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
+from baseten_deploy.expressions import expression
 from baseten_deploy.inputs.ids import ENVIRONMENT, ID
 
 # A lone `Unusable` tells what is wrong; whatever else an odd value makes Python raise has the value in its text.
-_BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/-]{0,254}", re.ASCII)  # an access point's ARN is one as well
-_REGION = re.compile(r"[A-Za-z0-9-]{1,63}", re.ASCII)  # part of a host name
-_CREDENTIAL = re.compile(r"[!-~]{1,8192}", re.ASCII)  # goes into headers
+_BUCKET = expression(r"[A-Za-z0-9][A-Za-z0-9._:/-]{0,254}", re.ASCII)  # an access point's ARN is one as well
+_REGION = expression(r"[A-Za-z0-9-]{1,63}", re.ASCII)  # part of a host name
+_CREDENTIAL = expression(r"[!-~]{1,8192}", re.ASCII)  # goes into headers
 _S3_KEY_BYTES = 1024
 _LEVELS = 100
 _WORD_CHARACTERS = 100  # of an enum's value, known or not

@@ -16,13 +16,14 @@ from botocore.exceptions import (
     SSLError,
 )
 
+from baseten_deploy.expressions import expression
 from baseten_deploy.network.failures import certificate_error
 from baseten_deploy.service.retry import Failure, Fault, parse_hint
 
 from .foreign_answer import ForeignAnswerError
 
 # As http.client words a proxy's answer to CONNECT.
-_TUNNEL = re.compile(r"Tunnel connection failed: (\d{3})\b")
+_TUNNEL = expression(r"Tunnel connection failed: (\d{3})\b")
 
 
 class Trouble(Enum):

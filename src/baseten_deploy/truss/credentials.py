@@ -6,11 +6,11 @@ manual and a variable that is filled in later are none. Pure.
 
 import re
 from collections.abc import Iterable, Iterator
-from functools import cache
 from itertools import pairwise
 from typing import Any
 
 from baseten_deploy.errors import Problem
+from baseten_deploy.expressions import expression
 from baseten_deploy.records import dataclass
 from baseten_deploy.strict_yaml import Path
 
@@ -41,24 +41,25 @@ _TOKENS = {
 }
 _SHOWN = 10
 _NAMES = list(_TOKENS)
-_TOKEN = "|".join(f"({form})" for form in _TOKENS.values())
+_ANY = "|".join(f"({form})" for form in _TOKENS.values())
+_TOKEN, _TOKEN_IN_BYTES = expression(_ANY), expression(_ANY.encode())
 # What they have to contain; in files, what the usual ones have. To look for that first is many times faster.
 _HINTS = (
     *("hf_", "sk-", "gsk_", "r8_", "ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_", "glpat-", "AKIA", "ASIA"),
     *("AIza", "xox", "npm_", "pypi-AgE", "k_live_", "nvapi-", "AccountKey=", "eyJ", "PRIVATE"),
 )
 _USUAL = tuple(hint.encode() for hint in _HINTS if hint not in {"gsk_", "r8_", "ghu_", "ghr_", "ASIA", "k_live_"})
-_URL_PASSWORD = re.compile(r"\b[a-z][a-z0-9+.-]{0,20}://[^\s/:@?#]{0,200}:([^\s/@]{8,200})@[^\s/]", re.IGNORECASE)
+_URL_PASSWORD = expression(r"\b[a-z][a-z0-9+.-]{0,20}://[^\s/:@?#]{0,200}:([^\s/@]{8,200})@[^\s/]", re.IGNORECASE)
 # The last two are the token that jwt.io shows and the key of Azure's storage emulator.
-_PLACEHOLDER = re.compile(
+_PLACEHOLDER = expression(
     r"example|change.?me|your|placeholder|redacted|insert|replace|password|x{6}|\*{3}|\.{3}|0{8}|[<>${}%\[\]]"
     r"|eyJzdWIiOiIxMjM0NTY3ODkwIiwi|Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq",
     re.IGNORECASE,
 )
-_SECRETIVE_NAME = re.compile(
+_SECRETIVE_NAME = expression(
     r"(?:^|_)(?:token|secret|password|passwd|pwd|apikey|(?:api|access|secret|private|auth|account)_key)$", re.IGNORECASE
 )
-_RANDOM = re.compile(r"[A-Za-z0-9+/=_.~-]{16,}")
+_RANDOM = expression(r"[A-Za-z0-9+/=_.~-]{16,}")
 
 
 @dataclass(frozen=True)
@@ -103,23 +104,13 @@ def _in_text(text: str, path: Path) -> dict[str, str]:
     """The credentials in a value of the config, and what they are."""
     found = {}
     if any(hint in text for hint in _HINTS):
-        matches = (match for match in _token().finditer(text) if not _is_placeholder(match[0]))
+        matches = (match for match in _TOKEN.finditer(text) if not _is_placeholder(match[0]))
         kinds = ((match[0], _NAMES[(match.lastindex or 1) - 1]) for match in matches)
         found = {text if kind == _PRIVATE_KEY else value: kind for value, kind in kinds}  # a key has more lines
     found |= {match[1]: "a password" for match in _URL_PASSWORD.finditer(text) if not _is_placeholder(match[1])}
     if not found and _is_meant_to_be_secret(path) and _looks_random(text.strip()):
         found[text.strip()] = "what looks like a credential"
     return found
-
-
-@cache
-def _token() -> re.Pattern[str]:
-    return re.compile(_TOKEN)
-
-
-@cache
-def _token_in_bytes() -> re.Pattern[bytes]:
-    return re.compile(_TOKEN.encode())
 
 
 def _is_placeholder(text: str) -> bool:
@@ -188,20 +179,20 @@ _PATHS = (
     "/.streamlit/secrets.toml",
 )
 # Of these there is nothing in a template.
-_ENVIRONMENT = re.compile(r"\.env(?:rc|[._-].*)?")
-_TEMPLATE = re.compile(r"[._-](?:example|sample|template|tmpl|tpl|dist|defaults?|schema)(?:$|[._-])")
+_ENVIRONMENT = expression(r"\.env(?:rc|[._-].*)?")
+_TEMPLATE = expression(r"[._-](?:example|sample|template|tmpl|tpl|dist|defaults?|schema)(?:$|[._-])")
 # Files that may have credentials, and what they have then. `${NAME}` is filled in later.
-_DOCKER = re.compile(rb'"(?:auth|identitytoken|password)"\s*:\s*"[^"$]')
+_DOCKER = expression(rb'"(?:auth|identitytoken|password)"\s*:\s*"[^"$]')
 _BY_BOTH = {
-    ".npmrc": re.compile(rb"_(?:authToken|auth|password)[ \t]*=[ \t]*[^\s$]"),
-    ".pypirc": re.compile(rb"(?m)^[ \t]*password[ \t]*[=:][ \t]*[^\s$%]"),
-    ".trussrc": re.compile(rb"(?m)^[ \t]*api_key[ \t]*=[ \t]*[^\s$%]"),
+    ".npmrc": expression(rb"_(?:authToken|auth|password)[ \t]*=[ \t]*[^\s$]"),
+    ".pypirc": expression(rb"(?m)^[ \t]*password[ \t]*[=:][ \t]*[^\s$%]"),
+    ".trussrc": expression(rb"(?m)^[ \t]*api_key[ \t]*=[ \t]*[^\s$%]"),
     ".dockercfg": _DOCKER,
     ".dockerconfigjson": _DOCKER,
     "config.json": _DOCKER,  # of `.docker`
 }
-_SERVICE_ACCOUNT = re.compile(rb'"type"\s*:\s*"(service_account|authorized_user)"')
-_KUBE_CONFIG = re.compile(rb"(?m)^kind: Config\s*$")
+_SERVICE_ACCOUNT = expression(rb'"type"\s*:\s*"(service_account|authorized_user)"')
+_KUBE_CONFIG = expression(rb"(?m)^kind: Config\s*$")
 
 
 def warn_of_files(names: Iterable[str]) -> list[Problem]:
@@ -271,6 +262,6 @@ def in_file(name: str, content: bytes) -> bool:
 def _has_token(content: bytes) -> bool:
     for hint in _USUAL:  # of thousands of files: a generator would take twice the time
         if hint in content:
-            found = (match[0].decode(errors="replace") for match in _token_in_bytes().finditer(content))
+            found = (match[0].decode(errors="replace") for match in _TOKEN_IN_BYTES.finditer(content))
             return not all(map(_is_placeholder, found))
     return False

@@ -15,6 +15,7 @@ from io import BytesIO
 from pathlib import Path
 
 from baseten_deploy.errors import Problem
+from baseten_deploy.expressions import expression
 from baseten_deploy.records import dataclass
 from baseten_deploy.report.amounts import count
 
@@ -35,7 +36,7 @@ _DYNAMIC = frozenset({"globals", "locals", "vars", "exec", "eval", "setattr", "_
 _DYNAMIC_ATTRIBUTES = frozenset({"__dict__", "modules", "__setattr__"})
 # Grammar that came after Python 3.11, by how a line with it looks: statements and parameters of types, f-strings with
 # any expression, t-strings, `except` without parentheses. A Python that is older than the model's cannot judge them.
-_NEWER = re.compile(r"""^\s*type\s+\w|\b(?:def|class)\s+\w+\s*\[|\b(?:[rR]?[fFtT]|[fFtT][rR])["']|^\s*except\b[^(]*,""")
+_NEWER = expression(r"""^\s*type\s+\w|\b(?:def|class)\s+\w+\s*\[|\b(?:[rR]?[fFtT]|[fFtT][rR])["']|^\s*except\b[^(]*,""")
 
 
 @dataclass(frozen=True)

@@ -5,12 +5,12 @@ whatever else the runner has stays there. Rules come from `ignore_rules`; `archi
 """
 
 import os
-import re
 import stat
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
 from baseten_deploy.errors import Problem
+from baseten_deploy.expressions import expression
 from baseten_deploy.records import dataclass
 
 from .first_bytes import FIRST_BYTES, TEXT_BYTES, is_text
@@ -18,7 +18,7 @@ from .ignore_rules import IGNORE_FILE, UNREMARKABLE, IgnoreRules
 from .packed_file import EXECUTABLE, PLAIN, PackedFile
 
 # Where git-annex keeps the content that its links stand for.
-_ANNEX = re.compile(r"(?:^|/)\.git/(?:modules/.+/)?annex/objects/")
+_ANNEX = expression(r"(?:^|/)\.git/(?:modules/.+/)?annex/objects/")
 # Files up to this size are read whole when they are listed, and larger ones as far as their beginning is looked at.
 _WHOLE_BYTES = 4096
 # Memory for all of that, and what Python adds to each. Beyond it, they are read again when it is their turn.

@@ -9,16 +9,17 @@ from collections.abc import Iterator
 from typing import Any
 
 from baseten_deploy.errors import Problem
+from baseten_deploy.expressions import expression
 from baseten_deploy.strict_yaml import Path
 
 from .config_file import ConfigFile
 from .shape import spoken
 
 # Numbers that nobody writes to mean one: octal, base 60, with underscores.
-_ODD = re.compile(r"[+-]?(?:0[0-7_]+|[0-9][0-9_]*(?::[0-5]?[0-9])+(?:\.[0-9_]*)?|[0-9]+(?:_[0-9]+)+)")
-_GROUPED = re.compile(r"[+-]?[0-9]{1,3}(?:_[0-9]{3})+")  # 1_000_000 is one
+_ODD = expression(r"[+-]?(?:0[0-7_]+|[0-9][0-9_]*(?::[0-5]?[0-9])+(?:\.[0-9_]*)?|[0-9]+(?:_[0-9]+)+)")
+_GROUPED = expression(r"[+-]?[0-9]{1,3}(?:_[0-9]{3})+")  # 1_000_000 is one
 # Keys whose numbers are names: the zero at the end of 1.10 counts.
-_NAMELIKE = re.compile(r"(?:^|_)(?:version|revision|tag|sha|commit|build|zip|postcode|phone)$", re.IGNORECASE)
+_NAMELIKE = expression(r"(?:^|_)(?:version|revision|tag|sha|commit|build|zip|postcode|phone)$", re.IGNORECASE)
 
 
 def find_problems(config: ConfigFile) -> list[Problem]:

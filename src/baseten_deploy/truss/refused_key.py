@@ -10,25 +10,26 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from baseten_deploy.errors import Problem
+from baseten_deploy.expressions import expression
 from baseten_deploy.strict_yaml import Path, Position
 
 # What a service that validates a whole request may put before the path within the config.
 _AROUND = frozenset({"body", "source", "deployment", "config", "raw_config", "truss_config"})
 _KEY = r"[A-Za-z_][\w-]*"
 _INDEX = r"(?:\[\d+\])*"
-_DOTTED = re.compile(rf"(?<![\w./:@-]){_KEY}{_INDEX}(?:\.(?:{_KEY}|\d+){_INDEX})+(?![\w/@-])")
-_QUOTED = re.compile(r"""(?<!\w)(["'`])([^\s"'`]{1,200})\1(?!\w)""")
-_LISTED = re.compile(r"""[\[(]\s*((?:"[^"]*"|'[^']*'|\d+)(?:\s*,\s*(?:"[^"]*"|'[^']*'|\d+))*)\s*,?\s*[\])]""")
-_ITEM = re.compile(r""""([^"]*)"|'([^']*)'|(\d+)""")
-_CHAINED = re.compile(rf"{_KEY}(?:\s*->\s*(?:{_KEY}|\d+))+")
+_DOTTED = expression(rf"(?<![\w./:@-]){_KEY}{_INDEX}(?:\.(?:{_KEY}|\d+){_INDEX})+(?![\w/@-])")
+_QUOTED = expression(r"""(?<!\w)(["'`])([^\s"'`]{1,200})\1(?!\w)""")
+_LISTED = expression(r"""[\[(]\s*((?:"[^"]*"|'[^']*'|\d+)(?:\s*,\s*(?:"[^"]*"|'[^']*'|\d+))*)\s*,?\s*[\])]""")
+_ITEM = expression(r""""([^"]*)"|'([^']*)'|(\d+)""")
+_CHAINED = expression(rf"{_KEY}(?:\s*->\s*(?:{_KEY}|\d+))+")
 # `resources: accelerator: there is no such one`
-_LED = re.compile(rf"(?<![\w.]){_KEY}{_INDEX}(?::\s+{_KEY}{_INDEX})+(?=:\s)")
+_LED = expression(rf"(?<![\w.]){_KEY}{_INDEX}(?::\s+{_KEY}{_INDEX})+(?=:\s)")
 # `requirements must be a list`, where a sentence begins; and a word that only a program writes, anywhere.
-_SUBJECT = re.compile(
+_SUBJECT = expression(
     rf"(?:^|:\s+)({_KEY})(?=:|\s+(?:must|should|is|has|cannot|can't|may|needs|does|was|are|contains|expects)\b)"
 )
-_SNAKE = re.compile(r"(?<![\w./:@\"'`-])[a-z][a-z0-9]*(?:_[a-z0-9]+)+(?![\w/@-]|\.\w)")
-_PYDANTIC = re.compile(rf"\bvalidation errors? for \w+\s+({_KEY}(?:\.[\w-]+)*)\s")
+_SNAKE = expression(r"(?<![\w./:@\"'`-])[a-z][a-z0-9]*(?:_[a-z0-9]+)+(?![\w/@-]|\.\w)")
+_PYDANTIC = expression(rf"\bvalidation errors? for \w+\s+({_KEY}(?:\.[\w-]+)*)\s")
 # Messages are cut to far less than that before they get here.
 _CHARACTERS = 4000
 

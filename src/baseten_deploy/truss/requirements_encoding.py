@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from baseten_deploy.errors import Problem
+from baseten_deploy.expressions import expression
 
 from .config_file import ConfigFile
 from .first_bytes import read_first
@@ -16,7 +17,7 @@ from .packing_list import shown
 _USUAL = "requirements.txt"
 _BYTES = 1024 * 1024
 _MOST = 20
-_INCLUDED = re.compile(r"^[ \t]*(?:-r|-c|--requirement|--constraint)[ \t=]+([^\s#]+)", re.MULTILINE)
+_INCLUDED = expression(r"^[ \t]*(?:-r|-c|--requirement|--constraint)[ \t=]+([^\s#]+)", re.MULTILINE)
 
 
 def check(config: ConfigFile, files: Mapping[str, PackedFile], workspace: Path) -> list[Problem]:

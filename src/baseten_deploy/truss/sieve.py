@@ -8,9 +8,11 @@ a beginning. What is left is for `pathspec` to decide.
 import re
 from collections.abc import Iterable
 
+from baseten_deploy.expressions import expression
+
 # What means more than itself in a pattern, and where it may be cut. A name with other white space is none's business.
-_SPECIAL = re.compile(r"[*?\[\]\\!#\s]")
-_CHOICE = re.compile(r"([^*?\[\]\\!#\s]*)\[([A-Za-z0-9]+)\]")
+_SPECIAL = expression(r"[*?\[\]\\!#\s]")
+_CHOICE = expression(r"([^*?\[\]\\!#\s]*)\[([A-Za-z0-9]+)\]")
 
 
 def literal(pattern: str) -> str:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from baseten_deploy import strict_yaml
 from baseten_deploy.errors import Problem
+from baseten_deploy.expressions import expression
 from baseten_deploy.report.amounts import count
 
 from .first_bytes import read_first
@@ -25,7 +26,7 @@ _MODULES_FILE = ".gitmodules"
 _MODULES_BYTES = 2**20
 
 # https://github.com/git-lfs/git-lfs/blob/main/docs/spec.md, and the names that the version had before.
-_LFS = re.compile(
+_LFS = expression(
     rb"version (?:https://git-lfs\.github\.com/spec/v1|https://hawser\.github\.com/spec/v1|http://git-media\.io/v/2)\r?\n"
     rb"(?:ext-[0-9]-\S+ [a-z0-9]+:[0-9a-f]+\r?\n)*"
     rb"oid sha256:[0-9a-f]{64}\r?\n"
@@ -34,13 +35,13 @@ _LFS = re.compile(
 # https://git-annex.branchable.com/internals/pointer_file and /internals/key_format; where symlinks cannot be checked
 # out, Git writes their target into a file.
 _ANNEX_KEY = rb"[A-Z][A-Z0-9_]*(?:-[smSC][0-9]+)*--[^/\r\n]+"
-_ANNEX = re.compile(
+_ANNEX = expression(
     rb"(?:/annex/objects/" + _ANNEX_KEY + rb"(?:\r?\n/annex/[^\r\n]*)*"
     rb"|(?:\.\./)*\.git/(?:modules/[^\r\n]+/)?annex/objects/[^\r\n]+)(?:\r?\n)*"
 )
 # How such files begin, one or the other.
 BEGINNINGS = (b"version ", b"/annex/", b"../", b".git/")
-_MODULE_PATH = re.compile(
+_MODULE_PATH = expression(
     r"""^[ \t]*path[ \t]*=[ \t]*(?:"((?:[^"\\]|\\.)*)"|([^#;\r\n]*))""", re.MULTILINE | re.IGNORECASE
 )
 

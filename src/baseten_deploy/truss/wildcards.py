@@ -12,13 +12,15 @@ import warnings
 from pathspec import Pattern
 from pathspec.patterns.gitignore.spec import GitIgnoreSpecPattern
 
+from baseten_deploy.expressions import expression
+
 # With so many, the time is at most that of all pairs of places in the path.
 _HARMLESS = 2
 # Bytes for the steps that a pattern remembers, at most; each takes about hundred, and a bit for each place.
 _REMEMBERED = 500_000
 _ANY, _NO_SLASH, _SLASH = ".", "[^/]", "/"
 # All that pathspec writes between `^` and the end. A class has the user's text, where only the first `]` can be no end.
-_PART = re.compile(
+_PART = expression(
     r"""(?P<leading>\(\?:\.\+/\)\?)|(?P<inner>\(\?:/\.\+\)\?)|(?P<star>\[\^/\]\*)|(?P<plus>\[\^/\]\+)
     |(?P<one>\[\^?\]?[^\]]*\]|\\.|[^\\\[\](){}.*+?^$|])""",
     re.VERBOSE | re.DOTALL,

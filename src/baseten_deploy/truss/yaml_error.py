@@ -6,13 +6,14 @@ The loader's own words say what it expected, which is seldom what its reader has
 import re
 
 from baseten_deploy.errors import Problem
+from baseten_deploy.expressions import expression
 from baseten_deploy.strict_yaml import YamlError
 
 from .placeholder_forms import WHAT_TO_DO, placeholder_in
 
 _WIDTH = 100
 # Long runs of letters and digits may be somebody's key, and the line is shown to everybody.
-_KEYLIKE = re.compile(r"(?=[\w+/=-]*[0-9])(?=[\w+/=-]*[A-Za-z])[\w+/=-]{20,}")
+_KEYLIKE = expression(r"(?=[\w+/=-]*[0-9])(?=[\w+/=-]*[A-Za-z])[\w+/=-]{20,}")
 _TEMPLATE = "the input `model-name` gives the name of a model"
 _KEY_REMEDY = "Check this line and the one above: a key needs a colon and a space after it, and a list item a `- `."
 

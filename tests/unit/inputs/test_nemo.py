@@ -195,7 +195,7 @@ def test_the_slug_is_always_a_name(name):
     assert NAME.fullmatch(default_entity_name(name))
 
 
-@given(st.from_regex(NAME, fullmatch=True))
+@given(st.from_regex(NAME.pattern, fullmatch=True))
 def test_a_name_is_its_own_slug(name):
     """A Baseten model whose name the platform takes keeps it."""
     assert name == default_entity_name(name)

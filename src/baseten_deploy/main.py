@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from baseten_deploy.run import Run
 
 # A short process that mostly imports: to look for garbage after each 700 objects costs a tenth of its start.
-_GARBAGE = 50_000, 20, 20
+_GARBAGE = 200_000, 20, 20
 # GitHub takes 65 536 characters of a comment, the marker's and the last line's included.
 COMMENT_CHARACTERS = 63_000
 _SPARE = 4096  # of the summary: what redacting makes longer

@@ -14,13 +14,23 @@ LETTERS = "aB3dE6gH9jK2mN5pQ8sT1vW4yZ7bC0fG"
 HF = "hf_" + LETTERS + "Xy"
 TOKENS = {
     "a Hugging Face token": [HF, "hf_" + "abcdefghijklmnopqrstuvwxyzABCDEFGH"],
-    "an API key": ["sk-" + LETTERS * 2, "sk-proj-" + LETTERS + "-" + LETTERS, "sk-ant-api03-" + LETTERS * 3],
-    "a GitHub token": ["ghp_" + LETTERS + "1234", "ghs_" + LETTERS + "1234", "github_pat_" + LETTERS + "_" + LETTERS],
+    "an API key": [
+        "sk-" + LETTERS * 2,
+        "sk-proj-" + LETTERS + "-" + LETTERS,
+        "sk-ant-api03-" + LETTERS * 3,
+        "gsk_" + LETTERS * 2,
+    ],
+    "a GitHub token": [
+        *(f"gh{kind}_{LETTERS}1234" for kind in "pousr"),
+        "github_pat_" + LETTERS + "_" + LETTERS,
+    ],
     "a GitLab token": ["glpat-" + LETTERS[:20]],
-    "an AWS access key": ["AKIA" + "Q3EGQ7B5ZD2WXKTM"],
+    "an AWS access key": ["AKIA" + "Q3EGQ7B5ZD2WXKTM", "ASIA" + "Q3EGQ7B5ZD2WXKTM"],
     "a Google API key": ["AIza" + LETTERS + "abc"],
     "a Slack token": ["xoxb-" + "123456789012-" + LETTERS],
     "an npm token": ["npm_" + LETTERS + "wxyz"],
+    "a PyPI token": ["pypi-AgE" + LETTERS * 2],
+    "an Azure storage key": ["AccountKey=" + (LETTERS * 3)[:86] + "=="],
     "an NVIDIA API key": ["nvapi-" + LETTERS * 2],
     "a JSON web token": ["eyJhbGciOiJIUzI1NiJ9." + "eyJzdWIiOiIxMjM0In0." + LETTERS],
     "a private key": [f"-----BEGIN {kind}PRIVATE KEY-----\nMIIEvQ{LETTERS}\n" for kind in ("", "RSA ", "OPENSSH ")],
@@ -226,6 +236,14 @@ class TestFiles:
         assert (name, f"The archive contains what looks like credentials: `{name}`") == (warning.file, warning.message)
         assert LETTERS not in str(warning)
         assert ".truss_ignore" in warning.remedy
+
+    @pytest.mark.parametrize("token", [token for _, token in ALL])
+    @pytest.mark.parametrize("before", ["", "# 's-gh_A-J' ", "x" * 1500 + " "])
+    def test_every_kind(self, tmp_path, token, before):
+        """Wherever it stands in the beginning of a file, whatever stands before it."""
+        content = f"{token}\n" if "-----" in token else f"{before}{token}\n"
+        (warning,) = found(tmp_path, {"notes.txt": content, "more.txt": "hf_ sk- gh_ AKI eyJ"})
+        assert "notes.txt" == warning.file
 
     @pytest.mark.parametrize(
         ("name", "content"),

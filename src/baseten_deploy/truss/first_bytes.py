@@ -15,10 +15,10 @@ FIRST_BYTES = 2048
 SMALL = 1024
 # Larger ones, up to this size, when text that a person wrote is likely in them.
 TEXT_BYTES = 64 * 1024
-_TEXT = (
+_TEXT = {
     *(".cfg", ".cnf", ".conf", ".config", ".dvc", ".env", ".ini", ".json", ".key", ".md", ".p8", ".pem", ".pk8"),
     *(".properties", ".py", ".rst", ".sh", ".toml", ".txt", ".yaml", ".yml"),
-)
+}
 # What has taken a file's place since the walk is neither followed nor waited for.
 _FLAGS = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
 
@@ -50,4 +50,5 @@ def read_first(source: Path | bytes, length: int = FIRST_BYTES) -> bytes:
 def is_text(name: str) -> bool:
     """Whether a file of this name is likely text that a person wrote."""
     base = name[name.rfind("/") + 1 :]
-    return base.endswith(_TEXT) or "." not in base or base.startswith(".")
+    dot = base.rfind(".")
+    return dot < 1 or base[dot:] in _TEXT or base[0] == "."

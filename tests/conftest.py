@@ -10,6 +10,8 @@ import certifi
 import pytest
 from hypothesis import HealthCheck, settings
 
+from baseten_deploy.network import certificates
+
 # For machines that are busy with something else: how long an example takes says nothing about what is tested.
 _UNHEALTHY = [HealthCheck.too_slow]
 # For a try at the desk; `.ci/run` asks for 600 of each property, whichever it is.
@@ -55,9 +57,9 @@ def all_authorities(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callab
     first, *_ = certifi.contents().partition(end)
     path = tmp_path_factory.mktemp("authorities") / "public.pem"
     path.write_text(first + end, encoding="utf-8")
-    where = certifi.where
+    where = certificates.public
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(certifi, "where", lambda: str(path))
+        patch.setattr(certificates, "public", lambda: str(path))
         yield where
 
 

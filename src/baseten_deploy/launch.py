@@ -2,6 +2,7 @@
 
 import gc
 import sys
+from types import ModuleType
 
 from baseten_deploy import signals
 
@@ -14,3 +15,6 @@ def prepare() -> None:
     # httpx's command line loads rich and click wherever they are installed, which takes as long as all of httpx, and
     # httpcore what only its asynchronous half needs. Both are prepared for an import that fails.
     sys.modules["httpx._main"] = sys.modules["anyio"] = None  # type: ignore[assignment]
+    # httpcore loads certifi for certificates that `network.certificates` loads here, and certifi all that Python reads
+    # the files of packages with: a twentieth of what comes before the first request.
+    sys.modules["certifi"] = ModuleType("certifi")

@@ -13,6 +13,7 @@ import gc
 import io
 import json
 import os
+import re
 import runpy
 import signal
 import socket
@@ -23,9 +24,8 @@ import threading
 from collections.abc import Mapping
 from pathlib import Path
 from queue import SimpleQueue
+from types import SimpleNamespace
 from typing import IO, Any
-
-import certifi
 
 # What the action imports of others, sooner or later.
 PACKAGES = (
@@ -73,10 +73,12 @@ class WarmPython:
     """The process that forks."""
 
     def __init__(self, entry_point: Path) -> None:
+        from baseten_deploy.network import certificates  # noqa: PLC0415 - not on the path of the process that forks
+
         self._entry_point = entry_point
         self._socket, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         options = ("-I", "-B", "-u", "-X", "utf8")
-        command = [sys.executable, *options, __file__, str(entry_point), certifi.where()]
+        command = [sys.executable, *options, __file__, str(entry_point), certificates.public()]
         self._server = subprocess.Popen(command, stdin=theirs)
         theirs.close()
         self._lock = threading.Lock()  # held from a request until its process is known
@@ -163,10 +165,12 @@ def serve(entry_point: str, authorities: str) -> None:
 
     The public authorities that runs trust are those of the file `authorities`, as in the tests' own process.
     """
-    certifi.where = lambda: authorities
-    sys.modules["baseten_deploy.records"] = dataclasses  # whose classes are made at once, and not by each run anew
+    # Dataclasses are made at once, and expressions compiled, and not by each run anew.
+    sys.modules["baseten_deploy.records"] = dataclasses
+    sys.modules["baseten_deploy.expressions"] = SimpleNamespace(expression=re.compile)  # type: ignore[assignment]
     for name in (*PACKAGES, *own_modules(entry_point)):
         __import__(name)
+    sys.modules["baseten_deploy.network.certificates"].public = lambda: authorities  # type: ignore[attr-defined]
     sys.modules["baseten_deploy.storage.client"].preload()
     gc.collect()
     gc.freeze()

@@ -7,8 +7,10 @@ both. Whoever can set the variable can set `HTTPS_PROXY` and the inputs too, so 
 
 import os
 import ssl
+import sys
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
+from importlib.machinery import PathFinder
 from pathlib import Path
 
 from .proxies import Unusable
@@ -34,9 +36,7 @@ def load(environment: Mapping[str, str]) -> tuple[ssl.SSLContext, dict[str, Unus
     writes no keys to `SSLKEYLOGFILE`.
     """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # checks certificate and host name, TLS 1.2 or newer
-    import certifi  # noqa: PLC0415 - in the thread that needs it, beside the other work of a start
-
-    context.load_verify_locations(certifi.where())
+    context.load_verify_locations(public())
     wrong: dict[str, Unusable] = {}
     variables = named(environment)
     if variables:  # an authority in the middle of a chain is enough, as for OpenSSL's own tools and Go
@@ -47,6 +47,17 @@ def load(environment: Mapping[str, str]) -> tuple[ssl.SSLContext, dict[str, Unus
         except Unusable as problem:
             wrong[variable] = problem
     return context, wrong
+
+
+def public() -> str:
+    """The file of the public authorities: the one beside certifi; where there is none, certifi is asked, and loaded."""
+    found = PathFinder.find_spec("certifi")
+    if found and found.origin and (file := Path(found.origin).with_name("cacert.pem")).is_file():
+        return str(file)
+    sys.modules.pop("certifi", None)  # `launch` keeps it out
+    import certifi  # noqa: PLC0415
+
+    return certifi.where()
 
 
 def files(environment: Mapping[str, str]) -> list[str]:

@@ -4,14 +4,15 @@ import tracemalloc
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 
-import certifi
 import pytest
+
+from baseten_deploy.network import certificates
 
 
 @pytest.fixture
 def public_authorities(monkeypatch: pytest.MonkeyPatch, all_authorities: Callable[[], str]) -> None:
     """All of them, as in a real run."""
-    monkeypatch.setattr(certifi, "where", all_authorities)
+    monkeypatch.setattr(certificates, "public", all_authorities)
 
 
 @pytest.fixture

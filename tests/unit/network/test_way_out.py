@@ -1,10 +1,14 @@
 """Which proxy leads where, from the variables of the job; which of them are wrong, and what is never shown of them."""
 
 import ssl
+import sys
+from types import ModuleType
 
+import certifi
 import pytest
 
 from baseten_deploy.errors import InvalidInput
+from baseten_deploy.network import certificates
 from baseten_deploy.network.way_out import WayOut
 
 API = "https://api.baseten.co/v1/models"
@@ -101,6 +105,23 @@ def test_secrets_are_those_of_every_proxy():
     assert {"Winter#2026", "Summer#2026", "bob:Winter#2026", "eve:Summer#2026"} <= set(secrets)
     assert len(secrets) == len(set(secrets))
     assert () == WayOut({"HTTPS_PROXY": SECRET}).secrets
+
+
+@pytest.mark.usefixtures("public_authorities")
+def test_the_public_authorities_are_those_of_certifi():
+    """Found without what certifi loads to find them."""
+    assert certifi.where() == certificates.public()
+
+
+@pytest.mark.usefixtures("public_authorities")
+def test_a_certifi_that_points_elsewhere_is_asked(tmp_path, monkeypatch):
+    """As distributions have it, which leave out the file."""
+    package = tmp_path / "certifi"
+    package.mkdir()
+    (package / "__init__.py").write_text("def where(): return '/etc/ssl/certs/ca-certificates.crt'\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setitem(sys.modules, "certifi", ModuleType("certifi"))  # as `launch` leaves it
+    assert "/etc/ssl/certs/ca-certificates.crt" == certificates.public()
 
 
 @pytest.mark.usefixtures("public_authorities")

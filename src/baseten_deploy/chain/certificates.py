@@ -2,8 +2,7 @@
 
 from pathlib import Path
 
-import certifi
-
+from baseten_deploy.network.certificates import public
 from baseten_deploy.network.way_out import WayOut
 
 _LOOPBACK = "localhost,127.0.0.1,::1"  # never reached through a proxy, as by the run itself
@@ -19,5 +18,5 @@ def handed_on(way: WayOut, directory: Path) -> tuple[dict[str, str], str]:
     if not files:
         return passed, ""
     bundle = directory / "authorities.pem"
-    bundle.write_bytes(b"\n".join(Path(each).read_bytes() for each in (certifi.where(), *files)))
+    bundle.write_bytes(b"\n".join(Path(each).read_bytes() for each in (public(), *files)))
     return {**passed, "REQUESTS_CA_BUNDLE": str(bundle), "SSL_CERT_FILE": str(bundle)}, str(bundle)

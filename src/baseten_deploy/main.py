@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from baseten_deploy.report.facts import Facts
     from baseten_deploy.run import Run
 
-# A short process that mostly imports: to look for garbage after each 700 objects costs a tenth of its start.
+# A short process that mostly imports: to look for garbage after each 700 objects costs a tenth of its start. At
+# 50 000 a search of 14 ms fell between the reading of a few thousand files and their dry run.
 _GARBAGE = 200_000, 20, 20
 # GitHub takes 65 536 characters of a comment, the marker's and the last line's included.
 COMMENT_CHARACTERS = 63_000

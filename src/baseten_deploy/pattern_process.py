@@ -35,7 +35,7 @@ def _limit(what: int, value: int) -> None:
 
 def _answer(pattern: bytes, text: bytes | None) -> str:
     try:
-        compiled = re.compile(pattern.decode("utf-8", "surrogatepass"), re.DOTALL)  # noqa: TID251 - a user's
+        compiled = re.compile(pattern.decode("utf-8", "surrogatepass"), re.DOTALL)  # noqa: TID251 - a user's text
     except (re.error, OverflowError, RecursionError) as error:
         reason = error.msg if isinstance(error, re.error) else str(error)
         position = getattr(error, "pos", None)

@@ -67,7 +67,7 @@ class Pattern:
     def search(self, text: str, seconds: float = SEARCH_SECONDS) -> Search:
         """Look for the pattern anywhere in `text`, for so many seconds and never longer than `SEARCH_SECONDS`."""
         if _PLAIN.fullmatch(self.text) and len(self.text) * len(text) <= _PLAIN_STEPS:
-            found = re.compile(self.text, re.DOTALL).search(text)  # noqa: TID251 - a user's
+            found = re.compile(self.text, re.DOTALL).search(text)  # noqa: TID251 - a user's text
             return Search(Outcome.MATCH if found else Outcome.NO_MATCH)
         seconds = min(seconds, SEARCH_SECONDS)
         try:
@@ -103,7 +103,7 @@ def compile_pattern(text: str) -> Pattern:
 def _read_here(text: str) -> str:
     """What the process would answer about a pattern."""
     try:
-        re.compile(text, re.DOTALL)  # noqa: TID251 - a user's
+        re.compile(text, re.DOTALL)  # noqa: TID251 - a user's text, to hear what is wrong with it
     except (re.error, OverflowError, RecursionError) as error:
         position = error.pos if isinstance(error, re.error) else None
         return f"error {-1 if position is None else position} {error.msg if isinstance(error, re.error) else error}"

@@ -18,7 +18,10 @@ else:
     _lock = threading.RLock()
 
     def dataclass(cls: type[T] | None = None, *, frozen: bool = False) -> type[T] | Callable[[type[T]], type[T]]:
-        """As `dataclasses.dataclass`. Not for a class with `__new__` or `__eq__`, nor for one that another inherits."""
+        """As `dataclasses.dataclass`, with this option alone.
+
+        Not for a class with `__new__` or `__eq__`, nor for one that another dataclass inherits.
+        """
         if cls is None:
             return lambda given: dataclass(given, frozen=frozen)
 

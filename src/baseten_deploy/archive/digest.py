@@ -39,10 +39,10 @@ class _Progress:
     lose the interpreter for 5 ms. So what else has to be imported is imported then.
     """
 
-    def __init__(self, ordered: Sequence[PackedFile], calm: Callable[[], None]) -> None:
-        small = [number for number, file in enumerate(ordered) if file.size < _SMALL_BYTES]
+    def __init__(self, ordered: Sequence[PackedFile], calm: Callable[[], None] | None) -> None:
+        small = [number for number, file in enumerate(ordered if calm else ()) if file.size < _SMALL_BYTES]
         self._busy_until = small[-1] + 1 if len(small) > _FEW else 0
-        self._calm: Callable[[], None] | None = calm
+        self._calm = calm
         self._read = 0
         self.read(0)
 
@@ -54,11 +54,7 @@ class _Progress:
             self._calm = None
 
 
-def _nobody() -> None:
-    """Nobody waits."""
-
-
-def content_digest(files: Sequence[PackedFile], *, calm: Callable[[], None] = _nobody) -> str:
+def content_digest(files: Sequence[PackedFile], *, calm: Callable[[], None] | None = None) -> str:
     """SHA-256 over the sorted (name, mode, size, SHA-256) of `files`, in hex. Raises `UploadFailed`.
 
     Calls `calm` once what is left to read takes hardly any Python, which may be at once.
@@ -70,7 +66,7 @@ def content_digest(files: Sequence[PackedFile], *, calm: Callable[[], None] = _n
 def digest_and_pack(
     files: Sequence[PackedFile],
     *,
-    calm: Callable[[], None] = _nobody,
+    calm: Callable[[], None] | None = None,
     room: int = READY_BYTES,
     threads: int | None = None,
 ) -> FirstPass:

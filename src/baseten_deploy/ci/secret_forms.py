@@ -145,7 +145,7 @@ class Form:
                 written.append(f"(?:(?:{_numbers(part)}){{{count}}}|{_BACKSLASH}{{{count},{8 * count}}})")
             else:
                 written.append(f"(?:{_ways(part, in_base64=self.is_base64)})" * count)
-        return re.compile("".join(written))  # noqa: TID251 - made here
+        return re.compile("".join(written))  # noqa: TID251 - of a secret, when it is known
 
 
 def forms(secret: str) -> tuple[Form, ...]:

@@ -1,12 +1,11 @@
 """Which inputs go together, and which values no run can use: pure checks of the settings, all reported at once."""
 
 from collections.abc import Sequence
-from ipaddress import ip_address
-from urllib.parse import urlsplit
 
 from baseten_deploy.errors import Problem
 from baseten_deploy.expressions import expression
 
+from .base_urls import url_problem
 from .chain import check_chain, check_no_chain, needs_of_chain
 from .echoes import without_echoes
 from .environment_settings import CHAIN_SHAPE, SHAPE, check_environment_settings, check_promotion_settings
@@ -15,7 +14,7 @@ from .settings import CONTENT_DIGEST_LABEL, DEPLOY_KEY_LABEL, TRIGGER_LABEL, Aft
 from .watch_limits import check_watch_limits, job_warnings
 
 DEPLOYMENT_NAME = expression(r"[0-9a-zA-Z_.-]+")
-_NO_URL = expression(r"[\s\\\x00-\x20\x7f]")
+
 # Fields of the deployment payload that have an input of their own, which knows what else goes with them.
 _PAYLOAD_FIELDS_WITH_AN_INPUT = {
     "raw_config": "config",
@@ -90,7 +89,7 @@ def _malformed(settings: Settings) -> list[Problem]:
         ("nemo-url", settings.nemo_url),
         ("s3-endpoint-url", settings.s3_endpoint_url),
     ):
-        if url and (message := _url_problem(url)):
+        if url and (message := url_problem(url)):
             problems.append(Problem(f"`{name}`: {message}", "Write an https URL such as `https://host/path`."))
     problems += [
         Problem(f"`deployment-settings`: `{name}` has an input of its own", f"Set the input `{other}` instead.")
@@ -120,51 +119,6 @@ def _malformed(settings: Settings) -> list[Problem]:
     if not isinstance(config, dict):
         problems.append(Problem("`deployment-settings`: `config` must be an object", "Write the config's keys in it."))
     return problems
-
-
-def _url_problem(url: str) -> str:
-    """Why a base URL is refused, or `""`. Keys travel to it, so it is https unless the host is loopback.
-
-    What may hold a password or a token (a user, a query) is not repeated.
-    """
-    if "@" in url:
-        return "must not carry a user name or password"
-    if "?" in url or "#" in url:
-        return "is a base URL and must not have a query or a fragment"
-    try:
-        parts = urlsplit(url.replace("{model_id}", "model").replace("{chain_id}", "chain"))
-        host, _ = parts.hostname or "", parts.port
-    except ValueError:
-        return f"{url!r} is not a URL"
-    # urlsplit drops line breaks, and clients disagree about what a backslash means.
-    if parts.scheme not in ("http", "https") or not host or _NO_URL.search(url):
-        return f"{url!r} is not an http(s) URL"
-    if not _is_name(host):
-        return f"{url!r} names a host that cannot be looked up"
-    if parts.scheme == "http" and not is_loopback(host):
-        return f"{url!r} is not https: credentials would travel in clear"
-    return ""
-
-
-def _is_name(host: str) -> bool:
-    """Whether a host in other scripts, or written as `xn--...`, is a name that the domain name system can have."""
-    if host.isascii() and "xn--" not in host:
-        return True
-    import idna  # noqa: PLC0415 - httpx loads it anyway, and hardly any host needs it
-
-    try:
-        idna.decode(idna.encode(host))
-    except idna.IDNAError:
-        return False
-    return True
-
-
-def is_loopback(host: str) -> bool:
-    """Whether a URL's host is this machine: `localhost`, 127.0.0.0/8 or `::1`. A name such as `127.example` is not."""
-    try:
-        return host == "localhost" or ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def _refused_together(settings: Settings) -> list[Problem]:

@@ -55,7 +55,7 @@ def public() -> str:
     if found and found.origin and (file := Path(found.origin).with_name("cacert.pem")).is_file():
         return str(file)
     sys.modules.pop("certifi", None)  # `launch` keeps it out
-    import certifi  # noqa: PLC0415, TID251 - here, where it is needed
+    import certifi  # noqa: PLC0415, TID251 - only it knows where its file is
 
     return certifi.where()
 

@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 import httpx
 
 from baseten_deploy.archive.deflate import DAMAGED, open_gzip
-from baseten_deploy.inputs.combinations import is_loopback
+from baseten_deploy.inputs.base_urls import is_loopback
 from baseten_deploy.network.deadline import bounded
 from baseten_deploy.network.transport import NotReached
 from baseten_deploy.records import dataclass

@@ -61,7 +61,8 @@ class Connections(URLLib3Session):
 
     def __init__(self, way: WayOut, *, connect: float, read: float) -> None:
         self._way = way  # of which the base class asks for the certificates
-        super().__init__(timeout=(connect, read), socket_options=_SOCKET_OPTIONS)  # type: ignore[arg-type] # as botocore
+        patience = (connect, read)  # botocore's own endpoint gives two as well; the stubs know of one
+        super().__init__(timeout=patience, socket_options=_SOCKET_OPTIONS)  # type: ignore[arg-type] # see `patience`
         self._proxy_config = _Proxies(way)  # it asks it no more than that
         self._read_seconds = read
         self._lock = threading.Lock()

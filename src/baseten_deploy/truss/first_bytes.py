@@ -15,10 +15,12 @@ FIRST_BYTES = 2048
 SMALL = 1024
 # Larger ones, up to this size, when text that a person wrote is likely in them.
 TEXT_BYTES = 64 * 1024
-_TEXT = {
-    *(".cfg", ".cnf", ".conf", ".config", ".dvc", ".env", ".ini", ".json", ".key", ".md", ".p8", ".pem", ".pk8"),
-    *(".properties", ".py", ".rst", ".sh", ".toml", ".txt", ".yaml", ".yml"),
-}
+_TEXT = frozenset(
+    (
+        *(".cfg", ".cnf", ".conf", ".config", ".dvc", ".env", ".ini", ".json", ".key", ".md", ".p8", ".pem", ".pk8"),
+        *(".properties", ".py", ".rst", ".sh", ".toml", ".txt", ".yaml", ".yml"),
+    )
+)
 # What has taken a file's place since the walk is neither followed nor waited for.
 _FLAGS = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
 

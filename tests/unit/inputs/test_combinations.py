@@ -4,7 +4,8 @@ import itertools
 
 import pytest
 
-from baseten_deploy.inputs.combinations import check, find_warnings, is_loopback, is_offline
+from baseten_deploy.inputs.base_urls import is_loopback
+from baseten_deploy.inputs.combinations import check, find_warnings, is_offline
 from baseten_deploy.inputs.settings import Settings, read_settings
 
 

@@ -37,13 +37,14 @@ ENTRYPOINT ["/usr/local/bin/python3", "-I", "-B", "-u", "-X", "utf8", "/app/entr
 # For Chains: `truss` in an environment of its own. A stage of its own, so that it stays when only the code changes; one
 # time and one order here too, and the same bytes each time.
 FROM python:3.13.16-slim-trixie AS truss
-COPY requirements-chain.txt /build/
+COPY requirements-chain.txt scripts/image_root.py scripts/chain_root.py /build/
 RUN export PYTHONHASHSEED=0 \
     && python -B -m venv --without-pip /opt/truss \
     && python -B -m pip --python /opt/truss/bin/python install --no-cache-dir --no-compile --no-deps \
         --only-binary :all: --require-hashes --disable-pip-version-check --root-user-action ignore --quiet \
         -r /build/requirements-chain.txt \
-    && python -B -m compileall -q -j 1 --invalidation-mode unchecked-hash -x "/tests/" /opt/truss/lib
+    && python -B -m compileall -q -j 1 --invalidation-mode unchecked-hash -x "/tests/" /opt/truss/lib \
+    && /opt/truss/bin/python -s -B /build/chain_root.py /chain
 ARG SOURCE_DATE_EPOCH=0
 RUN mkdir -p /chain/app /chain/opt \
     && mv /opt/truss /chain/opt/ \

@@ -7,8 +7,10 @@ entrypoint.py, post_entrypoint.py and src/. Afterwards ROOT and CODE are what th
 
 - **Small.** Left out is what no run reads: tests, type stubs, AWS services other than S3, wheels' own lists of files.
   Shared objects end where the part that is loaded ends: symbols for a debugger are 85 % of PyYAML's.
-- **Bytecode of what a run loads**, the standard library's included, of which the base image has none: compiling it
-  costs a run 0.6 s. Unchecked hashes, so that no file's time matters. What no run loads is left as source.
+- **What a run loads, compiled**, the standard library's modules included, of which the base image has no bytecode:
+  compiling it costs a run 0.6 s. It is in two start files, one for each layer: see `start_file.py`. What
+  is loaded without those has bytecode of its own, with unchecked hashes, so that no file's time matters. What no run
+  loads is left as source.
 - **The same bytes each time.** One time (`SOURCE_DATE_EPOCH`, or 0), one owner, modes 0644 and 0755, sorted work.
   `PYTHONHASHSEED` because a constant set is written in its order.
 
@@ -17,13 +19,17 @@ What is installed is the lock file's business, what the image starts the Dockerf
 
 import ast
 import importlib.util
+import marshal
 import os
 import pkgutil
 import py_compile
 import shutil
 import struct
+import subprocess
 import sys
-from collections.abc import Iterator
+import tempfile
+from collections.abc import Iterator, Sequence
+from importlib.machinery import EXTENSION_SUFFIXES, ModuleSpec, PathFinder
 from pathlib import Path
 
 PACKAGE = "baseten_deploy"
@@ -109,20 +115,116 @@ def load_everything(source: Path) -> None:
     session.create_client("s3", region_name="us-east-1", aws_access_key_id="none", aws_secret_access_key="none")  # noqa: S106
 
 
-def loaded_files() -> Iterator[Path]:
-    """The source files of all modules that are loaded now."""
-    for _, module in sorted(sys.modules.items()):
-        origin = getattr(getattr(module, "__spec__", None), "origin", None) or ""
-        if origin.endswith(".py") and Path(origin).is_file():
-            yield Path(origin)
+# In a Python of its own: in this one, some of the standard library's expressions are compiled already.
+NOTE = """
+import marshal, sys
+source, packages, scripts = sys.argv[1:]
+sys.path[:0] = [source, packages]
+from baseten_deploy import start_file
+start_file.ask_before_compiling(noting=True)
+from baseten_deploy import expressions
+later = expressions.expression
+expressions.expression = lambda text, flags=0: later(text, flags).pattern and later(text, flags)
+sys.path.append(scripts)
+import pathlib, image_root
+image_root.load_everything(pathlib.Path(source))
+sys.stdout.buffer.write(marshal.dumps(start_file.compiled))
+"""
+# What Python loads before there is a start file; and for a user's regular expression, in a process that has none.
+WITHOUT = """
+import sys
+sys.path.insert(0, sys.argv[1])
+from baseten_deploy import launch, pattern_process
+print(*(module.__spec__.origin for module in sys.modules.values() if module.__spec__), sep="\\n")
+"""
 
 
-def compile_into(root: Path, source: Path, at: Path) -> None:
-    """Write the bytecode of `source`, which the image has at `at`, to its place below `root`."""
-    target = root / at.parent.relative_to("/") / "__pycache__" / f"{at.stem}.{sys.implementation.cache_tag}.pyc"
+def python(program: str, *arguments: str | Path) -> bytes:
+    """Run a program in a Python of its own, and return what it printed."""
+    command = [sys.executable, "-I", "-B", "-c", program, *map(str, arguments)]
+    return subprocess.check_output(command)  # noqa: S603 - programs of this file
+
+
+def noted_expressions(source: Path, packages: Path) -> list[tuple[str | bytes, int]]:
+    """The regular expressions of all that a run may load, with their flags."""
+    noted: list[tuple[str | bytes, int]] = marshal.loads(  # noqa: S302 - of the program above
+        python(NOTE, source, packages, Path(__file__).parent)
+    )
+    return noted
+
+
+def loaded_modules() -> Iterator[tuple[ModuleSpec, Path]]:
+    """All modules that are loaded now, and the file that each comes from: source, or a shared object."""
+    for name, module in sorted(sys.modules.items()):
+        spec: ModuleSpec | None = getattr(module, "__spec__", None)
+        if spec and spec.name != name:  # `collections.abc` puts another module into its own place
+            parent = sys.modules.get(name.rpartition(".")[0])
+            spec = PathFinder.find_spec(name, getattr(parent, "__path__", []))
+        path = Path((spec and spec.origin) or "")
+        if spec and path.name.endswith((".py", *EXTENSION_SUFFIXES)) and path.is_file():
+            yield spec, path
+
+
+def bytecode_of(source: Path) -> Path:
+    """Where Python looks for the bytecode of a source."""
+    return source.parent / "__pycache__" / f"{source.stem}.{sys.implementation.cache_tag}.pyc"
+
+
+def compile_to(target: Path, source: Path, at: Path) -> bytes:
+    """Write the bytecode of `source`, which the image has at `at`; returns its code, marshalled."""
     target.parent.mkdir(parents=True, exist_ok=True)
     unchecked = py_compile.PycInvalidationMode.UNCHECKED_HASH
     py_compile.compile(str(source), str(target), str(at), doraise=True, invalidation_mode=unchecked)
+    return target.read_bytes()[16:]
+
+
+class Image:
+    """What becomes of the files of both trees in the image."""
+
+    def __init__(self, root: Path, code: Path, path: Sequence[str]) -> None:
+        """`path` is `sys.path` of a run there: our code comes first, and the packages last."""
+        self._root, self._code, self._path = root, code, path
+        self._library = Path(path[-1]).parent
+
+    def place(self, path: Path) -> tuple[Path, Path] | None:
+        """The tree that a file belongs to, and its path in the image; `None` when it will not be there."""
+        for top in (self._code, self._root):
+            if path.is_relative_to(top):
+                return top, Path("/", path.relative_to(top))
+        return (self._root, path) if path.is_relative_to(self._library) else None
+
+    def compile(self, source: Path) -> None:
+        """Put the bytecode of a source where Python looks for it."""
+        if placed := self.place(source):
+            top, at = placed
+            compile_to(top / bytecode_of(at).relative_to("/"), source, at)
+
+    def write_start_files(self, expressions: Sequence[tuple[str | bytes, int]]) -> None:
+        """One for each tree: all modules that are loaded now, and in that of the code all expressions."""
+        from baseten_deploy import start_file, start_file_writer  # noqa: PLC0415 - on the path by now
+
+        kept: dict[Path, dict[str, start_file_writer.Kept | None]] = {self._root: {}, self._code: {}}
+        with tempfile.TemporaryDirectory() as scratch:
+            for spec, path in loaded_modules():
+                if placed := self.place(path):
+                    top, at = placed
+                    is_source = path.suffix == ".py"
+                    kept[top][spec.name] = start_file_writer.Kept(
+                        source=str(at),
+                        bytecode=str(bytecode_of(at)) if is_source else "",
+                        is_package=path.name == "__init__.py",
+                        time=start_file.UNCHECKED,
+                        size=start_file.UNCHECKED,
+                        code=compile_to(Path(scratch, "code"), path, at) if is_source else b"",
+                    )
+        name = start_file.name_of(self._path)
+        for top, folder, programs in (
+            (self._root, self._path[-1], {}),
+            (self._code, f"{self._path[0]}/{PACKAGE}", start_file_writer.programs_of(expressions)),
+        ):
+            target = Path(f"{top}{folder}", "__pycache__", name)
+            target.parent.mkdir(exist_ok=True)
+            start_file_writer.write(target, kept[top], programs)
 
 
 def same_each_time(top: Path, seconds: int) -> None:
@@ -137,22 +239,19 @@ def same_each_time(top: Path, seconds: int) -> None:
 def main(arguments: list[str]) -> int:
     """Lay out both trees; returns the exit code."""
     root, code = (Path(argument).resolve() for argument in arguments)
-    library = Path("/usr/local/lib", f"python{sys.version_info.major}.{sys.version_info.minor}")
-    packages = root / library.relative_to("/") / "site-packages"
     source = code / "app" / "src"
+    image = Image(root, code, ["/app/src", *sys.path[1:]])
+    packages = Path(f"{root}{sys.path[-1]}")
     prune(packages)
     for path in sorted(packages.rglob("*.so*")):
         path.write_bytes(loaded_part(path.read_bytes()))
     sys.path[:0] = [str(source), str(packages)]
+    expressions = noted_expressions(source, packages)
     load_everything(source)  # with the shared objects as they are now
-    for path in sorted({*loaded_files(), *source.rglob("*.py")}):
-        for top in (code, root):
-            if path.is_relative_to(top):
-                compile_into(top, path, Path("/") / path.relative_to(top))
-                break
-        else:
-            if path.is_relative_to(library):
-                compile_into(root, path, path)
+    image.write_start_files(expressions)
+    without = {Path(line) for line in python(WITHOUT, source).decode().splitlines() if line.endswith(".py")}
+    for path in sorted({*without, *source.rglob("*.py")} - ({path for _, path in loaded_modules()} - without)):
+        image.compile(path)
     command = code / "usr" / "local" / "bin" / "post_entrypoint.py"  # action.yml names it: it must be on the PATH
     command.parent.mkdir(parents=True)
     command.symlink_to("/app/post_entrypoint.py")

@@ -1,15 +1,21 @@
 """What comes before the imports, however the action is started. So it imports next to nothing itself."""
+# ruff: noqa: PLC0415 - what is imported before the start file is found is imported without it
 
-import gc
 import sys
-from types import ModuleType
 
-from baseten_deploy import signals
+from baseten_deploy import start_file
 
 
 def prepare() -> None:
     """Keep signals for later, and leave out of the imports what only takes time."""
+    start_file.use()
+    from baseten_deploy import signals
+
     signals.remember()  # a job may be cancelled at any moment
+    start_file.ask_before_compiling(noting=not sys.dont_write_bytecode)
+    import gc
+    from types import ModuleType
+
     # Importing makes no garbage. `main` says how often to look for some; the post step is over before there is much.
     gc.disable()
     # httpx's command line loads rich and click wherever they are installed, which takes as long as all of httpx, and
@@ -21,3 +27,17 @@ def prepare() -> None:
     sys.modules["certifi"] = ModuleType("certifi")
     sys.modules["multiprocessing.managers"] = managers = ModuleType("multiprocessing.managers")
     managers.BaseManager = None  # type: ignore[attr-defined] # all that is asked for
+
+
+def keep() -> None:
+    """Keep for the next run what this one loaded, when that is worth it: as Python keeps bytecode, and beside it."""
+    from baseten_deploy import signals
+
+    if sys.dont_write_bytecode or signals.has_cancelled() or not start_file.lacks_much():
+        return
+    try:
+        from baseten_deploy import start_file_writer
+
+        start_file_writer.keep()
+    except Exception:  # noqa: BLE001, S110 - all of the run is written and told; the next one starts as this one did
+        pass

@@ -10,7 +10,7 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, NoReturn
 
-from baseten_deploy import signals
+from baseten_deploy import launch, signals
 from baseten_deploy.ci.outputs import Outputs
 from baseten_deploy.ci.redaction import Redactor
 from baseten_deploy.ci.runner import ANNOTATIONS, SUMMARY_BYTES, Colour, Nobody, Runner, silenced
@@ -71,6 +71,7 @@ def leave(code: int) -> NoReturn:
     for stream in filter(None, (sys.stdout, sys.stderr)):
         with suppress(OSError, ValueError):  # nobody reads it any more
             stream.flush()
+    launch.keep()
     os._exit(code)
 
 

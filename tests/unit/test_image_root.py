@@ -1,6 +1,8 @@
 """`scripts/image_root.py` decides what is in the image; the image itself is judged by `-m real_image`."""
 
 import ctypes
+import importlib.util
+import marshal
 import os
 import shutil
 import struct
@@ -14,6 +16,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import image_root
+from baseten_deploy import start_file
+from baseten_deploy.start_file import StartFile
 from runner import ROOT
 
 
@@ -108,7 +112,7 @@ def test_every_import_of_the_action_can_be_loaded(monkeypatch):
     """What the build imports is there, and what it finds to compile has our modules, the packages' and Python's own."""
     monkeypatch.setattr(sys, "path", [*sys.path])
     image_root.load_everything(ROOT / "src")
-    names = {path.name for path in image_root.loaded_files()}
+    names = {path.name for _, path in image_root.loaded_modules()}
     assert {"pipeline.py", "cookiejar.py", "argparse.py", "constructor.py"} <= names
 
 
@@ -117,12 +121,33 @@ def test_bytecode_knows_its_place_in_the_image_and_no_time(tmp_path):
     source = tmp_path / "code" / "module.py"
     source.parent.mkdir()
     source.write_text("def f():\n    return 1\n")
-    image_root.compile_into(tmp_path / "root", source, Path("/app/src/module.py"))
-    tag = sys.implementation.cache_tag
-    written = (tmp_path / "root" / "app" / "src" / "__pycache__" / f"module.{tag}.pyc").read_bytes()
+    image = image_root.Image(tmp_path / "root", tmp_path / "code", ["/app/src", "/usr/local/lib/python3/site-packages"])
+    image.compile(source)
+    written = (tmp_path / "code" / image_root.bytecode_of(Path("module.py"))).read_bytes()
     assert written[4:8] == b"\x01\0\0\0"
-    assert b"/app/src/module.py" in written
+    assert b"/module.py" in written
     assert str(tmp_path).encode() not in written
+
+
+def test_a_file_has_one_place_in_the_image(tmp_path):
+    """Among the code, among the packages, in the standard library of the base; or none, as the build's own files."""
+    image = image_root.Image(tmp_path / "root", tmp_path / "code", ["/app/src", "/usr/local/lib/python3/site-packages"])
+    places = {
+        "code/app/src/a.py": ("code", "/app/src/a.py"),
+        "root/usr/local/lib/python3/site-packages/b.py": ("root", "/usr/local/lib/python3/site-packages/b.py"),
+        "/usr/local/lib/python3/c.py": ("root", "/usr/local/lib/python3/c.py"),
+    }
+    for path, (top, at) in places.items():
+        assert (tmp_path / top, Path(at)) == image.place(tmp_path / path)
+    assert image.place(Path("/build/image_root.py")) is None
+
+
+def test_expressions_are_noted_from_the_first_import_on():
+    """Those of ours that no import compiles, those of packages, and those of the standard library that pytest has."""
+    noted = image_root.noted_expressions(ROOT / "src", Path(sysconfig.get_path("purelib")))
+    texts = {text for text, _ in noted}
+    assert {"refs/pull/([0-9]+)/(merge|head)", r"^(?:\s*(\w+)\s*\.)?\s*(\w+)"} <= texts
+    assert any(text.startswith("(?:(?P<scheme>") for text in texts if isinstance(text, str))
 
 
 def test_times_and_modes_are_the_same_whoever_checked_out(tmp_path):
@@ -139,24 +164,34 @@ def test_times_and_modes_are_the_same_whoever_checked_out(tmp_path):
 
 
 def test_all_of_it_together(tmp_path, monkeypatch):
-    """Two trees as the Dockerfile makes them: bytecode of ours among the code, of the packages among the packages."""
-    library = Path(f"/usr/local/lib/python{sys.version_info.major}.{sys.version_info.minor}")
-    packages = tmp_path / "packages" / library.relative_to("/") / "site-packages"
+    """Two trees as the Dockerfile makes them, each with what is loaded of it in one file."""
+    packages = Path(f"{tmp_path}/packages{sys.path[-1]}")
     installed = Path(sysconfig.get_path("purelib"))
     for name in ("yaml", "h11"):
         shutil.copytree(installed / name, packages / name, ignore=shutil.ignore_patterns("__pycache__"))
     for name in ("botocore", "boto3"):
         (packages / name / "data").mkdir(parents=True)
     code = tmp_path / "code"
-    shutil.copytree(ROOT / "src" / "baseten_deploy", code / "app" / "src" / "baseten_deploy")
-    monkeypatch.setattr(sys, "path", [*sys.path])
+    package = code / "app" / "src" / "baseten_deploy"
+    shutil.copytree(ROOT / "src" / "baseten_deploy", package, ignore=shutil.ignore_patterns("__pycache__"))
+    files = {"yaml.loader": packages / "yaml" / "loader.py", "baseten_deploy.pipeline": package / "pipeline.py"}
+    specs = [(importlib.util.spec_from_file_location(name, path), path) for name, path in files.items()]
     monkeypatch.setattr(image_root, "load_everything", lambda _source: None)
-    monkeypatch.setattr(image_root, "loaded_files", lambda: iter([packages / "yaml" / "loader.py"]))
+    monkeypatch.setattr(image_root, "noted_expressions", lambda *_: [("a+", 0)])
+    monkeypatch.setattr(image_root, "loaded_modules", lambda: iter(specs))
     monkeypatch.setenv("SOURCE_DATE_EPOCH", "946684800")
+    path = [*sys.path]
+    monkeypatch.setattr(sys, "path", path)
     assert 0 == image_root.main([str(tmp_path / "packages"), str(code)])
-    tag = sys.implementation.cache_tag
-    assert (packages / "yaml" / "__pycache__" / f"loader.{tag}.pyc").is_file()
-    assert (code / "app" / "src" / "baseten_deploy" / "__pycache__" / f"pipeline.{tag}.pyc").is_file()
+    name = start_file.name_of(["/app/src", *path[3:]])
+    of_packages, of_code = (StartFile(str(at / "__pycache__" / name)) for at in (packages, package))
+    module = of_packages.current("yaml.loader")
+    assert (f"{path[-1]}/yaml/loader.py", False, -1) == (module[0], module[2], module[4])
+    assert b"class Loader" not in of_packages.code("yaml.loader")
+    assert f"{path[-1]}/yaml/loader.py" == marshal.loads(of_packages.code("yaml.loader")).co_filename
+    assert (["baseten_deploy.pipeline"], [(True, "a+", 0)]) == (list(of_code.modules), list(of_code.programs))
+    assert not image_root.bytecode_of(package / "pipeline.py").exists()
+    assert image_root.bytecode_of(package / "start_file.py").is_file()
     assert "/app/post_entrypoint.py" == str((code / "usr" / "local" / "bin" / "post_entrypoint.py").readlink())
     assert {946684800} == {int(os.lstat(path).st_mtime) for path in code.rglob("*")}
     assert not (packages / "h11" / "_tests").exists()

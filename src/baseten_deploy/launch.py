@@ -30,10 +30,16 @@ def prepare() -> None:
 
 
 def keep() -> None:
-    """Keep for the next run what this one loaded, when that is worth it: as Python keeps bytecode, and beside it."""
+    """Keep for the next run what this one loaded, when that is worth it: as Python keeps bytecode, and beside it.
+
+    Not with `PYTHONPATH`: who sets it develops or tests, often along a path that no other run will have.
+    """
+    import os
+
     from baseten_deploy import signals
 
-    if sys.dont_write_bytecode or signals.has_cancelled() or not start_file.lacks_much():
+    is_own_path = sys.flags.ignore_environment or "PYTHONPATH" not in os.environ
+    if sys.dont_write_bytecode or not is_own_path or signals.has_cancelled() or not start_file.lacks_much():
         return
     try:
         from baseten_deploy import start_file_writer

@@ -141,6 +141,15 @@ def test_nothing_is_written_where_python_writes_no_bytecode(source):
     assert not (source / "baseten_deploy" / "__pycache__").exists()
 
 
+def test_nothing_is_written_along_a_path_of_the_moment(source, tmp_path):
+    """`PYTHONPATH` is what developers and tests set; where Python does not look at it, it does not matter."""
+    program = START.replace("{between}", "")
+    for options, written in (((), 0), (("-I",), 1)):
+        command = [sys.executable, *options, "-c", program, str(source)]
+        subprocess.run(command, env={"PYTHONPATH": str(tmp_path)}, capture_output=True, check=True)
+        assert written == len(start_files(source))
+
+
 @pytest.mark.parametrize("content", [b"", b"\xff" * 40, b"BDSF\x02\0\0\0N\xff", b"BDSF\x09\0\0\0N"])
 def test_one_that_cannot_be_read_is_none(source, content):
     """Cut off, or something else: the run starts without, and writes a new one."""

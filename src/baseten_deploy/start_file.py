@@ -122,8 +122,9 @@ def use() -> None:
             files.append(StartFile(f"{folder}/{name}"))
         except (OSError, EOFError, ValueError, TypeError):
             continue  # there is none, or none that can be read: then all is as without
-    at = sys.meta_path.index(PathFinder)  # in its place, and nobody else's
-    sys.meta_path[at:at] = files
+    if PathFinder in sys.meta_path:
+        at = sys.meta_path.index(PathFinder)  # before it, and before nobody else
+        sys.meta_path[at:at] = files
 
 
 def ask_before_compiling(*, noting: bool) -> None:
@@ -151,10 +152,13 @@ def ask_before_compiling(*, noting: bool) -> None:
 
 
 def folders() -> list[str]:
-    """Where start files are: beside the action's own bytecode, and in the image, beside the packages'."""
+    """Where start files are: beside the action's own bytecode, and in the image, beside the packages'.
+
+    None where Python keeps no bytecode.
+    """
     own = sys.modules["baseten_deploy"].__spec__
-    assert own
-    assert own.cached
+    if not own or not own.cached:
+        return []
     return [os.path.dirname(own.cached), f"{sys.path[-1]}/__pycache__"]  # noqa: PTH120
 
 

@@ -8,9 +8,9 @@ entrypoint.py, post_entrypoint.py and src/. Afterwards ROOT and CODE are what th
 - **Small.** Left out is what no run reads: tests, type stubs, AWS services other than S3, wheels' own lists of files.
   Shared objects end where the part that is loaded ends: symbols for a debugger are 85 % of PyYAML's.
 - **What a run loads, compiled**, the standard library's modules included, of which the base image has no bytecode:
-  compiling it costs a run 0.6 s. It is in two start files, one for each layer: see `start_file.py`. What
-  is loaded without those has bytecode of its own, with unchecked hashes, so that no file's time matters. What no run
-  loads is left as source.
+  compiling it costs a run 0.6 s. It is in two start files, one for each layer: see `start_file.py`. What is loaded
+  without those has bytecode of its own, with unchecked hashes, so that no file's time matters. What no run loads is
+  left as source.
 - **The same bytes each time.** One time (`SOURCE_DATE_EPOCH`, or 0), one owner, modes 0644 and 0755, sorted work.
   `PYTHONHASHSEED` because a constant set is written in its order.
 
@@ -250,7 +250,8 @@ def main(arguments: list[str]) -> int:
     load_everything(source)  # with the shared objects as they are now
     image.write_start_files(expressions)
     without = {Path(line) for line in python(WITHOUT, source).decode().splitlines() if line.endswith(".py")}
-    for path in sorted({*without, *source.rglob("*.py")} - ({path for _, path in loaded_modules()} - without)):
+    loaded = {path for _, path in loaded_modules()}
+    for path in sorted(without | ({*source.rglob("*.py")} - loaded)):
         image.compile(path)
     command = code / "usr" / "local" / "bin" / "post_entrypoint.py"  # action.yml names it: it must be on the PATH
     command.parent.mkdir(parents=True)

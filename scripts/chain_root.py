@@ -11,7 +11,7 @@ import sys
 import sysconfig
 from pathlib import Path
 
-from image_root import bytecode_of, compile_to, loaded_modules
+from image_root import compile_to, loaded_modules
 
 # What `chain/truss_program.py` imports, in functions too.
 LOADED = ("truss_chains.framework", "truss_chains.deployment.deployment_client", "truss.remote.baseten.api")
@@ -25,7 +25,7 @@ def main(arguments: list[str]) -> int:
         importlib.import_module(name)
     for _, path in loaded_modules():
         if path.suffix == ".py" and path.is_relative_to(library):
-            compile_to(Path(f"{root}{bytecode_of(path)}"), path, path)
+            compile_to(root, path, path)
     return 0
 
 

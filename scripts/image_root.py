@@ -18,7 +18,7 @@ What is installed is the lock file's business, what the image starts the Dockerf
 """
 
 import ast
-import importlib.util
+import importlib
 import marshal
 import os
 import pkgutil
@@ -27,9 +27,9 @@ import shutil
 import struct
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator, Sequence
 from importlib.machinery import EXTENSION_SUFFIXES, ModuleSpec, PathFinder
+from importlib.util import cache_from_source
 from pathlib import Path
 
 PACKAGE = "baseten_deploy"
@@ -165,17 +165,12 @@ def loaded_modules() -> Iterator[tuple[ModuleSpec, Path]]:
             yield spec, path
 
 
-def bytecode_of(source: Path) -> Path:
-    """Where Python looks for the bytecode of a source."""
-    return source.parent / "__pycache__" / f"{source.stem}.{sys.implementation.cache_tag}.pyc"
-
-
-def compile_to(target: Path, source: Path, at: Path) -> bytes:
-    """Write the bytecode of `source`, which the image has at `at`; returns its code, marshalled."""
-    target.parent.mkdir(parents=True, exist_ok=True)
+def compile_to(target: Path, source: Path, at: Path) -> None:
+    """Write the bytecode of `source`, which the image has at `at`, below the tree `target`."""
+    bytecode = Path(f"{target}{cache_from_source(str(at))}")
+    bytecode.parent.mkdir(parents=True, exist_ok=True)
     unchecked = py_compile.PycInvalidationMode.UNCHECKED_HASH
-    py_compile.compile(str(source), str(target), str(at), doraise=True, invalidation_mode=unchecked)
-    return target.read_bytes()[16:]
+    py_compile.compile(str(source), str(bytecode), str(at), doraise=True, invalidation_mode=unchecked)
 
 
 class Image:
@@ -197,26 +192,27 @@ class Image:
         """Put the bytecode of a source where Python looks for it."""
         if placed := self.place(source):
             top, at = placed
-            compile_to(top / bytecode_of(at).relative_to("/"), source, at)
+            compile_to(top, source, at)
 
     def write_start_files(self, expressions: Sequence[tuple[str | bytes, int]]) -> None:
         """One for each tree: all modules that are loaded now, and in that of the code all expressions."""
         from baseten_deploy import start_file, start_file_writer  # noqa: PLC0415 - on the path by now
 
         kept: dict[Path, dict[str, start_file_writer.Kept | None]] = {self._root: {}, self._code: {}}
-        with tempfile.TemporaryDirectory() as scratch:
-            for spec, path in loaded_modules():
-                if placed := self.place(path):
-                    top, at = placed
-                    is_source = path.suffix == ".py"
-                    kept[top][spec.name] = start_file_writer.Kept(
-                        source=str(at),
-                        bytecode=str(bytecode_of(at)) if is_source else "",
-                        is_package=path.name == "__init__.py",
-                        time=start_file.UNCHECKED,
-                        size=start_file.UNCHECKED,
-                        code=compile_to(Path(scratch, "code"), path, at) if is_source else b"",
-                    )
+        for spec, path in loaded_modules():
+            if placed := self.place(path):
+                top, at = placed
+                is_source = path.suffix == ".py"
+                kept[top][spec.name] = start_file_writer.Kept(
+                    source=str(at),
+                    bytecode=cache_from_source(str(at)) if is_source else "",
+                    is_package=path.name == "__init__.py",
+                    time=start_file.UNCHECKED,
+                    size=start_file.UNCHECKED,
+                    code=marshal.dumps(compile(path.read_bytes(), str(at), "exec", dont_inherit=True))
+                    if is_source
+                    else b"",
+                )
         name = start_file.name_of(self._path)
         for top, folder, programs in (
             (self._root, self._path[-1], {}),

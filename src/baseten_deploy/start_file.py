@@ -68,11 +68,9 @@ class StartFile:
         if module is None or module[4] == UNCHECKED:
             return module
         try:
-            status = os.stat(module[0])  # noqa: PTH116 - before pathlib
+            return module if module[3:5] == time_and_size(module[0]) else None
         except OSError:
             return None
-        now = int(status.st_mtime) & 0xFFFF_FFFF, status.st_size & 0xFFFF_FFFF
-        return module if module[3:5] == now else None
 
     def knows(self, name: str) -> bool:
         """Whether writing the file again would make no difference to a module."""
@@ -87,7 +85,7 @@ class StartFile:
         loader = _Loader(name, source, self) if bytecode else ExtensionFileLoader(name, source)
         spec = ModuleSpec(name, loader, origin=source, is_package=is_package)
         if spec.submodule_search_locations is not None:
-            spec.submodule_search_locations.append(os.path.dirname(source))  # noqa: PTH120
+            spec.submodule_search_locations.append(os.path.dirname(source))  # noqa: PTH120 - before pathlib
         spec.cached = bytecode or None
         spec.has_location = True
         return spec
@@ -107,6 +105,12 @@ class _Loader(SourceFileLoader):
         except (OSError, EOFError, ValueError, TypeError):
             return super().get_code(fullname)
         return code
+
+
+def time_and_size(source: str) -> tuple[int, int]:
+    """Those of a file, as bytecode has them of its source (PEP 552). Raises `OSError`."""
+    status = os.stat(source)  # noqa: PTH116 - before pathlib
+    return int(status.st_mtime) & 0xFFFF_FFFF, status.st_size & 0xFFFF_FFFF
 
 
 # What this run has, and the expressions that it compiled because no start file has those.
@@ -159,7 +163,7 @@ def folders() -> list[str]:
     own = sys.modules["baseten_deploy"].__spec__
     if not own or not own.cached:
         return []
-    return [os.path.dirname(own.cached), f"{sys.path[-1]}/__pycache__"]  # noqa: PTH120
+    return [os.path.dirname(own.cached), f"{sys.path[-1]}/__pycache__"]  # noqa: PTH120 - before pathlib
 
 
 def name_of(path: "Sequence[str]") -> str:

@@ -60,9 +60,7 @@ def as_python_keeps_it(spec: ModuleSpec) -> Kept | None:
     source, is_package = spec.origin or "", spec.submodule_search_locations is not None
     try:
         if not spec.cached:
-            status = Path(source).stat()
-            time, size = int(status.st_mtime) & 0xFFFF_FFFF, status.st_size & 0xFFFF_FFFF
-            return Kept(source, "", is_package, time, size, b"")
+            return Kept(source, "", is_package, *start_file.time_and_size(source), b"")
         bytecode = Path(spec.cached).read_bytes()
     except OSError:
         return None

@@ -8,6 +8,7 @@ import shutil
 import struct
 import sys
 import sysconfig
+from importlib.util import cache_from_source
 from pathlib import Path
 
 import pytest
@@ -118,14 +119,14 @@ def test_every_import_of_the_action_can_be_loaded(monkeypatch):
 
 def test_bytecode_knows_its_place_in_the_image_and_no_time(tmp_path):
     """Unchecked: the flags of PEP 552; and a traceback names the path that the file has in the image."""
-    source = tmp_path / "code" / "module.py"
-    source.parent.mkdir()
+    source = tmp_path / "code" / "app" / "src" / "module.py"
+    source.parent.mkdir(parents=True)
     source.write_text("def f():\n    return 1\n")
     image = image_root.Image(tmp_path / "root", tmp_path / "code", ["/app/src", "/usr/local/lib/python3/site-packages"])
     image.compile(source)
-    written = (tmp_path / "code" / image_root.bytecode_of(Path("module.py"))).read_bytes()
+    written = Path(cache_from_source(source)).read_bytes()
     assert written[4:8] == b"\x01\0\0\0"
-    assert b"/module.py" in written
+    assert b"/app/src/module.py" in written
     assert str(tmp_path).encode() not in written
 
 
@@ -190,8 +191,8 @@ def test_all_of_it_together(tmp_path, monkeypatch):
     assert b"class Loader" not in of_packages.code("yaml.loader")
     assert f"{path[-1]}/yaml/loader.py" == marshal.loads(of_packages.code("yaml.loader")).co_filename
     assert (["baseten_deploy.pipeline"], [(True, "a+", 0)]) == (list(of_code.modules), list(of_code.programs))
-    assert not image_root.bytecode_of(package / "pipeline.py").exists()
-    assert image_root.bytecode_of(package / "start_file.py").is_file()
+    assert not Path(cache_from_source(package / "pipeline.py")).exists()
+    assert Path(cache_from_source(package / "start_file.py")).is_file()
     assert "/app/post_entrypoint.py" == str((code / "usr" / "local" / "bin" / "post_entrypoint.py").readlink())
     assert {946684800} == {int(os.lstat(path).st_mtime) for path in code.rglob("*")}
     assert not (packages / "h11" / "_tests").exists()
